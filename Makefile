@@ -1,0 +1,32 @@
+# Callwright's everyday commands. `make help` lists them.
+
+PROFILE ?= dev
+CARGO_PROFILE = --profile $(PROFILE)
+TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+CALLWRIGHT = $(TARGET)/callwright
+
+.PHONY: help setup build up demo test bench chaos openapi fmt
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## Install what is missing: PostgreSQL, Redis, a C linker
+	@scripts/setup
+
+build: setup ## Build the binary
+	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright
+
+up: build ## Run everything on this machine, with a demo campaign the first time
+	@$(CALLWRIGHT) up
+
+demo: build ## The same, ending by itself when the campaign has ended well
+	@$(CALLWRIGHT) up --until-done
+
+test: ## Set up, then every check: format, lints, licences, units, stories, contracts
+	@scripts/test
+
+openapi: build ## Write api/openapi.json from the code
+	@$(CALLWRIGHT) openapi > api/openapi.json
+
+fmt: ## Format the code
+	@cargo fmt --all

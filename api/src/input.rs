@@ -1,0 +1,262 @@
+//! What a request brings: path, query and body, bounded, and refused with a pointer to the fault.
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::{MediaType, Operation, RequestBody, SchemaObject};
+use aide::operation::{ParamLocation, add_parameters, parameters_from_schema, set_body};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::problem::Problem;
+
+/// Bytes of a JSON body, at most. Imports have a limit of their own.
+pub const JSON_BODY_BYTES_MAX: u64 = 1 << 20;
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+/// The query. Parameters that are not known are refused.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+/// The ids of the path. A text that is no id names nothing: 404.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+/// Read a body of `limit_bytes` at most.
+pub async fn read(body: axum::body::Body, limit_bytes: u64) -> Result<Bytes, Problem> {
+    let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+    axum::body::to_bytes(body, limit).await.map_err(|error| {
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        if source.contains("length limit exceeded") || error.to_string().contains("length limit") {
+            Problem::too_large(limit_bytes)
+        } else {
+            Problem::malformed("", "incomplete_body", "ended before it was whole; send it again")
+        }
+    })
+}
+
+/// Refuse a body that is announced as larger than `limit_bytes` before reading any of it.
+pub fn announced_size(headers: &HeaderMap, limit_bytes: u64) -> Result<(), Problem> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match announced.and_then(|text| text.parse::<u64>().ok()) {
+        Some(bytes) if bytes > limit_bytes => Err(Problem::too_large(limit_bytes)),
+        _ => Ok(()),
+    }
+}
+
+/// The media type without its parameters, in lower case.
+pub fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.and_then(|text| text.split(';').next()).unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// A body that must be JSON of one of `types`.
+pub(crate) async fn json_bytes(request: Request, types: &[&str]) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    announced_size(&parts.headers, JSON_BODY_BYTES_MAX)?;
+    let bytes = read(body, JSON_BODY_BYTES_MAX).await?;
+    if !bytes.is_empty() && !types.contains(&media_type(&parts.headers).as_str()) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("send the body with Content-Type {}", types.join(" or ")),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Read JSON text, and point to what can't be read.
+pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+    reader.end().map_err(|error| Problem::malformed("", "not_json", error.to_string()))?;
+    Ok(value)
+}
+
+/// Read a JSON value, and point to what can't be read.
+pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = error.inner();
+    let text = inner.to_string();
+    // The position says nothing that the pointer does not say better.
+    let detail = text.split(" at line ").next().unwrap_or(&text);
+    if inner.is_syntax() || inner.is_eof() {
+        return Problem::malformed("", "not_json", format!("is not JSON: {text}"));
+    }
+    let mut pointer = pointer(error.path());
+    let (code, named) = match detail.split_once('`') {
+        Some(("missing field ", rest)) => ("missing_field", rest.split('`').next()),
+        Some(("unknown field ", rest)) => ("unknown_field", rest.split('`').next()),
+        Some(("unknown variant ", _)) => ("unknown_value", None),
+        _ => ("invalid_value", None),
+    };
+    if let Some(name) = named {
+        let step = format!("/{}", escaped(name));
+        if !pointer.ends_with(&step) {
+            pointer.push_str(&step);
+        }
+    }
+    Problem::fault(pointer, code, format!(": {detail}").trim_start_matches(": "))
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    path.iter().fold(String::new(), |mut pointer, segment| {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+        pointer
+    })
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = json_bytes(request, &["application/json"]).await?;
+        // A verb whose fields all have defaults may come without a body.
+        from_json(if bytes.is_empty() { b"{}" } else { &bytes }).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(
+            |rejection| {
+                let text = rejection.body_text();
+                let text = text.trim_start_matches("Failed to deserialize query string: ");
+                let quoted = text.split('`').nth(1).filter(|_| text.contains(" field `"));
+                let (name, detail) = match (quoted, text.split_once(": ")) {
+                    (Some(name), _) => (name, text),
+                    (None, Some((name, detail))) => (name, detail),
+                    (None, None) => ("", text),
+                };
+                let pointer = if name.is_empty() { String::new() } else { format!("/{name}") };
+                Problem::malformed(pointer, "invalid_parameter", format!("(query): {detail}"))
+            },
+        )
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|path| Self(path.0))
+            .map_err(|_| Problem::not_found("what the path names"))
+    }
+}
+
+/// A request body in the document.
+pub(crate) fn document_body(
+    ctx: &mut GenContext,
+    operation: &mut Operation,
+    media_types: &[(&str, schemars::Schema)],
+    required: bool,
+) {
+    let content = media_types
+        .iter()
+        .map(|(name, json_schema)| {
+            let schema =
+                SchemaObject { json_schema: json_schema.clone(), external_docs: None, example: None };
+            ((*name).to_owned(), MediaType { schema: Some(schema), ..MediaType::default() })
+        })
+        .collect();
+    set_body(ctx, operation, RequestBody { content, required, ..RequestBody::default() });
+}
+
+impl<T: JsonSchema> OperationInput for Body<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let schema = ctx.schema.subschema_for::<T>();
+        let required = ctx.resolve_schema(&schema).get("required").is_some();
+        document_body(ctx, operation, &[("application/json", schema)], required);
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Query<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let schema = ctx.schema.subschema_for::<T>();
+        let parameters = parameters_from_schema(ctx, schema, ParamLocation::Query);
+        add_parameters(ctx, operation, parameters);
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Path<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let schema = ctx.schema.subschema_for::<T>();
+        let parameters = parameters_from_schema(ctx, schema, ParamLocation::Path);
+        add_parameters(ctx, operation, parameters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outbound::task::TaskConfig;
+
+    fn faults<T: DeserializeOwned>(text: &str) -> Vec<(String, String)> {
+        let problem = from_json::<T>(text.as_bytes()).err().expect("a problem");
+        problem.faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+    }
+
+    fn task(changed: serde_json::Value) -> String {
+        let mut body = serde_json::json!({
+            "name": "Spring", "concurrency": 5, "caller_ids": [],
+            "navigation": outbound::ids::NavigationId::new(),
+        });
+        crate::etag::merge(&mut body, changed);
+        body.to_string()
+    }
+
+    #[test]
+    fn a_body_that_cant_be_read_is_pointed_into() {
+        for (change, pointer, code) in [
+            (serde_json::json!({"concurrency": "five"}), "/concurrency", "invalid_value"),
+            (serde_json::json!({"concurrency": null}), "/concurrency", "missing_field"),
+            (serde_json::json!({"colour": 1}), "/colour", "unknown_field"),
+            (serde_json::json!({"redial": {"mode": "all"}}), "/redial/mode", "unknown_value"),
+            (serde_json::json!({"redial": {"retry_seconds": [60, -1]}}), "/redial/retry_seconds/1", "invalid_value"),
+            (serde_json::json!({"redial": {"retries": 3}}), "/redial/retries", "unknown_field"),
+            (serde_json::json!({"time_zone": "Mars/Olympus"}), "/time_zone", "invalid_value"),
+            (serde_json::json!({"caller_ids": ["task_1"]}), "/caller_ids/0", "invalid_value"),
+        ] {
+            let text = task(change);
+            assert_eq!(faults::<TaskConfig>(&text), [(pointer.to_owned(), code.to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_json_is_a_bad_request() {
+        for text in ["", "{", "{} {}", "[1,]"] {
+            let problem = from_json::<serde_json::Value>(text.as_bytes()).err().expect("a problem");
+            assert_eq!(problem.status, 400, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_by_name_of_the_limit() {
+        let body = axum::body::Body::from(vec![b' '; 11]);
+        let problem = read(body, 10).await.err().expect("a problem");
+        assert_eq!((problem.status.as_u16(), &*problem.code), (413, "body_too_large"));
+        assert!(problem.detail.contains("10 bytes"));
+    }
+}

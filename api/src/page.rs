@@ -1,0 +1,133 @@
+//! Pages of a list: a limit, and an opaque cursor that holds while rows come and go.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+/// Rows of a page when none are asked for.
+pub const LIMIT: u32 = 50;
+/// Rows of a page, at most.
+pub const LIMIT_MAX: u32 = 500;
+/// Characters of a cursor, at most.
+const CURSOR_LENGTH_MAX: usize = 1_024;
+
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Page<T> {
+    pub data: Vec<T>,
+    /// Send it as `cursor` for the next page; `null` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// `limit` and `cursor` of a list that has no other parameters.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    /// Rows of a page, 1–500; 50 without.
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl Paging {
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
+    /// The limit within its bounds.
+    pub fn limit(&self) -> Result<u32, Problem> {
+        match self.limit.unwrap_or(LIMIT) {
+            limit @ 1..=LIMIT_MAX => Ok(limit),
+            other => Err(Problem::malformed(
+                "/limit",
+                "out_of_bounds",
+                format!("is {other}; it must be 1 to {LIMIT_MAX}"),
+            )),
+        }
+    }
+
+    /// Where the page goes on, as the list keyed it.
+    pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Problem> {
+        let Some(text) = &self.cursor else { return Ok(None) };
+        decode(text).map(Some).ok_or_else(|| {
+            Problem::malformed("/cursor", "unknown_cursor", "is not a next_cursor of this list; leave it out to start again")
+        })
+    }
+}
+
+impl<T> Page<T> {
+    /// A page of rows that were read one beyond the limit, so that the last page is known.
+    pub fn of<R, K: Serialize>(
+        mut rows: Vec<R>,
+        limit: u32,
+        key: impl Fn(&R) -> K,
+        view: impl Fn(R) -> T,
+    ) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| encode(&key(row)));
+        Self { data: rows.into_iter().map(view).collect(), next_cursor }
+    }
+
+    /// A page whose next key storage has named.
+    pub fn going_on<K: Serialize>(data: Vec<T>, next: Option<&K>) -> Self {
+        Self { data, next_cursor: next.map(encode) }
+    }
+}
+
+/// A key in hexadecimal: it is opaque, and safe in a URL.
+fn encode<K: Serialize + ?Sized>(key: &K) -> String {
+    let text = serde_json::to_vec(key).unwrap_or_default();
+    text.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn decode<K: DeserializeOwned>(text: &str) -> Option<K> {
+    if text.len() > CURSOR_LENGTH_MAX || !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> = (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect();
+    serde_json::from_slice(&bytes?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_out_of_bounds_is_refused_with_the_bounds() {
+        for (limit, allowed) in [(None, true), (Some(1), true), (Some(500), true), (Some(0), false), (Some(501), false)] {
+            let answer = Paging::new(limit, None).limit();
+            assert_eq!(answer.is_ok(), allowed, "{limit:?}");
+            if let Err(problem) = answer {
+                assert!(problem.detail.contains("1 to 500"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_cursor_goes_on_where_the_page_ended() {
+        let page = Page::of(vec![1, 2, 3], 2, |row| *row, |row| row);
+        assert_eq!(page.data, [1, 2]);
+        let next = Paging::new(None, page.next_cursor);
+        assert_eq!(next.after::<i32>().ok().flatten(), Some(2));
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        assert_eq!(Page::of(vec![1, 2], 2, |row| *row, |row| row).next_cursor, None);
+        assert_eq!(Page::of(Vec::<i32>::new(), 2, |row| *row, |row| row).next_cursor, None);
+    }
+
+    #[test]
+    fn a_cursor_that_was_made_up_is_refused() {
+        for text in ["x", "zz", "ab", "ééé", &"00".repeat(1_000)] {
+            assert!(Paging::new(None, Some(text.to_owned())).after::<i32>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What the handlers work with.
+
+use std::sync::Arc;
+
+use clock::Clock;
+use jobs::{Job, Queues};
+use metrics_exporter_prometheus::PrometheusHandle;
+use storage::Store;
+use storage::objects::Objects;
+
+use crate::limits::{RateConfig, Rates};
+
+/// What the handlers work with. Clones share all of it.
+#[derive(Clone)]
+pub struct ApiState {
+    pub store: Store,
+    pub objects: Objects,
+    pub queues: Queues,
+    pub clock: Clock,
+    /// What `/metrics` shows; without it the path answers 404.
+    pub metrics: Option<PrometheusHandle>,
+    pub rates: Arc<Rates>,
+}
+
+impl ApiState {
+    pub fn new(
+        store: Store,
+        objects: Objects,
+        queues: Queues,
+        clock: Clock,
+        metrics: Option<PrometheusHandle>,
+        rate: RateConfig,
+    ) -> Self {
+        Self { store, objects, queues, clock, metrics, rates: Arc::new(Rates::new(rate)) }
+    }
+
+    /// Push a wake-up for a row that is committed. When the queue can't take it the request has
+    /// succeeded all the same: the sweep finds the row and pushes the job again.
+    pub(crate) async fn wake<J: Job>(&self, job: &J) {
+        if let Err(error) = self.queues.push(job).await {
+            tracing::warn!(%error, kind = J::KIND, "a job was not pushed; the sweep makes up for it");
+        }
+    }
+
+    /// Push a wake-up that is due at a business time.
+    pub(crate) async fn wake_at<J: Job>(&self, job: &J, at: outbound::Time) {
+        if let Err(error) = self.queues.push_in(job, self.clock.until(at)).await {
+            tracing::warn!(%error, kind = J::KIND, "a job was not pushed; the sweep makes up for it");
+        }
+    }
+}

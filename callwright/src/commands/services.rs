@@ -1,0 +1,59 @@
+//! `callwright services`: a private PostgreSQL and Redis, for as long as a command runs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+
+use crate::supervise::{Postgres, Redis};
+
+/// Run a command with `DATABASE_URL` and `REDIS_URL` of servers that exist for it alone.
+#[derive(Debug, clap::Args)]
+pub struct Services {
+    /// Folder of the servers' data; left out: a temporary one, gone with the command
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, required = true)]
+    command: Vec<String>,
+}
+
+impl Services {
+    /// Gives the exit code of the command.
+    pub async fn run(self) -> Result<ExitCode> {
+        let temporary = match self.data {
+            Some(_) => None,
+            None => Some(reachable_temporary()?),
+        };
+        let data = self
+            .data
+            .or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()))
+            .context("there is no folder for the servers")?;
+        std::fs::create_dir_all(&data)?;
+        let postgres = Postgres::start(&data).await?;
+        let redis = Redis::start(&data).await?;
+        let (program, arguments) =
+            self.command.split_first().context("there is no command to run")?;
+        let status = Command::new(program)
+            .args(arguments)
+            .env("DATABASE_URL", postgres.url())
+            .env("REDIS_URL", redis.url())
+            .env("TEST_REDIS_URL", redis.url())
+            .status()
+            .await
+            .with_context(|| format!("`{program}` can't be run"));
+        redis.stop().await?;
+        postgres.stop().await?;
+        let code = status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+        Ok(ExitCode::from(code))
+    }
+}
+
+/// A temporary folder that the servers' own user can reach, also where temporary folders are private.
+pub fn reachable_temporary() -> Result<tempfile::TempDir> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::Builder::new().prefix("callwright-").tempdir_in("/tmp")?;
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
+    Ok(folder)
+}

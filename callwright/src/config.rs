@@ -1,0 +1,188 @@
+//! Configuration: environment variables, read in one place, all faults reported at once.
+//!
+//! What a business sets lives in PostgreSQL. This is only what the process needs to find its servers
+//! and its folders. `docs/configuration.md` describes every name.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use clock::{Clock, Setting};
+use storage::StoreConfig;
+use storage::objects::ObjectsConfig;
+
+/// All of it. A part that a command does not use may be missing.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the servers that `up` runs, the spool and the journal.
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub database: Option<StoreConfig>,
+    pub redis: Option<String>,
+    /// Before every queue's name, so that installations can share a Redis.
+    pub queue_prefix: String,
+    pub objects: Option<ObjectsConfig>,
+    pub spool: PathBuf,
+    pub journal: PathBuf,
+    pub clock: ClockSource,
+    pub lease: Duration,
+    pub drain: Duration,
+    /// Calls that one dialer process carries at a time.
+    pub dial_concurrency: usize,
+}
+
+/// Where business time comes from.
+#[derive(Debug, Clone)]
+pub enum ClockSource {
+    Setting(Setting),
+    File(PathBuf),
+}
+
+impl ClockSource {
+    pub fn clock(&self) -> Clock {
+        match self {
+            Self::Setting(setting) => Clock::with(*setting),
+            Self::File(path) => Clock::from_file(path.clone()),
+        }
+    }
+}
+
+/// Names and texts of the environment, and what is wrong with them.
+struct Reader<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.get)(name).filter(|value| !value.is_empty())
+    }
+
+    fn value<T>(&mut self, name: &str, default: T, right: &str) -> T
+    where
+        T: FromStr<Err: Display>,
+    {
+        let Some(text) = self.text(name) else { return default };
+        match text.parse() {
+            Ok(value) => value,
+            Err(error) => {
+                self.faults.push(format!("{name}: {error}; {right}"));
+                default
+            }
+        }
+    }
+
+    fn number(&mut self, name: &str, default: u64, lowest: u64, highest: u64) -> u64 {
+        let value = self.value(name, default, "write a whole number");
+        if !(lowest..=highest).contains(&value) {
+            self.faults.push(format!("{name}: {value} is not between {lowest} and {highest}"));
+            return default;
+        }
+        value
+    }
+}
+
+impl Config {
+    /// From the environment of the process.
+    pub fn from_environment() -> Result<Self> {
+        Self::read(&|name| std::env::var(name).ok())
+    }
+
+    /// From any source of names and texts.
+    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut reader = Reader { get, faults: Vec::new() };
+        let data = reader.text("CALLWRIGHT_DATA").map_or_else(default_data, PathBuf::from);
+        let port = reader.number("PORT", 8080, 0, 65_535);
+        let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(8080)));
+        let listen = reader.value("CALLWRIGHT_LISTEN", any, "write ADDRESS:PORT, as 127.0.0.1:8080");
+        let database = reader.text("DATABASE_URL").map(|url| StoreConfig {
+            hot_connections: small(reader.number("DATABASE_HOT_CONNECTIONS", 8, 2, 100)),
+            api_connections: small(reader.number("DATABASE_API_CONNECTIONS", 8, 2, 100)),
+            long_connections: small(reader.number("DATABASE_LONG_CONNECTIONS", 6, 2, 100)),
+            ..StoreConfig::new(url)
+        });
+        let clock = match reader.text("CALLWRIGHT_CLOCK_FILE") {
+            Some(path) => ClockSource::File(path.into()),
+            None => ClockSource::Setting(reader.value(
+                "CALLWRIGHT_CLOCK",
+                Setting::WALL,
+                "leave it out in service",
+            )),
+        };
+        let config = Self {
+            spool: reader.text("CALLWRIGHT_SPOOL").map_or_else(|| data.join("spool"), PathBuf::from),
+            journal: reader
+                .text("CALLWRIGHT_JOURNAL")
+                .map_or_else(|| data.join("journal"), PathBuf::from),
+            data,
+            listen,
+            database,
+            redis: reader.text("REDIS_URL"),
+            queue_prefix: reader.text("CALLWRIGHT_QUEUE_PREFIX").unwrap_or_else(|| "callwright".into()),
+            objects: objects(&mut reader),
+            clock,
+            lease: Duration::from_secs(reader.number("CALLWRIGHT_LEASE_SECONDS", 15, 2, 600)),
+            drain: Duration::from_secs(reader.number("CALLWRIGHT_DRAIN_SECONDS", 20, 0, 7_200)),
+            dial_concurrency: usize::try_from(reader.number("CALLWRIGHT_DIAL_CONCURRENCY", 500, 1, 10_000))?,
+        };
+        if reader.faults.is_empty() {
+            return Ok(config);
+        }
+        anyhow::bail!("the configuration has faults:\n  {}", reader.faults.join("\n  "))
+    }
+}
+
+fn objects(reader: &mut Reader<'_>) -> Option<ObjectsConfig> {
+    let endpoint = reader.text("S3_ENDPOINT")?;
+    let mut needed = |name: &str| {
+        let value = reader.text(name);
+        if value.is_none() {
+            reader.faults.push(format!("{name}: is missing; it goes with S3_ENDPOINT"));
+        }
+        value.unwrap_or_default()
+    };
+    let (bucket, access_key, secret_key) =
+        (needed("S3_BUCKET"), needed("S3_ACCESS_KEY"), needed("S3_SECRET_KEY"));
+    Some(ObjectsConfig {
+        region: reader.text("S3_REGION").unwrap_or_else(|| "us-east-1".into()),
+        public_endpoint: reader.text("S3_PUBLIC_ENDPOINT"),
+        endpoint,
+        bucket,
+        access_key,
+        secret_key,
+    })
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// `./data`; for root a folder that the database's own user can reach.
+fn default_data() -> PathBuf {
+    if nix::unistd::geteuid().is_root() { "/var/lib/callwright".into() } else { "data".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_faults_of_the_configuration_are_told_at_once() {
+        let get = |name: &str| {
+            let value = match name {
+                "PORT" => "70000",
+                "CALLWRIGHT_CLOCK" => "noon",
+                "S3_ENDPOINT" => "http://127.0.0.1:9000",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let said = Config::read(&get).expect_err("it has faults").to_string();
+        for part in ["PORT: 70000", "CALLWRIGHT_CLOCK", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"] {
+            assert!(said.contains(part), "{part} is not in: {said}");
+        }
+    }
+}

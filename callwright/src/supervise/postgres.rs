@@ -1,0 +1,188 @@
+//! A private PostgreSQL: its own cluster in the data folder, a password, a port of the loopback.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+use tokio::process::Command;
+
+use super::{Child, ServerUser, find_program, free_port, secret, server_folder, write_private};
+
+/// The oldest server that will do: the schema uses `NULLS NOT DISTINCT`.
+const VERSION_MIN: u32 = 15;
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+
+/// A running PostgreSQL.
+#[derive(Debug)]
+pub struct Postgres {
+    child: Child,
+    url: String,
+    folder: PathBuf,
+    data: PathBuf,
+    port: u16,
+    user: Option<ServerUser>,
+}
+
+impl Postgres {
+    /// Start it on `folder`, made when it is new. fsync is on.
+    pub async fn start(folder: &Path) -> Result<Self> {
+        let user = ServerUser::find()?;
+        let bin = programs()?;
+        let data = folder.join("postgres");
+        let password = secret(folder, "postgres.secret")?;
+        if !data.join("PG_VERSION").exists() {
+            server_folder(&data, user)?;
+            initialise(&bin, folder, &data, &password, user).await?;
+        }
+        let port = free_port()?;
+        let child = spawn(&bin, folder, &data, port, user).await?;
+        let url = format!("postgres://callwright:{password}@127.0.0.1:{port}/callwright");
+        let postgres = Self { child, url, folder: folder.to_owned(), data, port, user };
+        postgres.ready(&bin).await?;
+        postgres.create_database(&bin, &password).await?;
+        Ok(postgres)
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
+    pub async fn stop(self) -> Result<()> {
+        self.child.stop().await
+    }
+
+    /// Stop it as a crash would and start it again on the same port.
+    pub async fn restart(self) -> Result<Self> {
+        let Self { child, url, folder, data, port, user } = self;
+        child.stop().await?;
+        let bin = programs()?;
+        let child = spawn(&bin, &folder, &data, port, user).await?;
+        let postgres = Self { child, url, folder, data, port, user };
+        postgres.ready(&bin).await?;
+        Ok(postgres)
+    }
+
+    async fn ready(&self, bin: &Path) -> Result<()> {
+        let wait = async {
+            loop {
+                if !self.child.is_up() {
+                    bail!("PostgreSQL ended while it started; see {}", log(&self.folder).display());
+                }
+                let answer = Command::new(bin.join("pg_isready"))
+                    .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+                    .status()
+                    .await?;
+                if answer.success() {
+                    return Ok(());
+                }
+                tokio::time::sleep(CHECK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(START_PATIENCE, wait)
+            .await
+            .context("PostgreSQL did not start in time")?
+    }
+
+    async fn create_database(&self, bin: &Path, password: &str) -> Result<()> {
+        let made = Command::new(bin.join("createdb"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "callwright", "callwright"])
+            .env("PGPASSWORD", password)
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&made.stderr);
+        anyhow::ensure!(
+            made.status.success() || said.contains("already exists"),
+            "the database can't be made: {said}"
+        );
+        Ok(())
+    }
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("postgres.log")
+}
+
+async fn initialise(
+    bin: &Path,
+    folder: &Path,
+    data: &Path,
+    password: &str,
+    user: Option<ServerUser>,
+) -> Result<()> {
+    // initdb runs as the server's user and must be able to read the password once.
+    let word = data.with_extension("password");
+    write_private(&word, password)?;
+    if let Some(user) = user {
+        nix::unistd::chown(&word, Some(user.uid), Some(user.gid))?;
+    }
+    let arguments = [
+        "-D".into(),
+        data.display().to_string(),
+        "-U".into(),
+        "callwright".into(),
+        "-E".into(),
+        "UTF8".into(),
+        "--locale=C.UTF-8".into(),
+        "--auth=scram-sha-256".into(),
+        format!("--pwfile={}", word.display()),
+    ];
+    let log = log(folder);
+    let child =
+        Child::start("initdb", &bin.join("initdb"), &arguments, &log, user, Signal::SIGTERM).await?;
+    let status = child.ended().await;
+    std::fs::remove_file(&word)?;
+    anyhow::ensure!(status.is_some_and(|status| status.success()), "initdb failed; see {}", log.display());
+    Ok(())
+}
+
+async fn spawn(
+    bin: &Path,
+    folder: &Path,
+    data: &Path,
+    port: u16,
+    user: Option<ServerUser>,
+) -> Result<Child> {
+    let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
+    for setting in [
+        format!("port={port}"),
+        "listen_addresses=127.0.0.1".into(),
+        "unix_socket_directories=".into(),
+        "max_connections=200".into(),
+        "shared_buffers=256MB".into(),
+        "max_wal_size=4GB".into(),
+        "fsync=on".into(),
+        "synchronous_commit=on".into(),
+    ] {
+        arguments.extend(["-c".into(), setting]);
+    }
+    // SIGINT is PostgreSQL's fast shutdown: it rolls back and leaves a clean cluster.
+    Child::start("postgres", &bin.join("postgres"), &arguments, &log(folder), user, Signal::SIGINT)
+        .await
+}
+
+/// The folder of the newest PostgreSQL on this machine.
+fn programs() -> Result<PathBuf> {
+    let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter_map(|path| Some((version(&path)?, path.join("bin"))))
+        .filter(|(version, bin)| *version >= VERSION_MIN && bin.join("postgres").is_file())
+        .collect();
+    found.sort();
+    if let Some((_, bin)) = found.pop() {
+        return Ok(bin);
+    }
+    find_program("postgres", &[])
+        .and_then(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()))
+        .with_context(|| {
+            format!("PostgreSQL {VERSION_MIN} or newer is not installed; `make setup` installs it")
+        })
+}

@@ -1,0 +1,127 @@
+-- The queue side of a task: who is next, who waits, who is on the line.
+
+create table number (
+    id               uuid primary key,
+    enterprise_id    uuid not null,
+    task_id          uuid not null references task,
+    batch_id         uuid not null references batch,
+    seq              bigint not null,        -- import order, unique in the task
+    phone            bigint not null,        -- E.164 digits
+    backups          bigint[] not null default '{}',
+    priority         integer not null default 0,
+    caller_id        uuid references caller_id,
+    variables        jsonb not null default '{}',
+    province         text not null default '',
+    city             text not null default '',
+    time_zone        text,                   -- of the callee, where the number tells it
+    ord              bigint not null,        -- rank in a lane while priorities count
+    plain_ord        bigint not null,        -- rank in a lane while they do not
+    order_revision   integer not null,       -- the call order it was imported with
+    state            text not null check (state in ('pending', 'waiting', 'calling', 'connected',
+                         'unconnected', 'suppressed', 'cancelled')),
+    round            smallint not null default 0,   -- the round it is in, or waits for
+    chain_index      smallint not null default 0,   -- 0 the phone number, k its k-th backup
+    chain_statuses   text[] not null default '{}',  -- the last status of each phone of the chain
+    refusals         smallint not null default 0,   -- times in a row that the line itself refused
+    attempts         integer not null default 0,
+    last_status      text,
+    first_called_at  timestamptz,
+    round_called_at  timestamptz,            -- first attempt of the round
+    last_called_at   timestamptz,
+    policy_id        bigint                  -- the redial policy that decided its last redial
+) with (fillfactor = 60);
+create unique index number_seq on number (task_id, seq);
+create index number_phone on number (task_id, phone);
+create index number_batch on number (batch_id, seq);
+create index number_enterprise_phone on number (enterprise_id, phone);
+create index number_caller_id on number (caller_id) where caller_id is not null;
+
+-- A queue with one order. Which lane goes first is decided in memory from these few rows.
+create table lane (
+    id             bigint generated always as identity primary key,
+    task_id        uuid not null references task,
+    batch_id       uuid references batch,    -- null: a random-mode or backup lane of the task
+    class          text not null check (class in ('backup', 'redial', 'uncalled')),
+    round          smallint not null default 0,
+    order_revision integer not null,
+    call_order     jsonb not null,           -- outbound::order::CallOrder at that revision
+    entered        bigint not null default 0, -- counts entries, so that a claimer's cursor can be trusted
+    unique nulls not distinct (task_id, batch_id, class, round, order_revision)
+) with (fillfactor = 70);
+
+-- Numbers that may be dialled now.
+create table ready (
+    lane_id   bigint not null references lane,
+    ord       bigint not null,
+    plain_ord bigint not null,
+    number_id uuid not null,
+    task_id   uuid not null,
+    primary key (lane_id, ord, number_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index ready_plain on ready (lane_id, plain_ord, number_id);
+create index ready_number on ready (number_id);
+
+-- Numbers that may be dialled later.
+create table waiting (
+    number_id     uuid primary key,
+    enterprise_id uuid not null,
+    task_id       uuid not null,
+    lane_id       bigint not null references lane,
+    ord           bigint not null,
+    plain_ord     bigint not null,
+    due_at        timestamptz not null,
+    reason        text not null check (reason in ('redial', 'phone_busy', 'frequency_cap',
+                      'callee_window', 'trunk_refused')),
+    phone         bigint not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index waiting_due on waiting (task_id, due_at);
+create index waiting_any_due on waiting (due_at);
+create index waiting_phone on waiting (enterprise_id, phone) where reason = 'phone_busy';
+
+-- Live attempts: each one is a slot in its enterprise, its trunk and its task.
+create table attempt (
+    id                 uuid primary key,
+    enterprise_id      uuid not null,
+    task_id            uuid not null,
+    batch_id           uuid not null,
+    number_id          uuid not null,
+    trunk_id           uuid not null,
+    caller_id          uuid not null,
+    phone              bigint not null,
+    round              smallint not null,
+    chain_index        smallint not null,
+    policy_id          bigint not null,
+    navigation_id      uuid not null,
+    navigation_version integer not null,
+    token              bigint not null default 1,
+    phase              text not null default 'claimed' check (phase in ('claimed', 'begun')),
+    worker             text,
+    probe              boolean not null default false,  -- lets one call through an open breaker
+    claimed_at         timestamptz not null,
+    pushed_at          timestamptz not null,  -- database clock: when its job was last pushed
+    begun_at           timestamptz,           -- database clock
+    lease_until        timestamptz not null,  -- database clock
+    unique (enterprise_id, phone)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+create index attempt_task on attempt (task_id);
+create index attempt_trunk on attempt (trunk_id);
+
+-- Counters, kept in the transactions that change what they count.
+create table number_count (
+    batch_id uuid not null references batch,
+    task_id  uuid not null references task,
+    state    text not null,
+    n        bigint not null,
+    primary key (batch_id, state)
+) with (fillfactor = 50);
+create index number_count_task on number_count (task_id);
+
+create table call_count (
+    task_id  uuid not null references task,
+    batch_id uuid not null references batch,
+    hour     timestamptz not null,
+    result   text not null,
+    calls    bigint not null,
+    talk_ms  bigint not null,
+    primary key (task_id, batch_id, hour, result)
+) with (fillfactor = 50);

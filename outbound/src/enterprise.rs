@@ -1,0 +1,79 @@
+//! What an enterprise sets for all of its tasks.
+
+use chrono_tz::Tz;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Calls that one enterprise may have up at a time, at most.
+pub const CONCURRENCY_MAX: u32 = 10_000;
+
+/// Settings of an enterprise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnterpriseSettings {
+    /// IANA name; tasks without a zone of their own use it.
+    #[schemars(with = "String")]
+    pub time_zone: Tz,
+    /// Calls up at a time over all tasks, 1–10,000.
+    pub concurrency_limit: u32,
+    /// ISO 3166 code of the region whose national phone number form imports may use.
+    #[serde(default = "cn")]
+    pub default_region: String,
+    #[serde(default)]
+    pub frequency_cap: FrequencyCap,
+    /// Days that call records are kept, 1–3,650.
+    #[serde(default = "year")]
+    pub record_retention_days: u32,
+    /// Days that recordings are kept, 1–3,650.
+    #[serde(default = "year")]
+    pub recording_retention_days: u32,
+    /// Off: batch and number priorities are ignored. On: they count.
+    #[serde(default = "on")]
+    pub predict_call_priority_strategy_gray: bool,
+    /// On: a batch with a higher priority goes ahead as soon as its import has landed. Off: a
+    /// started batch is finished first.
+    #[serde(default = "on")]
+    pub gray_predict_call_use_full_cache: bool,
+    /// Numbers are masked also for those who may see them, unless they ask for one number.
+    #[serde(default)]
+    pub number_masking: bool,
+}
+
+/// How often one phone number may be called, whatever tasks it is in. `None`: no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrequencyCap {
+    /// Calls to one phone number a day of the enterprise's time zone, 1–100.
+    pub per_day: Option<u32>,
+    /// Seconds between the starts of two calls to one phone number, 1–2,592,000.
+    pub distance_seconds: Option<u32>,
+}
+
+fn cn() -> String {
+    "CN".into()
+}
+
+fn year() -> u32 {
+    365
+}
+
+fn on() -> bool {
+    true
+}
+
+impl EnterpriseSettings {
+    /// Settings of a new enterprise.
+    pub fn new(time_zone: Tz, concurrency_limit: u32) -> Self {
+        Self {
+            time_zone,
+            concurrency_limit,
+            default_region: cn(),
+            frequency_cap: FrequencyCap::default(),
+            record_retention_days: year(),
+            recording_retention_days: year(),
+            predict_call_priority_strategy_gray: true,
+            gray_predict_call_use_full_cache: true,
+            number_masking: false,
+        }
+    }
+}

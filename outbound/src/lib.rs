@@ -1,0 +1,28 @@
+//! The business of outbound calling, pure: functions of their arguments, time among them.
+//!
+//! Nothing here touches a socket, a database or a clock. `SPEC.md`'s rules live here and are tested
+//! here; the crates above only carry their decisions out.
+
+pub mod api_key;
+pub mod audit;
+pub mod claim;
+pub mod enterprise;
+pub mod export;
+pub mod fault;
+pub mod filter;
+pub mod hours;
+pub mod ids;
+pub mod import;
+pub mod number;
+pub mod order;
+pub mod outcome;
+pub mod period;
+pub mod phone;
+pub mod record;
+pub mod redial;
+pub mod schedule;
+pub mod task;
+pub mod trunk;
+
+/// An instant, in UTC.
+pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,54 @@
+//! What can go wrong in storage, by what the caller can do about it.
+
+use outbound::fault::Fault;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database or the object store can't be reached or failed: try again later.
+    #[error("storage is not available: {0}")]
+    Unavailable(String),
+    /// There is no such row in this enterprise.
+    #[error("{0} was not found")]
+    NotFound(&'static str),
+    /// It was changed since it was read: read it again.
+    #[error("it was changed since it was read")]
+    Stale,
+    /// The state of things does not allow it. `code` is stable.
+    #[error("{detail}")]
+    Conflict { code: &'static str, detail: String },
+    /// The input is refused, nothing was changed.
+    #[error("the input was refused")]
+    Refused(Vec<Fault>),
+    /// A row can't be read as what it should be: a defect or damage. Loud, never skipped.
+    #[error("stored data can't be read: {0}")]
+    Damaged(String),
+}
+
+impl StoreError {
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, detail: detail.into() }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                Self::Damaged(error.to_string())
+            }
+            // A database message may quote the row, and a row may hold a phone number.
+            sqlx::Error::Database(inner) => {
+                let code = inner.code().unwrap_or_default();
+                let constraint = inner.constraint().unwrap_or("no constraint");
+                Self::Unavailable(format!("SQLSTATE {code}, {constraint}: {}", inner.message()))
+            }
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}

@@ -1,0 +1,35 @@
+//! The one crate that names PostgreSQL and S3: what is true, and what is kept.
+
+pub mod error;
+pub mod objects;
+pub mod rows;
+pub mod store;
+
+pub mod attempts;
+pub mod batches;
+pub mod claim;
+pub mod finish;
+pub mod lanes;
+pub mod numbers;
+
+pub mod audit;
+pub mod enterprises;
+pub mod idempotency;
+pub mod keys;
+pub mod navigations;
+pub mod periods;
+pub mod robots;
+pub mod suppression;
+pub mod tasks;
+pub mod templates;
+pub mod trunks;
+
+pub mod checks;
+pub mod exports;
+pub mod imports;
+pub mod recordings;
+pub mod records;
+pub mod statistics;
+
+pub use error::StoreError;
+pub use store::{Store, StoreConfig};

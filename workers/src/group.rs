@@ -1,0 +1,96 @@
+//! Group commit: single requests gathered into one transaction.
+//!
+//! While one group is being written the next gathers, so an idle line costs a request nothing and a
+//! busy one shares its commits. A request is answered when its group is durable.
+
+use std::future::Future;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that wait while a group is being written, at most; past it, submitters wait.
+const WAITING_MAX: usize = 4_096;
+
+/// Gathers `In`s and answers each with an `Out`.
+#[derive(Debug)]
+pub struct Group<In, Out> {
+    requests: mpsc::Sender<(In, oneshot::Sender<Out>)>,
+}
+
+impl<In, Out> Clone for Group<In, Out> {
+    fn clone(&self) -> Self {
+        Self { requests: self.requests.clone() }
+    }
+}
+
+/// The group's writer has ended: the process is stopping.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the process is stopping")]
+pub struct Stopping;
+
+impl<In: Send + 'static, Out: Send + 'static> Group<In, Out> {
+    /// Write groups of at most `most` with `write`, which gives one answer a request, in order.
+    /// It ends when the last clone of the group is gone and all that was asked is written.
+    pub fn start<Write, Written>(most: usize, write: Write) -> Self
+    where
+        Write: Fn(Vec<In>) -> Written + Send + 'static,
+        Written: Future<Output = Vec<Out>> + Send,
+    {
+        let (requests, mut waiting) = mpsc::channel::<(In, oneshot::Sender<Out>)>(WAITING_MAX);
+        tokio::spawn(async move {
+            let mut gathered = Vec::with_capacity(most);
+            while waiting.recv_many(&mut gathered, most).await > 0 {
+                let (items, replies): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
+                let answers = write(items).await;
+                for (reply, answer) in replies.into_iter().zip(answers) {
+                    // Whoever asked may have gone: its lease was lost.
+                    let _ = reply.send(answer);
+                }
+            }
+        });
+        Self { requests }
+    }
+
+    /// Ask, and wait until it is durable.
+    pub async fn submit(&self, item: In) -> Result<Out, Stopping> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send((item, reply)).await.map_err(|_| Stopping)?;
+        answer.await.map_err(|_| Stopping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn requests_made_while_one_is_written_share_the_next_write() {
+        let writes = Arc::new(AtomicUsize::new(0));
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let group = {
+            let (writes, gate) = (writes.clone(), gate.clone());
+            Group::start(100, move |items: Vec<u32>| {
+                let (writes, gate) = (writes.clone(), gate.clone());
+                async move {
+                    let _open = gate.acquire().await;
+                    writes.fetch_add(1, Ordering::SeqCst);
+                    items.into_iter().map(|item| item * 2).collect()
+                }
+            })
+        };
+        let asked = (0..50).map(|item| {
+            let group = group.clone();
+            tokio::spawn(async move { group.submit(item).await })
+        });
+        let asked: Vec<_> = asked.collect();
+        tokio::task::yield_now().await;
+        gate.add_permits(50);
+        for (item, answer) in asked.into_iter().enumerate() {
+            let answer = answer.await.expect("the submitter ran").expect("it was written");
+            assert_eq!(answer as usize, item * 2);
+        }
+        assert!(writes.load(Ordering::SeqCst) < 10, "groups were not shared");
+    }
+}

@@ -1,0 +1,21 @@
+//! What runs: one handler a kind of job, the sweeps that give back what was lost, and the call itself.
+
+pub mod call;
+pub mod environment;
+pub mod group;
+pub mod live;
+pub mod runner;
+pub mod spool;
+pub mod sweep;
+
+mod analyze_call;
+mod dial_attempt;
+mod import_batch;
+mod ledger;
+mod redial;
+mod run_export;
+mod steps;
+mod upload_recording;
+
+pub use environment::{Environment, Settings};
+pub use runner::{Kind, Running};

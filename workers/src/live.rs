@@ -1,0 +1,90 @@
+//! The calls that this process has up: whose lease is gone, or whose task was ended, is told.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use outbound::ids::AttemptId;
+use tokio::sync::watch;
+
+/// What a call is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    GoOn,
+    /// Hang up, and finish as usual with this cause.
+    HangUp(&'static str),
+    /// Its slot was given back: hang up, and write nothing.
+    Lost,
+}
+
+/// The live calls of one process.
+#[derive(Debug, Clone, Default)]
+pub struct LiveCalls {
+    calls: Arc<Mutex<HashMap<AttemptId, watch::Sender<Notice>>>>,
+}
+
+/// One live call; it leaves the table when this is dropped.
+#[derive(Debug)]
+pub struct LiveCall {
+    table: LiveCalls,
+    attempt: AttemptId,
+    notices: watch::Receiver<Notice>,
+}
+
+impl LiveCalls {
+    pub fn enter(&self, attempt: AttemptId) -> LiveCall {
+        let (sender, notices) = watch::channel(Notice::GoOn);
+        self.lock().insert(attempt, sender);
+        LiveCall { table: self.clone(), attempt, notices }
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// The attempts that were live when this was asked.
+    pub fn attempts(&self) -> Vec<AttemptId> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Tell one call; false when it is not here.
+    pub fn tell(&self, attempt: AttemptId, notice: Notice) -> bool {
+        self.lock().get(&attempt).map(|sender| sender.send_replace(notice)).is_some()
+    }
+
+    /// Tell all calls.
+    pub fn tell_all(&self, notice: Notice) {
+        for sender in self.lock().values() {
+            sender.send_replace(notice);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, watch::Sender<Notice>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveCall {
+    /// What the call was told last.
+    pub fn notice(&self) -> Notice {
+        *self.notices.borrow()
+    }
+
+    /// Resolves when the call is told something.
+    pub async fn told(&mut self) -> Notice {
+        match self.notices.changed().await {
+            Ok(()) => *self.notices.borrow_and_update(),
+            // The sender lives in the table as long as this does.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for LiveCall {
+    fn drop(&mut self) {
+        self.table.lock().remove(&self.attempt);
+    }
+}
