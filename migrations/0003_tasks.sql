@@ -24,7 +24,6 @@ create table task (
     scheduled_end_at   timestamptz,
     next_edge_at       timestamptz,          -- when a window next opens or closes
     next_invite_at     timestamptz,          -- calls per second: the earliest next INVITE
-    rotation           bigint not null default 0,
     next_seq           bigint not null default 1,
     number_count       bigint not null default 0,
     started_at         timestamptz,

@@ -3,13 +3,15 @@
 create table number (
     id               uuid primary key,
     enterprise_id    uuid not null,
-    task_id          uuid not null references task,
-    batch_id         uuid not null references batch,
+    -- No foreign keys on the tables of this file that change with every call: a check per row costs
+    -- more than the row, and would hold the task's row against a pause while a large import lands.
+    task_id          uuid not null,
+    batch_id         uuid not null,
     seq              bigint not null,        -- import order, unique in the task
     phone            bigint not null,        -- E.164 digits
     backups          bigint[] not null default '{}',
     priority         integer not null default 0,
-    caller_id        uuid references caller_id,
+    caller_id        uuid,
     variables        jsonb not null default '{}',
     province         text not null default '',
     city             text not null default '',
@@ -51,7 +53,7 @@ create table lane (
 
 -- Numbers that may be dialled now.
 create table ready (
-    lane_id   bigint not null references lane,
+    lane_id   bigint not null,
     ord       bigint not null,
     plain_ord bigint not null,
     number_id uuid not null,
@@ -66,10 +68,11 @@ create table waiting (
     number_id     uuid primary key,
     enterprise_id uuid not null,
     task_id       uuid not null,
-    lane_id       bigint not null references lane,
+    lane_id       bigint not null,
     ord           bigint not null,
     plain_ord     bigint not null,
     due_at        timestamptz not null,
+    put_off       boolean not null default false,   -- due before, but its window was closed
     reason        text not null check (reason in ('redial', 'phone_busy', 'frequency_cap',
                       'callee_window', 'trunk_refused')),
     phone         bigint not null
@@ -85,6 +88,7 @@ create table attempt (
     task_id            uuid not null,
     batch_id           uuid not null,
     number_id          uuid not null,
+    lane_id            bigint not null,       -- where its number came from, and goes back to
     trunk_id           uuid not null,
     caller_id          uuid not null,
     phone              bigint not null,
@@ -100,16 +104,23 @@ create table attempt (
     claimed_at         timestamptz not null,
     pushed_at          timestamptz not null,  -- database clock: when its job was last pushed
     begun_at           timestamptz,           -- database clock
+    started_at         timestamptz,           -- the begin, in business time
     lease_until        timestamptz not null,  -- database clock
     unique (enterprise_id, phone)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 create index attempt_task on attempt (task_id);
 create index attempt_trunk on attempt (trunk_id);
 
+-- Whose turn it is among a task's caller IDs. Only claims write it.
+create table task_rotation (
+    task_id uuid primary key,
+    calls   bigint not null
+) with (fillfactor = 50);
+
 -- Counters, kept in the transactions that change what they count.
 create table number_count (
-    batch_id uuid not null references batch,
-    task_id  uuid not null references task,
+    batch_id uuid not null,
+    task_id  uuid not null,
     state    text not null,
     n        bigint not null,
     primary key (batch_id, state)
@@ -117,8 +128,8 @@ create table number_count (
 create index number_count_task on number_count (task_id);
 
 create table call_count (
-    task_id  uuid not null references task,
-    batch_id uuid not null references batch,
+    task_id  uuid not null,
+    batch_id uuid not null,
     hour     timestamptz not null,
     result   text not null,
     calls    bigint not null,

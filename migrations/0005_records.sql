@@ -55,14 +55,17 @@ create index call_record_number on call_record (number_id, started_at);
 create table call_record_default partition of call_record default;
 
 create table conversation (
-    id         uuid not null,                -- the attempt
-    started_at timestamptz not null,
-    transcript jsonb not null,               -- [dialog::transcript::Line]
-    log        jsonb not null,               -- [dialog::transcript::Entry]
-    analyzed   boolean not null default false,
+    id                 uuid not null,        -- the attempt
+    started_at         timestamptz not null,
+    navigation_id      uuid not null,        -- what the call ran, for the analysis after it
+    navigation_version integer not null,
+    transcript         jsonb not null,       -- [dialog::transcript::Line]
+    log                jsonb not null,       -- [dialog::transcript::Entry]
+    analyzed           boolean not null default false,
     primary key (started_at, id)
 ) partition by range (started_at);
 create index conversation_id on conversation (id);
+create index conversation_unanalyzed on conversation (started_at, id) where not analyzed;
 create table conversation_default partition of conversation default;
 
 create table recording (

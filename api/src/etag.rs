@@ -98,7 +98,11 @@ impl<S: Send + Sync, T> FromRequest<S> for MergePatch<T> {
         let bytes = json_bytes(request, &PATCH_TYPES).await?;
         let changes: Value = crate::input::from_json(&bytes)?;
         if !changes.is_object() {
-            return Err(Problem::malformed("", "not_an_object", "must be an object: the fields to change"));
+            return Err(Problem::malformed(
+                "",
+                "not_an_object",
+                "must be an object: the fields to change",
+            ));
         }
         Ok(Self { changes, of: std::marker::PhantomData })
     }
@@ -109,8 +113,12 @@ impl<T: JsonSchema> OperationInput for MergePatch<T> {
         let whole = ctx.schema.subschema_for::<T>();
         let mut schema = ctx.resolve_schema(&whole).clone();
         schema.remove("required");
-        schema.insert("description".into(), "A merge patch (RFC 7396): fields that are given \
-            replace, `null` takes a field back to its default.".into());
+        schema.insert(
+            "description".into(),
+            "A merge patch (RFC 7396): fields that are given \
+            replace, `null` takes a field back to its default."
+                .into(),
+        );
         document_body(ctx, operation, &[(PATCH_TYPES[0], schema)], true);
     }
 }
@@ -134,10 +142,10 @@ mod tests {
     #[tokio::test]
     async fn a_change_without_if_match_is_told_to_send_it() {
         let (mut parts, ()) = Request::new(()).into_parts();
-        let problem = IfMatch::from_request_parts(&mut parts, &()).await.err().expect("a problem");
+        let problem = IfMatch::from_request_parts(&mut parts, &()).await.expect_err("a problem");
         assert_eq!((problem.status.as_u16(), &*problem.code), (428, "if_match_required"));
         parts.headers.insert(header::IF_MATCH, HeaderValue::from_static("nonsense"));
-        let problem = IfMatch::from_request_parts(&mut parts, &()).await.err().expect("a problem");
+        let problem = IfMatch::from_request_parts(&mut parts, &()).await.expect_err("a problem");
         assert_eq!((problem.status.as_u16(), &*problem.code), (412, "stale"));
     }
 
@@ -151,7 +159,11 @@ mod tests {
             (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
             (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
             (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"a": "foo"}), json!("bar"), json!("bar")),

@@ -75,7 +75,8 @@ pub(crate) async fn json_bytes(request: Request, types: &[&str]) -> Result<Bytes
 /// Read JSON text, and point to what can't be read.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+    let value =
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
     reader.end().map_err(|error| Problem::malformed("", "not_json", error.to_string()))?;
     Ok(value)
 }
@@ -100,13 +101,17 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem 
         Some(("unknown variant ", _)) => ("unknown_value", None),
         _ => ("invalid_value", None),
     };
+    if detail.starts_with("failed to parse timezone") {
+        let detail = "is not a time zone that is known; write an IANA name, as Asia/Shanghai";
+        return Problem::fault(pointer, "unknown_time_zone", detail);
+    }
     if let Some(name) = named {
         let step = format!("/{}", escaped(name));
         if !pointer.ends_with(&step) {
             pointer.push_str(&step);
         }
     }
-    Problem::fault(pointer, code, format!(": {detail}").trim_start_matches(": "))
+    Problem::fault(pointer, code, detail)
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -142,13 +147,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             |rejection| {
                 let text = rejection.body_text();
                 let text = text.trim_start_matches("Failed to deserialize query string: ");
-                let quoted = text.split('`').nth(1).filter(|_| text.contains(" field `"));
-                let (name, detail) = match (quoted, text.split_once(": ")) {
-                    (Some(name), _) => (name, text),
-                    (None, Some((name, detail))) => (name, detail),
-                    (None, None) => ("", text),
-                };
-                let pointer = if name.is_empty() { String::new() } else { format!("/{name}") };
+                // With or without the parameter's name in front; it may be quoted in the message.
+                let detail = text.split_once(": ").map_or(text, |(_, detail)| detail);
+                let quoted = detail.split('`').nth(1).filter(|_| detail.contains(" field `"));
+                let name = quoted.or_else(|| Some(text.split_once(": ")?.0));
+                let pointer = name.map(|name| format!("/{}", escaped(name))).unwrap_or_default();
                 Problem::malformed(pointer, "invalid_parameter", format!("(query): {detail}"))
             },
         )
@@ -176,8 +179,11 @@ pub(crate) fn document_body(
     let content = media_types
         .iter()
         .map(|(name, json_schema)| {
-            let schema =
-                SchemaObject { json_schema: json_schema.clone(), external_docs: None, example: None };
+            let schema = SchemaObject {
+                json_schema: json_schema.clone(),
+                external_docs: None,
+                example: None,
+            };
             ((*name).to_owned(), MediaType { schema: Some(schema), ..MediaType::default() })
         })
         .collect();
@@ -213,8 +219,8 @@ mod tests {
     use super::*;
     use outbound::task::TaskConfig;
 
-    fn faults<T: DeserializeOwned>(text: &str) -> Vec<(String, String)> {
-        let problem = from_json::<T>(text.as_bytes()).err().expect("a problem");
+    fn faults<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> Vec<(String, String)> {
+        let problem = from_json::<T>(text.as_bytes()).expect_err("a problem");
         problem.faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
     }
 
@@ -234,28 +240,47 @@ mod tests {
             (serde_json::json!({"concurrency": null}), "/concurrency", "missing_field"),
             (serde_json::json!({"colour": 1}), "/colour", "unknown_field"),
             (serde_json::json!({"redial": {"mode": "all"}}), "/redial/mode", "unknown_value"),
-            (serde_json::json!({"redial": {"retry_seconds": [60, -1]}}), "/redial/retry_seconds/1", "invalid_value"),
+            (
+                serde_json::json!({"redial": {"retry_seconds": [60, -1]}}),
+                "/redial/retry_seconds/1",
+                "invalid_value",
+            ),
             (serde_json::json!({"redial": {"retries": 3}}), "/redial/retries", "unknown_field"),
-            (serde_json::json!({"time_zone": "Mars/Olympus"}), "/time_zone", "invalid_value"),
+            (serde_json::json!({"time_zone": "Mars/Olympus"}), "/time_zone", "unknown_time_zone"),
             (serde_json::json!({"caller_ids": ["task_1"]}), "/caller_ids/0", "invalid_value"),
         ] {
             let text = task(change);
-            assert_eq!(faults::<TaskConfig>(&text), [(pointer.to_owned(), code.to_owned())], "{text}");
+            assert_eq!(
+                faults::<TaskConfig>(&text),
+                [(pointer.to_owned(), code.to_owned())],
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn text_that_is_not_json_is_a_bad_request() {
         for text in ["", "{", "{} {}", "[1,]"] {
-            let problem = from_json::<serde_json::Value>(text.as_bytes()).err().expect("a problem");
+            let problem = from_json::<serde_json::Value>(text.as_bytes()).expect_err("a problem");
             assert_eq!(problem.status, 400, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_query_that_cant_be_read_names_the_parameter() {
+        for (query, pointer) in [("limit=many", "/limit"), ("colour=red", "/colour")] {
+            let uri = format!("/v1/tasks?{query}");
+            let (mut parts, ()) = http::Request::get(uri).body(()).expect("a request").into_parts();
+            let problem = Query::<crate::page::Paging>::from_request_parts(&mut parts, &()).await;
+            let problem = problem.expect_err("a problem");
+            assert_eq!((problem.status.as_u16(), &*problem.faults[0].pointer), (400, pointer));
         }
     }
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused_by_name_of_the_limit() {
         let body = axum::body::Body::from(vec![b' '; 11]);
-        let problem = read(body, 10).await.err().expect("a problem");
+        let problem = read(body, 10).await.expect_err("a problem");
         assert_eq!((problem.status.as_u16(), &*problem.code), (413, "body_too_large"));
         assert!(problem.detail.contains("10 bytes"));
     }

@@ -1,1 +1,39 @@
+//! The HTTP API: paths, who may use them, and how replies and errors look.
+//!
+//! Handlers parse at the edge, ask storage, push the jobs that wake somebody for a row, and write
+//! the audit log. What is decided is decided in `outbound` and `storage`.
 
+pub mod auth;
+mod etag;
+mod health;
+mod idempotency;
+mod input;
+pub mod limits;
+mod openapi;
+mod page;
+mod problem;
+mod reply;
+mod router;
+mod state;
+mod view;
+
+mod audit;
+mod batches;
+mod caller_ids;
+mod exports;
+mod imports;
+mod keys;
+mod navigations;
+mod numbers;
+mod periods;
+mod records;
+mod robots;
+mod settings;
+mod suppressions;
+mod tasks;
+mod templates;
+mod trunks;
+
+pub use openapi::openapi;
+pub use router::router;
+pub use state::ApiState;

@@ -95,7 +95,23 @@ pub(crate) fn build() -> (Router<ApiState>, OpenApi) {
             .security_requirement("key")
     });
     add_headers(&mut document);
+    drop_unused(&mut document);
     (router, document)
+}
+
+/// Drop the schemas that nothing refers to: those of paths and queries, whose parameters stand on
+/// their own.
+fn drop_unused(document: &mut OpenApi) {
+    loop {
+        let text = text(document);
+        let Some(components) = &mut document.components else { return };
+        let before = components.schemas.len();
+        let used = |name: &String| text.contains(&format!("\"#/components/schemas/{name}\""));
+        components.schemas.retain(|name, _| used(name));
+        if components.schemas.len() == before {
+            return;
+        }
+    }
 }
 
 /// The headers that go by the method, not by the handler.
@@ -105,8 +121,13 @@ fn add_headers(document: &mut OpenApi) {
         let ReferenceOr::Item(item) = item else { continue };
         if let Some(post) = &mut item.post {
             let required = path.ends_with("/imports");
-            header_parameter(post, "Idempotency-Key", required, "1–255 characters, kept 24 h: the \
-                same request again gets the stored reply, another with this key 422");
+            header_parameter(
+                post,
+                "Idempotency-Key",
+                required,
+                "1–255 characters, kept 24 h: the \
+                same request again gets the stored reply, another with this key 422",
+            );
         }
         if let Some(patch) = &mut item.patch {
             header_parameter(patch, "If-Match", true, "The ETag that was read");
@@ -145,9 +166,8 @@ fn text(document: &OpenApi) -> String {
 
 /// `/openapi.json` and `/docs`.
 pub(crate) fn pages(document: OpenApi) -> Router<ApiState> {
-    static PAGE: LazyLock<Bytes> = LazyLock::new(|| {
-        Scalar::new("/openapi.json").with_title("Callwright API").html().into()
-    });
+    static PAGE: LazyLock<Bytes> =
+        LazyLock::new(|| Scalar::new("/openapi.json").with_title("Callwright API").html().into());
     let text = Bytes::from(text(&document));
     let document = move || async move { reply(text, "application/json", None) };
     let page = || async { reply(PAGE.clone(), "text/html; charset=utf-8", Some(PAGE_POLICY)) };
@@ -184,9 +204,9 @@ mod tests {
         paths
             .iter()
             .flat_map(|(path, item)| {
-                methods
-                    .iter()
-                    .filter_map(move |method| Some(((*method).to_owned(), path.clone(), item.get(method)?)))
+                methods.iter().filter_map(move |method| {
+                    Some(((*method).to_owned(), path.clone(), item.get(method)?))
+                })
             })
             .collect()
     }
@@ -207,7 +227,10 @@ mod tests {
             let tag = operation["tags"][0].as_str().unwrap_or_default();
             assert!(TAGS.iter().any(|(known, _)| *known == tag), "{method} {path}");
             let kinds = operation["responses"]["default"]["content"].as_object();
-            assert!(kinds.is_some_and(|kinds| kinds.contains_key(crate::problem::MEDIA_TYPE)), "{method} {path}");
+            assert!(
+                kinds.is_some_and(|kinds| kinds.contains_key(crate::problem::MEDIA_TYPE)),
+                "{method} {path}"
+            );
         }
         assert!(ids.len() > 60, "{}", ids.len());
     }
@@ -223,9 +246,20 @@ mod tests {
                 .filter(|parameter| parameter["in"] == "path")
                 .filter_map(|parameter| parameter["name"].as_str())
                 .collect();
-            let named: BTreeSet<&str> =
-                path.split('/').filter_map(|step| step.strip_prefix('{')?.strip_suffix('}')).collect();
+            let named: BTreeSet<&str> = path
+                .split('/')
+                .filter_map(|step| step.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
             assert_eq!(described, named, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_schema_is_used() {
+        let text = openapi();
+        let document = document();
+        for name in document["components"]["schemas"].as_object().expect("schemas").keys() {
+            assert!(text.contains(&format!("\"#/components/schemas/{name}\"")), "{name}");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 /// Rows of a page when none are asked for.
 pub const LIMIT: u32 = 50;
 /// Rows of a page, at most.
-pub const LIMIT_MAX: u32 = 500;
+pub const LIMIT_MAX: u32 = storage::rows::PAGE_MAX;
 /// Characters of a cursor, at most.
 const CURSOR_LENGTH_MAX: usize = 1_024;
 
@@ -25,7 +25,7 @@ pub struct Page<T> {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
-    /// Rows of a page, 1–500; 50 without.
+    /// Rows of a page, 1–200; 50 without.
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -52,26 +52,16 @@ impl Paging {
     pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Problem> {
         let Some(text) = &self.cursor else { return Ok(None) };
         decode(text).map(Some).ok_or_else(|| {
-            Problem::malformed("/cursor", "unknown_cursor", "is not a next_cursor of this list; leave it out to start again")
+            Problem::malformed(
+                "/cursor",
+                "unknown_cursor",
+                "is not a next_cursor of this list; leave it out to start again",
+            )
         })
     }
 }
 
 impl<T> Page<T> {
-    /// A page of rows that were read one beyond the limit, so that the last page is known.
-    pub fn of<R, K: Serialize>(
-        mut rows: Vec<R>,
-        limit: u32,
-        key: impl Fn(&R) -> K,
-        view: impl Fn(R) -> T,
-    ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| encode(&key(row)));
-        Self { data: rows.into_iter().map(view).collect(), next_cursor }
-    }
-
     /// A page whose next key storage has named.
     pub fn going_on<K: Serialize>(data: Vec<T>, next: Option<&K>) -> Self {
         Self { data, next_cursor: next.map(encode) }
@@ -101,27 +91,28 @@ mod tests {
 
     #[test]
     fn a_limit_out_of_bounds_is_refused_with_the_bounds() {
-        for (limit, allowed) in [(None, true), (Some(1), true), (Some(500), true), (Some(0), false), (Some(501), false)] {
+        for (limit, allowed) in
+            [(None, true), (Some(1), true), (Some(200), true), (Some(0), false), (Some(201), false)]
+        {
             let answer = Paging::new(limit, None).limit();
             assert_eq!(answer.is_ok(), allowed, "{limit:?}");
             if let Err(problem) = answer {
-                assert!(problem.detail.contains("1 to 500"));
+                assert!(problem.detail.contains("1 to 200"));
             }
         }
     }
 
     #[test]
     fn a_cursor_goes_on_where_the_page_ended() {
-        let page = Page::of(vec![1, 2, 3], 2, |row| *row, |row| row);
-        assert_eq!(page.data, [1, 2]);
+        let page = Page::going_on(vec![1, 2], Some(&2));
         let next = Paging::new(None, page.next_cursor);
-        assert_eq!(next.after::<i32>().ok().flatten(), Some(2));
+        assert_eq!(next.after::<i32>(), Ok(Some(2)));
     }
 
     #[test]
     fn the_last_page_has_no_cursor() {
-        assert_eq!(Page::of(vec![1, 2], 2, |row| *row, |row| row).next_cursor, None);
-        assert_eq!(Page::of(Vec::<i32>::new(), 2, |row| *row, |row| row).next_cursor, None);
+        assert_eq!(Page::going_on(vec![1], None::<&i32>).next_cursor, None);
+        assert_eq!(Paging::default().after::<i32>(), Ok(None));
     }
 
     #[test]

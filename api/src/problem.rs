@@ -102,7 +102,9 @@ impl Problem {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            format!("the body is larger than {limit_bytes} bytes, the limit here; send less at a time"),
+            format!(
+                "the body is larger than {limit_bytes} bytes, the limit here; send less at a time"
+            ),
         )
     }
 
@@ -252,7 +254,8 @@ mod tests {
     async fn a_problem_names_itself_its_faults_and_the_request() {
         let reply = REQUEST_ID
             .scope("req_1".into(), async {
-                Problem::fault("/redial/retry_seconds/1", "must_rise", "must be over 600").into_response()
+                Problem::fault("/redial/retry_seconds/1", "must_rise", "must be over 600")
+                    .into_response()
             })
             .await;
         assert_eq!(reply.status(), 422);

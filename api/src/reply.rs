@@ -252,6 +252,8 @@ mod tests {
     fn a_file_name_can_not_break_out_of_its_header() {
         let header = disposition("春季\"; x=1\r\n.csv");
         assert!(HeaderValue::try_from(&header).is_ok());
-        assert!(header.starts_with("attachment; filename=\"_____ x_1__.csv\"; filename*=UTF-8''%E6"));
+        assert!(
+            header.starts_with("attachment; filename=\"____ x_1__.csv\"; filename*=UTF-8''%E6")
+        );
     }
 }

@@ -93,8 +93,11 @@ async fn observe(request: Request, next: Next) -> Response {
         let seconds = started.elapsed().as_secs_f64();
         let status = reply.status().as_u16();
         tracing::Span::current().record("status", status);
-        let labels =
-            [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+        let labels = [
+            ("method", method.to_string()),
+            ("route", route.clone()),
+            ("status", status.to_string()),
+        ];
         metrics::counter!("callwright_http_requests_total", &labels).increment(1);
         metrics::histogram!("callwright_http_request_seconds", &labels).record(seconds);
         tracing::info!(status, milliseconds = seconds * 1_000.0, "answered");
@@ -131,7 +134,12 @@ fn as_problem(reply: Response) -> Response {
 }
 
 /// Hold a key to its rate.
-async fn rate(State(state): State<ApiState>, caller: Caller, request: Request, next: Next) -> Response {
+async fn rate(
+    State(state): State<ApiState>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
     let allowance = state.rates.take(caller.key.uuid(), Instant::now());
     let mut reply = if allowance.allowed {
         next.run(request).await
@@ -167,6 +175,9 @@ mod tests {
         let reply = as_problem(reply);
         assert_eq!(reply.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
         assert_eq!(reply.headers()[header::ALLOW], "GET");
-        assert_eq!(as_problem(StatusCode::OK.into_response()).headers().get(header::CONTENT_TYPE), None);
+        assert_eq!(
+            as_problem(StatusCode::OK.into_response()).headers().get(header::CONTENT_TYPE),
+            None
+        );
     }
 }

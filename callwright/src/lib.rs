@@ -1,1 +1,10 @@
+//! The one binary: configuration, wiring, commands, and the supervisor of `up`.
 
+pub mod client;
+pub mod commands;
+pub mod config;
+pub mod node;
+pub mod supervise;
+pub mod telemetry;
+
+pub use commands::run;

@@ -1,1 +1,18 @@
+//! The conversation, without any input or output of its own.
+//!
+//! A call drives [`conversation::Conversation`] with what the line hears and the time it heard it, and does
+//! what comes back: play, stop, ask the agent, send digits, hang up. Nothing here sleeps, reads a clock or
+//! talks to a network, so a whole call is tested in microseconds and replayed from its log.
 
+pub mod accumulate;
+pub mod backchannel;
+pub mod command;
+pub mod conversation;
+pub mod insight;
+pub mod interrupt;
+pub mod navigation;
+pub mod robot;
+pub mod script;
+pub mod transcript;
+pub mod turn;
+pub mod variables;

@@ -4,8 +4,15 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::{Fault, Verdict, number, verdict};
+use crate::phone;
+
 /// Calls that one enterprise may have up at a time, at most.
 pub const CONCURRENCY_MAX: u32 = 10_000;
+/// Days that anything is kept, at most.
+pub const RETENTION_DAYS_MAX: u32 = 3_650;
+/// The largest distance of a frequency cap: 30 days.
+pub const DISTANCE_SECONDS_MAX: u32 = 30 * 86_400;
 
 /// Settings of an enterprise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,5 +82,65 @@ impl EnterpriseSettings {
             gray_predict_call_use_full_cache: true,
             number_masking: false,
         }
+    }
+}
+
+impl EnterpriseSettings {
+    /// Each value within its bounds.
+    pub fn check(&self) -> Verdict {
+        let cap = &self.frequency_cap;
+        let faults: Vec<Fault> = [
+            number("/concurrency_limit", self.concurrency_limit, 1, CONCURRENCY_MAX),
+            phone::region("/default_region", &self.default_region),
+            cap.per_day.and_then(|calls| number("/frequency_cap/per_day", calls, 1, 100)),
+            cap.distance_seconds.and_then(|seconds| {
+                number("/frequency_cap/distance_seconds", seconds, 1, DISTANCE_SECONDS_MAX)
+            }),
+            number("/record_retention_days", self.record_retention_days, 1, RETENTION_DAYS_MAX),
+            number(
+                "/recording_retention_days",
+                self.recording_retention_days,
+                1,
+                RETENTION_DAYS_MAX,
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        verdict(faults)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_out_of_bounds_are_named() {
+        let good = EnterpriseSettings::new(chrono_tz::Europe::Berlin, 100);
+        assert_eq!(good.check(), Ok(()));
+        let cap =
+            FrequencyCap { per_day: Some(0), distance_seconds: Some(DISTANCE_SECONDS_MAX + 1) };
+        let bad = EnterpriseSettings {
+            concurrency_limit: CONCURRENCY_MAX + 1,
+            default_region: "XX".into(),
+            frequency_cap: cap,
+            record_retention_days: 0,
+            recording_retention_days: 3_651,
+            ..good
+        };
+        let faults = bad.check().unwrap_err();
+        let found: Vec<_> = faults.iter().map(|f| (f.pointer.as_str(), f.code.as_str())).collect();
+        assert_eq!(
+            found,
+            [
+                ("/concurrency_limit", "too_large"),
+                ("/default_region", "unknown_region"),
+                ("/frequency_cap/per_day", "too_small"),
+                ("/frequency_cap/distance_seconds", "too_large"),
+                ("/record_retention_days", "too_small"),
+                ("/recording_retention_days", "too_large"),
+            ]
+        );
     }
 }

@@ -34,6 +34,13 @@ fn decode(text: &str) -> Option<Uuid> {
         .map(Uuid::from_u128)
 }
 
+/// The bits of an identifier of any kind.
+pub(crate) fn any_uuid(text: &str) -> Option<Uuid> {
+    let (prefix, digits) = text.split_once('_')?;
+    let named = !prefix.is_empty() && prefix.bytes().all(|b| b.is_ascii_lowercase());
+    decode(digits).filter(|_| named)
+}
+
 /// The text is not an identifier of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an id that starts with `{prefix}_` and goes on with 26 digits of base 32")]

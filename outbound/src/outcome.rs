@@ -1,30 +1,8 @@
 //! How an attempt ended.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
-        }
-
-        impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The word of the database, the API and exports.
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
+use crate::words::words;
 
 words! {
     /// What a number was found to be when it was not connected.
@@ -94,6 +72,8 @@ impl CallResult {
 pub mod cause {
     /// The worker died with the call up.
     pub const WORKER_LOST: &str = "worker_lost";
+    /// The worker was asked to stop and its drain time was over.
+    pub const WORKER_STOPPING: &str = "worker_stopping";
     /// The line itself refused; the number was not tried.
     pub const TRUNK_REFUSED: &str = "trunk_refused";
     /// Our own ring timeout.
@@ -103,3 +83,141 @@ pub mod cause {
     /// The task was ended with `hang_up`.
     pub const TASK_ENDED: &str = "task_ended";
 }
+
+/// Something that a line tells of a call that was not answered: a SIP status, a Q.850 cause, and what
+/// it means for the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    pub code: u16,
+    pub status: CalledStatus,
+    /// It only says that the call came to nothing; what was heard in early media says more.
+    pub vague: bool,
+}
+
+const fn clear(code: u16, status: CalledStatus) -> Meaning {
+    Meaning { code, status, vague: false }
+}
+
+const fn vague(code: u16, status: CalledStatus) -> Meaning {
+    Meaning { code, status, vague: true }
+}
+
+/// What a Q.850 cause means, where the line sends one; it is closer to the number than the SIP status
+/// (ITU-T Q.850, and RFC 3398 for how gateways translate). Causes that are not named here (16, 31,
+/// 127) say nothing: the SIP status decides.
+pub const Q850_MEANINGS: &[Meaning] = &[
+    clear(1, CalledStatus::InvalidNumber),
+    vague(2, CalledStatus::CallFailed),
+    vague(3, CalledStatus::CallFailed),
+    clear(17, CalledStatus::Busy),
+    vague(18, CalledStatus::NoAnswer),
+    vague(19, CalledStatus::NoAnswer),
+    clear(20, CalledStatus::PowerOff),
+    clear(21, CalledStatus::Busy),
+    clear(22, CalledStatus::InvalidNumber),
+    clear(27, CalledStatus::OutOfService),
+    clear(28, CalledStatus::InvalidNumber),
+    clear(29, CalledStatus::CallRestricted),
+    vague(34, CalledStatus::CallFailed),
+    vague(38, CalledStatus::CallFailed),
+    vague(41, CalledStatus::CallFailed),
+    vague(42, CalledStatus::CallFailed),
+    vague(47, CalledStatus::CallFailed),
+    clear(50, CalledStatus::ServiceSuspended),
+    clear(52, CalledStatus::CallRestricted),
+    clear(54, CalledStatus::CallRestricted),
+    clear(55, CalledStatus::CallRestricted),
+    clear(57, CalledStatus::CallRestricted),
+    clear(87, CalledStatus::CallRestricted),
+    vague(102, CalledStatus::NoAnswer),
+];
+
+/// What a final SIP status means, where no Q.850 cause says more (RFC 3261, section 21; 607 RFC 8197,
+/// 608 RFC 8688). Statuses that are not named here mean `call_failed`.
+pub const SIP_MEANINGS: &[Meaning] = &[
+    clear(402, CalledStatus::ServiceSuspended),
+    clear(403, CalledStatus::CallRestricted),
+    clear(404, CalledStatus::InvalidNumber),
+    vague(408, CalledStatus::NoAnswer),
+    clear(410, CalledStatus::OutOfService),
+    vague(480, CalledStatus::TemporarilyUnavailable),
+    clear(484, CalledStatus::InvalidNumber),
+    clear(486, CalledStatus::Busy),
+    vague(487, CalledStatus::NoAnswer),
+    clear(600, CalledStatus::Busy),
+    clear(603, CalledStatus::Busy),
+    clear(604, CalledStatus::InvalidNumber),
+    clear(607, CalledStatus::CallRestricted),
+    clear(608, CalledStatus::CallRestricted),
+];
+
+/// SIP statuses by which the line itself turns a call down: it wants credentials, it is broken, it is
+/// full. The number was not tried.
+const REFUSING_SIP: &[u16] = &[401, 407, 500, 502, 503];
+/// The same by Q.850 cause: no circuit, network out of order, temporary failure, congestion, no
+/// resource.
+const REFUSING_Q850: &[u16] = &[34, 38, 41, 42, 47];
+
+/// What is known of an attempt when it has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evidence {
+    pub answered: bool,
+    pub sip_code: Option<u16>,
+    pub q850_cause: Option<u16>,
+    /// What a tone or an announcement in early media said.
+    pub heard: Option<CalledStatus>,
+    /// We gave up ringing.
+    pub ring_timeout: bool,
+}
+
+/// The outcome of an attempt. Sources in order: the trunk's own mapping, a clear Q.850 cause or SIP
+/// status, what was heard in early media, our ring timeout, what the line said vaguely; else
+/// `call_failed`.
+///
+/// `mapping` is keyed by a SIP status (`"486"`) or one with a Q.850 cause (`"503/34"`), which goes
+/// first.
+pub fn classify(evidence: &Evidence, mapping: &BTreeMap<String, CalledStatus>) -> CallResult {
+    if evidence.answered {
+        return CallResult::Answered;
+    }
+    let find = |table: &[Meaning], code: Option<u16>| {
+        code.and_then(|code| table.iter().find(|meaning| meaning.code == code)).copied()
+    };
+    let cause = find(Q850_MEANINGS, evidence.q850_cause);
+    let status = find(SIP_MEANINGS, evidence.sip_code);
+    let said = [cause, status];
+    let clear = || said.iter().flatten().find(|meaning| !meaning.vague);
+    let vague = || said.iter().flatten().next();
+    let ringing = evidence.ring_timeout.then_some(CalledStatus::NoAnswer);
+    let found = mapped(evidence, mapping)
+        .or_else(|| clear().map(|meaning| meaning.status))
+        .or(evidence.heard)
+        .or(ringing)
+        .or_else(|| vague().map(|meaning| meaning.status));
+    CallResult::Unanswered(found.unwrap_or(CalledStatus::CallFailed))
+}
+
+fn mapped(evidence: &Evidence, mapping: &BTreeMap<String, CalledStatus>) -> Option<CalledStatus> {
+    let code = evidence.sip_code.filter(|_| !mapping.is_empty())?;
+    let both = evidence.q850_cause.and_then(|cause| mapping.get(&format!("{code}/{cause}")));
+    both.or_else(|| mapping.get(&code.to_string())).copied()
+}
+
+/// Whether the line itself turned the call down, so that the number was not tried. A status that the
+/// trunk maps to anything but `call_failed` is about the number.
+pub fn line_refused(evidence: &Evidence, mapping: &BTreeMap<String, CalledStatus>) -> bool {
+    if evidence.answered || evidence.ring_timeout {
+        return false;
+    }
+    if let Some(status) = mapped(evidence, mapping) {
+        return status == CalledStatus::CallFailed;
+    }
+    let named = |list: &[u16], code: Option<u16>| code.is_some_and(|code| list.contains(&code));
+    match evidence.q850_cause.filter(|cause| Q850_MEANINGS.iter().any(|m| m.code == *cause)) {
+        Some(cause) => REFUSING_Q850.contains(&cause),
+        None => named(REFUSING_SIP, evidence.sip_code),
+    }
+}
+
+#[cfg(test)]
+mod tests;

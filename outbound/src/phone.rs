@@ -1,8 +1,13 @@
 //! Phone numbers in E.164, kept from being shown by accident.
 
-use std::fmt;
+mod zone;
 
-use rlibphonenumber::PHONE_NUMBER_UTIL;
+use std::fmt;
+use std::str::FromStr;
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+
+use crate::fault::Fault;
 
 /// The most digits that E.164 allows.
 pub const PHONE_DIGITS_MAX: usize = 15;
@@ -32,9 +37,10 @@ impl Phone {
     pub fn masked(self) -> String {
         let digits = self.0.to_string();
         let national = digits.strip_prefix("86").filter(|_| digits.len() == 13).unwrap_or(&digits);
-        let (head, tail) = (national.len().min(3), national.len().saturating_sub(4).max(3));
-        let tail = tail.min(national.len());
-        format!("{}****{}", &national[..head], &national[tail..])
+        // At least four digits stay hidden, however short the number.
+        let head = national.len().min(3);
+        let tail = national.len().saturating_sub(7).min(4);
+        format!("{}****{}", &national[..head], &national[national.len() - tail..])
     }
 
     /// The digits as a number, for keys and storage.
@@ -65,7 +71,8 @@ impl fmt::Debug for Phone {
 /// Spaces, dashes, dots and brackets are tolerated, and so is the form that a spreadsheet gives a
 /// long number (`1.38E+10`), as long as no digit was lost.
 pub fn parse(text: &str, region: &str) -> Result<Phone, NotAPhone> {
-    let text = text.trim();
+    // A spreadsheet's mark for text is no part of it.
+    let text = text.trim().trim_start_matches('\'').trim();
     if text.is_empty() {
         return Err(NotAPhone::Empty);
     }
@@ -78,15 +85,75 @@ pub fn parse(text: &str, region: &str) -> Result<Phone, NotAPhone> {
     if !text.chars().all(allowed) {
         return Err(NotAPhone::Unreadable);
     }
-    let parsed = PHONE_NUMBER_UTIL
-        .parse_with_default_region(text, region)
-        .map_err(|_| NotAPhone::Unreadable)?;
+    let region = Region::from_str(region).ok();
+    let parsed = PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| NotAPhone::Unreadable)?;
     if !PHONE_NUMBER_UTIL.is_valid_number(&parsed) {
         return Err(NotAPhone::Unassigned);
     }
-    let digits = format!("{}{}", parsed.country_code(), national(&parsed));
+    let digits = format!("{}{}", parsed.country_code, parsed.get_national_significant_number());
     match digits.parse() {
-        Ok(digits_value) if digits.len() <= PHONE_DIGITS_MAX => Ok(Phone(digits_value)),
+        Ok(value) if digits.len() <= PHONE_DIGITS_MAX => Ok(Phone(value)),
         _ => Err(NotAPhone::Unreadable),
     }
 }
+
+/// The whole number that a spreadsheet wrote as `1.38E+10` or `13800000001.0`; `None` if the text is
+/// not in that form, or is not a whole number.
+///
+/// A spreadsheet that saves CSV may have rounded before it wrote; that can't be told from the text.
+fn spreadsheet_number(text: &str) -> Option<String> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if let Some(whole) = text.strip_suffix(".0") {
+        return digits(whole).then(|| whole.to_owned());
+    }
+    let (mantissa, exponent) = text.split_once(['E', 'e'])?;
+    let exponent: usize = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let right = digits(whole)
+        && whole.len() == 1
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+        && fraction.len() <= exponent
+        && exponent < PHONE_DIGITS_MAX;
+    right.then(|| format!("{whole}{fraction:0<exponent$}"))
+}
+
+/// The digits of a spreadsheet's number cell: `13800000001` for 13800000001.0. One that is not whole,
+/// negative or too large to be exact is written as it is.
+pub fn number_cell(value: f64) -> String {
+    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+    if value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value) {
+        format!("{value:.0}")
+    } else {
+        value.to_string()
+    }
+}
+
+/// What is wrong with a region code at `pointer`: it is not one that has phone numbers.
+pub fn region(pointer: &str, code: &str) -> Option<Fault> {
+    let known = code.len() == 2
+        && code.bytes().all(|b| b.is_ascii_uppercase())
+        && Region::from_str(code)
+            .is_ok_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some());
+    let detail = "must be an ISO 3166 code of two capital letters, as CN or DE";
+    (!known).then(|| Fault::new(pointer, "unknown_region", detail))
+}
+
+/// A text in which every run of digits that is long enough for a phone number is masked, whatever
+/// stands between them: for what people typed, where it has to be shown.
+pub fn mask_digits(text: &str) -> String {
+    const SHOWN: usize = 3;
+    if text.chars().filter(char::is_ascii_digit).count() < 7 {
+        return text.to_owned();
+    }
+    let mut seen = 0;
+    text.chars()
+        .map(|c| {
+            seen += usize::from(c.is_ascii_digit());
+            if c.is_ascii_digit() && seen > SHOWN { '*' } else { c }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! An outbound task: its configuration, its states and the moves between them.
+//! An outbound task: its configuration, and what makes it a right one.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,26 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::enterprise::EnterpriseSettings;
+use crate::fault::{Fault, Verdict, count, number, text, verdict, within};
 use crate::ids::{CallerIdId, NavigationId};
 use crate::order::CallOrder;
+use crate::phone;
 use crate::redial::RedialPolicy;
 use crate::schedule::Schedule;
+
+pub use crate::task_state::{Event, Facts, PauseReason, Refusal, TaskState};
+
+/// Caller IDs of one task, at most.
+pub const CALLER_IDS_MAX: usize = 100;
+/// Variables with a default value, at most.
+pub const VARIABLES_MAX: usize = 100;
+/// Characters of a variable's value, at most.
+pub const VARIABLE_CHARS_MAX: usize = 1_000;
+/// Tags of one task, at most.
+pub const TAGS_MAX: usize = 20;
+/// New calls a second, at most.
+pub const CALLS_PER_SECOND_MAX: u32 = 1_000;
 
 /// Everything that a person sets on a task. A template holds the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,77 +112,56 @@ fn on() -> bool {
     true
 }
 
-/// Where a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "state", content = "pause_reason", rename_all = "snake_case")]
-pub enum TaskState {
-    /// Created, never started.
-    Initial,
-    Running,
-    Paused(PauseReason),
-    Ended,
-}
-
-/// Why a task is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PauseReason {
-    /// Nothing left to dial now; a redial may still be waiting.
-    NoPendingNumbers,
-    DoNotCallPeriod,
-    OutsideCallPeriod,
-    /// A person did it; only a person, the API or an auto-start import resumes.
-    Manual,
-    /// The circuit breaker of every trunk that it uses is open.
-    TrunkFailure,
-}
-
-impl TaskState {
-    /// The words of the database and the API: state and pause reason.
-    pub const fn words(self) -> (&'static str, Option<&'static str>) {
-        match self {
-            Self::Initial => ("initial", None),
-            Self::Running => ("running", None),
-            Self::Paused(reason) => ("paused", Some(reason.word())),
-            Self::Ended => ("ended", None),
-        }
+impl TaskConfig {
+    /// Everything but what it refers to and its schedule: each value within its bounds.
+    pub fn check(&self, enterprise: &EnterpriseSettings) -> Verdict {
+        let mut faults: Vec<Fault> = [
+            text("/name", &self.name, 1, 64),
+            text("/description", &self.description, 0, 1_000),
+            number("/concurrency", self.concurrency, 1, enterprise.concurrency_limit),
+            count("/caller_ids", self.caller_ids.len(), 1, CALLER_IDS_MAX),
+            number("/ring_timeout_seconds", self.ring_timeout_seconds, 5, 120),
+            number("/max_call_seconds", self.max_call_seconds, 10, 7_200),
+            self.calls_per_second
+                .and_then(|calls| number("/calls_per_second", calls, 1, CALLS_PER_SECOND_MAX)),
+            count("/variables", self.variables.len(), 0, VARIABLES_MAX),
+            count("/tags", self.tags.len(), 0, TAGS_MAX),
+            self.default_region.as_ref().and_then(|code| phone::region("/default_region", code)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let repeated = |place: &usize| self.caller_ids[..*place].contains(&self.caller_ids[*place]);
+        let checked = self.caller_ids.len().min(CALLER_IDS_MAX);
+        faults.extend((0..checked).find(repeated).map(|place| {
+            Fault::new(format!("/caller_ids/{place}"), "repeated", "is there twice; name it once")
+        }));
+        faults.extend(self.variables.iter().take(VARIABLES_MAX).filter_map(|(name, value)| {
+            let pointer = format!("/variables/{}", escape(name));
+            text(&pointer, name, 1, 64).or_else(|| text(&pointer, value, 0, VARIABLE_CHARS_MAX))
+        }));
+        let tags = self.tags.iter().take(TAGS_MAX).enumerate();
+        faults.extend(tags.filter_map(|(place, tag)| text(&format!("/tags/{place}"), tag, 1, 64)));
+        faults.extend(within("/redial", self.redial.check()));
+        verdict(faults)
     }
 
-    /// The state that [`TaskState::words`] named.
-    pub fn from_words(state: &str, reason: Option<&str>) -> Option<Self> {
-        Some(match (state, reason) {
-            ("initial", None) => Self::Initial,
-            ("running", None) => Self::Running,
-            ("ended", None) => Self::Ended,
-            ("paused", Some("no_pending_numbers")) => Self::Paused(PauseReason::NoPendingNumbers),
-            ("paused", Some("do_not_call_period")) => Self::Paused(PauseReason::DoNotCallPeriod),
-            ("paused", Some("outside_call_period")) => Self::Paused(PauseReason::OutsideCallPeriod),
-            ("paused", Some("manual")) => Self::Paused(PauseReason::Manual),
-            ("paused", Some("trunk_failure")) => Self::Paused(PauseReason::TrunkFailure),
-            _ => return None,
-        })
+    /// The zone that its windows and schedule are read in.
+    pub fn zone(&self, enterprise: &EnterpriseSettings) -> Tz {
+        self.time_zone.unwrap_or(enterprise.time_zone)
+    }
+
+    /// The region whose national form its imports may use.
+    pub fn region<'a>(&'a self, enterprise: &'a EnterpriseSettings) -> &'a str {
+        self.default_region.as_deref().unwrap_or(&enterprise.default_region)
     }
 }
 
-impl PauseReason {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::NoPendingNumbers => "no_pending_numbers",
-            Self::DoNotCallPeriod => "do_not_call_period",
-            Self::OutsideCallPeriod => "outside_call_period",
-            Self::Manual => "manual",
-            Self::TrunkFailure => "trunk_failure",
-        }
-    }
-
-    /// What the task list shows.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::NoPendingNumbers => "No Pending Numbers",
-            Self::DoNotCallPeriod => "Do-Not-Call Time Period",
-            Self::OutsideCallPeriod => "Outside Call Time Period",
-            Self::Manual => "Paused by Hand",
-            Self::TrunkFailure => "Trunk Failure",
-        }
-    }
+/// A name as a part of a JSON pointer (RFC 6901), cut to a bearable length.
+fn escape(name: &str) -> String {
+    let name: String = name.chars().take(64).collect();
+    name.replace('~', "~0").replace('/', "~1")
 }
+
+#[cfg(test)]
+mod tests;

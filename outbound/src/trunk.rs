@@ -5,7 +5,19 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::CalledStatus;
+use crate::enterprise::CONCURRENCY_MAX;
+use crate::fault::{Fault, Verdict, count, number, text, verdict};
+use crate::outcome::{CallResult, CalledStatus};
+use crate::task::CALLS_PER_SECOND_MAX;
+
+/// Entries of a trunk's own status mapping, at most.
+pub const MAPPING_MAX: usize = 200;
+/// Personas of a simulated line, at most.
+pub const PERSONAS_MAX: usize = 100;
+/// The longest step of a simulated call.
+pub const SIMULATED_MS_MAX: u32 = 7_200_000;
+/// The largest share of one outcome.
+const SHARE_MAX: u32 = 1_000_000;
 
 /// Everything that a person sets on a trunk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,7 +80,13 @@ pub struct Breaker {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { enabled: true, window_seconds: 60, calls: 20, refused_percent: 90, probe_seconds: 30 }
+        Self {
+            enabled: true,
+            window_seconds: 60,
+            calls: 20,
+            refused_percent: 90,
+            probe_seconds: 30,
+        }
     }
 }
 
@@ -91,21 +109,31 @@ pub struct SimulatedLine {
     pub personas: Vec<String>,
     /// Percent of calls that the line itself refuses, 0–100.
     pub refuse_percent: u32,
+    /// Whether numbers that end in a test suffix act by rule; off: every number draws from the mix.
+    pub test_numbers: bool,
 }
 
 impl Default for SimulatedLine {
     fn default() -> Self {
         Self {
             seed: 1,
-            mix: [("answered", 55), ("no_answer", 20), ("busy", 12), ("power_off", 7), ("out_of_service", 3),
-                ("invalid_number", 2), ("call_assistant", 1)]
-                .map(|(word, share)| (word.to_owned(), share))
-                .into(),
+            mix: [
+                ("answered", 55),
+                ("no_answer", 20),
+                ("busy", 12),
+                ("power_off", 7),
+                ("out_of_service", 3),
+                ("invalid_number", 2),
+                ("call_assistant", 1),
+            ]
+            .map(|(word, share)| (word.to_owned(), share))
+            .into(),
             setup_ms: [300, 1_500],
             ring_ms: [2_000, 12_000],
             talk_ms: [60_000, 120_000],
             personas: Vec::new(),
             refuse_percent: 0,
+            test_numbers: true,
         }
     }
 }
@@ -116,4 +144,146 @@ fn g711() -> Vec<Codec> {
 
 fn on() -> bool {
     true
+}
+
+impl TrunkConfig {
+    /// Each value within its bounds.
+    pub fn check(&self) -> Verdict {
+        let mut faults: Vec<Fault> = [
+            text("/name", &self.name, 1, 64),
+            number("/concurrency", self.concurrency, 1, CONCURRENCY_MAX),
+            self.calls_per_second
+                .and_then(|calls| number("/calls_per_second", calls, 1, CALLS_PER_SECOND_MAX)),
+            count("/codecs", self.codecs.len(), 1, 2),
+            number("/breaker/window_seconds", self.breaker.window_seconds, 10, 3_600),
+            number("/breaker/calls", self.breaker.calls, 1, 10_000),
+            number("/breaker/refused_percent", self.breaker.refused_percent, 1, 100),
+            number("/breaker/probe_seconds", self.breaker.probe_seconds, 1, 3_600),
+            count("/status_mapping", self.status_mapping.len(), 0, MAPPING_MAX),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        faults.extend(
+            self.status_mapping.keys().take(MAPPING_MAX).filter_map(|key| mapping_key(key)),
+        );
+        faults.extend(self.simulated.faults());
+        verdict(faults)
+    }
+}
+
+/// A key of the status mapping: `486` or `503/34`.
+fn mapping_key(key: &str) -> Option<Fault> {
+    let (code, cause) = match key.split_once('/') {
+        Some((code, cause)) => (code, Some(cause)),
+        None => (key, None),
+    };
+    let within = |text: &str, lowest: u16, highest: u16| {
+        text.len() <= 3
+            && text.bytes().all(|b| b.is_ascii_digit())
+            && !text.starts_with('0')
+            && text.parse().is_ok_and(|value: u16| (lowest..=highest).contains(&value))
+    };
+    let right = within(code, 300, 699) && cause.is_none_or(|cause| within(cause, 1, 127));
+    let shown: String = key.chars().take(32).collect();
+    let pointer = format!("/status_mapping/{}", shown.replace('~', "~0").replace('/', "~1"));
+    let detail =
+        "must be a SIP status of 300 to 699, alone (`486`) or with a Q.850 cause (`503/34`)";
+    (!right).then(|| Fault::new(pointer, "not_a_sip_status", detail))
+}
+
+impl SimulatedLine {
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (word, share) in self.mix.iter().take(50) {
+            let shown: String = word.chars().take(32).collect();
+            let pointer = format!("/simulated/mix/{}", shown.replace('~', "~0").replace('/', "~1"));
+            if CallResult::from_word(word).is_none() {
+                let detail = "is no outcome; use `answered` or a called status, as `busy`";
+                faults.push(Fault::new(pointer, "unknown_outcome", detail));
+            } else {
+                faults.extend(number(&pointer, *share, 0, SHARE_MAX));
+            }
+        }
+        if self.mix.values().all(|share| *share == 0) {
+            let detail = "needs an outcome with a share above 0";
+            faults.push(Fault::new("/simulated/mix", "required", detail));
+        }
+        for (field, [lowest, highest]) in
+            [("setup_ms", self.setup_ms), ("ring_ms", self.ring_ms), ("talk_ms", self.talk_ms)]
+        {
+            let pointer = format!("/simulated/{field}");
+            if lowest > highest {
+                let detail = format!("the lowest, {lowest}, is above the highest, {highest}");
+                faults.push(Fault::new(pointer.clone(), "falls", detail));
+            }
+            faults.extend(number(&format!("{pointer}/1"), highest, 0, SIMULATED_MS_MAX));
+        }
+        faults.extend(count("/simulated/personas", self.personas.len(), 0, PERSONAS_MAX));
+        let personas = self.personas.iter().take(PERSONAS_MAX).enumerate();
+        faults.extend(personas.filter_map(|(place, name)| {
+            text(&format!("/simulated/personas/{place}"), name, 1, 64)
+        }));
+        faults.extend(number("/simulated/refuse_percent", self.refuse_percent, 0, 100));
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trunk(json: serde_json::Value) -> TrunkConfig {
+        let mut whole = serde_json::json!({ "name": "Line 1", "concurrency": 30 });
+        let object = whole.as_object_mut().unwrap();
+        object.extend(json.as_object().unwrap().clone());
+        serde_json::from_value(whole).unwrap()
+    }
+
+    #[test]
+    fn a_trunk_with_its_defaults_is_right() {
+        assert_eq!(trunk(serde_json::json!({})).check(), Ok(()));
+    }
+
+    #[test]
+    fn each_bound_of_a_trunk_is_named() {
+        for (json, pointer, code) in [
+            (serde_json::json!({ "name": " " }), "/name", "required"),
+            (serde_json::json!({ "concurrency": 0 }), "/concurrency", "too_small"),
+            (serde_json::json!({ "concurrency": 10_001 }), "/concurrency", "too_large"),
+            (serde_json::json!({ "calls_per_second": 0 }), "/calls_per_second", "too_small"),
+            (serde_json::json!({ "codecs": [] }), "/codecs", "too_few"),
+            (serde_json::json!({ "breaker": { "calls": 0 } }), "/breaker/calls", "too_small"),
+            (
+                serde_json::json!({ "status_mapping": { "200": "busy" } }),
+                "/status_mapping/200",
+                "not_a_sip_status",
+            ),
+            (
+                serde_json::json!({ "status_mapping": { "503/128": "busy" } }),
+                "/status_mapping/503~1128",
+                "not_a_sip_status",
+            ),
+            (
+                serde_json::json!({ "simulated": { "mix": { "asleep": 1 } } }),
+                "/simulated/mix/asleep",
+                "unknown_outcome",
+            ),
+            (serde_json::json!({ "simulated": { "mix": {} } }), "/simulated/mix", "required"),
+            (
+                serde_json::json!({ "simulated": { "ring_ms": [2, 1] } }),
+                "/simulated/ring_ms",
+                "falls",
+            ),
+            (
+                serde_json::json!({ "simulated": { "refuse_percent": 101 } }),
+                "/simulated/refuse_percent",
+                "too_large",
+            ),
+        ] {
+            let faults = trunk(json).check().unwrap_err();
+            let found: Vec<_> = faults.iter().map(|f| (&*f.pointer, &*f.code)).collect();
+            assert_eq!(found, [(pointer, code)]);
+        }
+    }
 }

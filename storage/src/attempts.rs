@@ -1,1 +1,23 @@
-//! 
+//! Live attempts: the slots. A claim opens one, a worker begins it, renews it and finishes it.
+//!
+//! Two things fence a call. The token: whoever holds an older one does nothing. And the begin: it is
+//! refused when the task does not run any more, or when a limit was lowered under what is claimed, and
+//! the number is back in its lane as if nothing had been. After the begin an attempt is never dialled
+//! by anybody else: a worker that is lost with it leaves a record that says so.
+//!
+//! Locks are taken in the order of [`crate::lanes`].
+
+mod begin;
+pub(crate) mod immutable;
+mod leases;
+mod limits;
+mod order;
+mod pace;
+mod withdraw;
+
+pub use crate::claim::ClaimedAttempt;
+pub use begin::{Begun, begin_many};
+pub use leases::{Expired, LostAttempt, expire_leases, finish_lost, lost_jobs, renew};
+pub use order::{AttemptFacts, DialOrder};
+pub use pace::{PACE_LATENESS_MS, pace, pace_many};
+pub use withdraw::{PutOff, withdraw};

@@ -1,1 +1,315 @@
-//! 
+//! What `check-journal` compares the journal with, and what the database must be in itself.
+//!
+//! All of it is read from one snapshot: a check of a running installation sees one moment.
+
+use outbound::Time;
+use outbound::hours::Hours;
+use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId};
+use outbound::outcome::CallResult;
+use outbound::phone::Phone;
+use outbound::redial::RedialPolicy;
+use outbound::task::TaskState;
+use sqlx::types::{Json, Uuid};
+use sqlx::{Postgres, Transaction};
+
+use crate::records::RecordCursor;
+use crate::rows::phone;
+use crate::statistics::{self, Mismatch};
+use crate::{Store, StoreError};
+
+/// Records of one page.
+const RECORDS_PAGE: i64 = 5_000;
+
+/// What a concurrency limit counts over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    Enterprise(EnterpriseId),
+    Trunk(TrunkId),
+    Task(TaskId),
+}
+
+/// A value that a limit had from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitChange {
+    pub scope: Scope,
+    pub at: Time,
+    pub value: u32,
+}
+
+/// A change of a task's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskEvent {
+    pub task: TaskId,
+    pub at: Time,
+    pub event: String,
+    pub state: TaskState,
+    pub actor: String,
+}
+
+/// The windows that a task had from a moment on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskPlan {
+    pub task: TaskId,
+    pub at: Time,
+    pub hours: Hours,
+}
+
+/// A redial policy that was in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyRow {
+    pub id: i64,
+    pub task: TaskId,
+    pub policy: RedialPolicy,
+    pub created_at: Time,
+}
+
+/// What a check needs of a call record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BriefRecord {
+    pub id: AttemptId,
+    pub enterprise: EnterpriseId,
+    pub task: TaskId,
+    pub batch: BatchId,
+    pub number: NumberId,
+    pub trunk: TrunkId,
+    pub round: u16,
+    pub chain_index: u16,
+    pub policy_id: i64,
+    pub customer_number: Phone,
+    pub result: CallResult,
+    pub cause: String,
+    pub started_at: Time,
+    pub answered_at: Option<Time>,
+    pub ended_at: Time,
+}
+
+/// An attempt that is live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveAttempt {
+    pub id: AttemptId,
+    pub enterprise: EnterpriseId,
+    pub task: TaskId,
+    pub number: NumberId,
+    pub trunk: TrunkId,
+    pub phone: Phone,
+    /// Begun: its INVITE may have left.
+    pub begun: bool,
+    pub token: i64,
+}
+
+/// A number that is not where its state says: lost, or in two places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Astray {
+    pub number: NumberId,
+    pub task: TaskId,
+    pub state: String,
+    /// Rows in `ready`, `waiting` and `attempt`.
+    pub ready: u32,
+    pub waiting: u32,
+    pub live: u32,
+}
+
+/// One moment of the whole database, over all enterprises.
+pub struct Snapshot {
+    tx: Transaction<'static, Postgres>,
+}
+
+impl Snapshot {
+    /// It holds a connection of the pool for long reads, and locks nothing.
+    pub async fn take(store: &Store) -> Result<Self, StoreError> {
+        let begin = "begin isolation level repeatable read read only";
+        let mut tx = store.long.begin_with(begin).await?;
+        // The first statement takes the snapshot, not the begin.
+        sqlx::query_scalar!("select 1").fetch_one(&mut *tx).await?;
+        Ok(Self { tx })
+    }
+
+    /// Every value that every limit had, in the order of the changes.
+    pub async fn limits(&mut self) -> Result<Vec<LimitChange>, StoreError> {
+        let rows = sqlx::query!("select scope, scope_id, at, value from limit_change order by id")
+            .fetch_all(&mut *self.tx)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let scope = match row.scope.as_str() {
+                    "enterprise" => Scope::Enterprise(row.scope_id.into()),
+                    "trunk" => Scope::Trunk(row.scope_id.into()),
+                    "task" => Scope::Task(row.scope_id.into()),
+                    other => return Err(StoreError::Damaged(format!("`{other}` is no scope"))),
+                };
+                Ok(LimitChange { scope, at: row.at, value: row.value.unsigned_abs() })
+            })
+            .collect()
+    }
+
+    /// Every change of state of every task, in order.
+    pub async fn events(&mut self) -> Result<Vec<TaskEvent>, StoreError> {
+        let rows = sqlx::query!(
+            "select task_id, at, event, state, reason, actor from task_event order by id"
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let state = TaskState::from_words(&row.state, row.reason.as_deref())
+                    .ok_or_else(|| StoreError::Damaged(format!("`{}` is no state", row.state)))?;
+                Ok(TaskEvent {
+                    task: row.task_id.into(),
+                    at: row.at,
+                    event: row.event,
+                    state,
+                    actor: row.actor,
+                })
+            })
+            .collect()
+    }
+
+    /// The windows of every task, in the order that they came into force.
+    pub async fn plans(&mut self) -> Result<Vec<TaskPlan>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select task_id, at, hours as "hours: Json<Hours>" from task_plan order by id"#
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| TaskPlan { task: row.task_id.into(), at: row.at, hours: row.hours.0 })
+            .collect())
+    }
+
+    /// Every redial policy that was ever in force.
+    pub async fn policies(&mut self) -> Result<Vec<PolicyRow>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select id, task_id, policy as "policy: Json<RedialPolicy>", created_at
+                 from redial_policy order by id"#
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| PolicyRow {
+                id: row.id,
+                task: row.task_id.into(),
+                policy: row.policy.0,
+                created_at: row.created_at,
+            })
+            .collect())
+    }
+
+    /// A page of records in the order of their starts, behind `after`; an empty one is the end.
+    pub async fn records(
+        &mut self,
+        after: Option<RecordCursor>,
+    ) -> Result<Vec<BriefRecord>, StoreError> {
+        let (at, id) = after
+            .map_or((Time::UNIX_EPOCH, Uuid::nil()), |after| (after.started_at, after.id.uuid()));
+        let rows = sqlx::query!(
+            "select id, enterprise_id, task_id, batch_id, number_id, trunk_id, round, chain_index,
+                    policy_id, customer_number, result, cause, started_at, answered_at, ended_at
+               from call_record where (started_at, id) > ($1, $2)
+              order by started_at, id limit $3",
+            at,
+            id,
+            RECORDS_PAGE
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let result = CallResult::from_word(&row.result)
+                    .ok_or_else(|| StoreError::Damaged(format!("`{}` is no result", row.result)))?;
+                Ok(BriefRecord {
+                    id: row.id.into(),
+                    enterprise: row.enterprise_id.into(),
+                    task: row.task_id.into(),
+                    batch: row.batch_id.into(),
+                    number: row.number_id.into(),
+                    trunk: row.trunk_id.into(),
+                    round: row.round.unsigned_abs(),
+                    chain_index: row.chain_index.unsigned_abs(),
+                    policy_id: row.policy_id,
+                    customer_number: phone(row.customer_number),
+                    result,
+                    cause: row.cause,
+                    started_at: row.started_at,
+                    answered_at: row.answered_at,
+                    ended_at: row.ended_at,
+                })
+            })
+            .collect()
+    }
+
+    /// Attempts that are live; as many as there are calls up at most.
+    pub async fn live(&mut self) -> Result<Vec<LiveAttempt>, StoreError> {
+        let rows = sqlx::query!(
+            "select id, enterprise_id, task_id, number_id, trunk_id, phone, phase, token
+               from attempt order by id"
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| LiveAttempt {
+                id: row.id.into(),
+                enterprise: row.enterprise_id.into(),
+                task: row.task_id.into(),
+                number: row.number_id.into(),
+                trunk: row.trunk_id.into(),
+                phone: phone(row.phone),
+                begun: row.phase == "begun",
+                token: row.token,
+            })
+            .collect())
+    }
+
+    /// Numbers that are not in the one place that their state names, at most `limit`: pending ones
+    /// stand in `ready`, waiting ones in `waiting`, calling ones have a live attempt, ended ones are
+    /// in none of them. Rows there whose number is gone come with the state `deleted`.
+    pub async fn astray(&mut self, limit: u32) -> Result<Vec<Astray>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with places as (
+                   select number_id, max(task_id::text)::uuid as task_id,
+                          count(*) filter (where place = 'ready') as ready,
+                          count(*) filter (where place = 'waiting') as waiting,
+                          count(*) filter (where place = 'live') as live
+                     from (select number_id, task_id, 'ready' as place from ready
+                            union all select number_id, task_id, 'waiting' from waiting
+                            union all select number_id, task_id, 'live' from attempt) as p
+                    group by number_id),
+               joined as (
+                   select coalesce(n.id, p.number_id) as number, coalesce(n.task_id, p.task_id) as task,
+                          coalesce(n.state, 'deleted') as state, coalesce(p.ready, 0) as ready,
+                          coalesce(p.waiting, 0) as waiting, coalesce(p.live, 0) as live
+                     from number n full join places p on p.number_id = n.id)
+               select number as "number!", task as "task!", state as "state!", ready as "ready!",
+                      waiting as "waiting!", live as "live!"
+                 from joined
+                where (ready, waiting, live) <> case state
+                          when 'pending' then (1::bigint, 0::bigint, 0::bigint)
+                          when 'waiting' then (0::bigint, 1::bigint, 0::bigint)
+                          when 'calling' then (0::bigint, 0::bigint, 1::bigint)
+                          else (0::bigint, 0::bigint, 0::bigint) end
+                order by number limit $1"#,
+            i64::from(limit)
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(rows
+            .into_iter()
+            .map(|row| Astray {
+                number: row.number.into(),
+                task: row.task.into(),
+                state: row.state,
+                ready: count(row.ready),
+                waiting: count(row.waiting),
+                live: count(row.live),
+            })
+            .collect())
+    }
+
+    /// Counters that are not what they count, at most `limit`.
+    pub async fn mismatches(&mut self, limit: u32) -> Result<Vec<Mismatch>, StoreError> {
+        statistics::mismatches(&mut self.tx, limit).await
+    }
+}

@@ -1,1 +1,226 @@
-//! 
+//! Claims: who is dialled next, in exact order, within every limit.
+//!
+//! A claim is one short transaction for one enterprise. It holds the enterprise's advisory lock, so
+//! claims of one enterprise never run beside each other; it reads limits and live calls under locks
+//! that an edit waits for, takes the best numbers that there are, and opens an attempt on each. The
+//! attempt is the slot. Jobs are pushed after the commit.
+//!
+//! The rows taken leave a trail of dead ones at the head of their lane. So a [`Claimer`] remembers how
+//! far it came in each lane, and starts there the next time, unless something entered the lane since.
+
+mod judge;
+mod queue;
+mod scene;
+mod settle;
+mod write;
+
+use std::collections::{BTreeMap, HashMap};
+
+use outbound::Time;
+use outbound::claim::{TaskRoom, allot};
+use outbound::ids::{AttemptId, EnterpriseId, TaskId};
+use sqlx::types::Uuid;
+
+use crate::{Store, StoreError};
+use judge::Verdict;
+use queue::{Cursor, Pulled};
+use scene::Scene;
+
+/// Attempts that one claim opens, at most.
+pub const CLAIM_MAX: u32 = 500;
+/// Rounds of looking that one claim makes before it commits what it has and asks to be run again.
+const PASSES_MAX: u32 = 12;
+/// Lanes whose cursors are kept, at most; beyond it they start anew.
+const CURSORS_MAX: usize = 100_000;
+
+/// An attempt that is to be dialled, and the token that its job must carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimedAttempt {
+    pub attempt: AttemptId,
+    pub token: i64,
+}
+
+/// What a claim did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// Attempts to push jobs for, in the order they are to be dialled.
+    pub attempts: Vec<ClaimedAttempt>,
+    /// There may be more to take: claim again at once.
+    pub more: bool,
+    /// Another dispatcher is claiming for this enterprise; it heard what this one heard.
+    pub busy: bool,
+    /// Nothing else may say that a claim is worth while from this moment on.
+    pub wake_at: Option<Time>,
+}
+
+/// Makes claims, and remembers how far it came. One a dispatcher process.
+#[derive(Debug, Default)]
+pub struct Claimer {
+    cursors: HashMap<i64, Cursor>,
+}
+
+impl Claimer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Take the best numbers of an enterprise's running tasks for the slots that are free, `at_most`
+    /// (held to 1–[`CLAIM_MAX`]) of them.
+    ///
+    /// `random_seed` is any number, another for each claim: random caller IDs are drawn by it.
+    ///
+    /// Locks the enterprise's claims (or gives up at once, `busy`), its row, its trunks and its
+    /// running tasks for share, live attempts that a candidate waits for for share; then what it takes.
+    pub async fn claim(
+        &mut self,
+        store: &Store,
+        enterprise: EnterpriseId,
+        now: Time,
+        at_most: u32,
+        random_seed: u64,
+    ) -> Result<Claimed, StoreError> {
+        let mut tx = store.hot.begin().await?;
+        if !lock(&mut tx, enterprise).await? {
+            return Ok(Claimed { busy: true, ..Claimed::default() });
+        }
+        let Some(mut scene) = scene::read(&mut tx, enterprise, now).await? else {
+            return Ok(Claimed::default());
+        };
+        let plain = !scene.switches.priorities;
+        scene.load_cursors(&self.cursors, plain);
+        let mut run = Run { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() };
+        let exhausted = run.take(store, &mut tx, enterprise, &mut scene).await?;
+        let attempts = write::write(&mut tx, enterprise, now, &scene, &run.taken).await?;
+        tx.commit().await?;
+
+        self.keep_cursors(&scene, plain);
+        for task in scene.idle_tasks() {
+            settle::nothing_pending(store, task, now).await?;
+        }
+        let full = attempts.len() >= run.at_most as usize && scene.free > 0;
+        Ok(Claimed { attempts, more: full || !exhausted, busy: false, wake_at: scene.wake_at })
+    }
+
+    /// Only after the commit: what was rolled back is still there.
+    fn keep_cursors(&mut self, scene: &Scene, plain: bool) {
+        if self.cursors.len() > CURSORS_MAX {
+            self.cursors.clear();
+        }
+        for task in &scene.tasks {
+            self.cursors.extend(task.queue.cursors(plain));
+        }
+    }
+}
+
+/// The enterprises that have something to claim for: those with a task that runs, or that waits for a
+/// trunk to come back. Locks nothing.
+pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        "select distinct enterprise_id from task
+          where (state = 'running' or pause_reason = 'trunk_failure') and deleted_at is null"
+    )
+    .fetch_all(&store.hot)
+    .await?;
+    Ok(ids.into_iter().map(EnterpriseId::from).collect())
+}
+
+/// Tries to lock the enterprise's claims, and tells the planner that queues are walked by their index:
+/// their statistics are of another moment, and a plan that sorts a million rows stops everything.
+async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
+    let locked = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 1)) as "locked!"
+             from (select set_config('enable_seqscan', 'off', true),
+                          set_config('enable_bitmapscan', 'off', true),
+                          set_config('enable_hashjoin', 'off', true),
+                          set_config('enable_mergejoin', 'off', true),
+                          set_config('jit', 'off', true) offset 0) planner"#,
+        enterprise.uuid()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(locked)
+}
+
+/// A number that was taken out of its lane, and what becomes of it.
+struct Taken {
+    task: usize,
+    pulled: Pulled,
+    details: judge::Details,
+    verdict: Verdict,
+}
+
+/// One claim under way.
+struct Run {
+    now: Time,
+    at_most: u32,
+    random_seed: u64,
+    taken: Vec<Taken>,
+}
+
+impl Run {
+    /// Fill the free slots. True when there is nothing more to take.
+    async fn take(
+        &mut self,
+        store: &Store,
+        conn: &mut sqlx::PgConnection,
+        enterprise: EnterpriseId,
+        scene: &mut Scene,
+    ) -> Result<bool, StoreError> {
+        let mut dialled = 0;
+        for _ in 0..PASSES_MAX {
+            let left = scene.free.min(self.at_most - dialled);
+            let wants = wants(scene, left);
+            if wants.is_empty() {
+                return Ok(true);
+            }
+            queue::fetch(conn, scene, &wants).await?;
+            let pulled = queue::pull(scene, &wants);
+            if pulled.is_empty() {
+                continue;
+            }
+            let numbers: Vec<Uuid> = pulled.iter().map(|(_, pulled)| pulled.number).collect();
+            let mut facts = judge::facts(conn, enterprise, scene, &numbers, self.now).await?;
+            for (task, pulled) in pulled {
+                let Some(details) = facts.details.remove(&pulled.number) else {
+                    return Err(StoreError::Damaged(format!("{} is ready and gone", pulled.number)));
+                };
+                let random = self.random();
+                let verdict = judge::judge(store, conn, scene, task, &pulled, &details, &mut facts, random, self.now).await?;
+                match verdict {
+                    Verdict::PassOver => scene.tasks[task].queue.pass_over(&pulled),
+                    verdict => {
+                        dialled += u32::from(matches!(verdict, Verdict::Dial(_)));
+                        scene.tasks[task].queue.consume(&pulled);
+                        self.taken.push(Taken { task, pulled, details, verdict });
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next number of a sequence that the seed decides (splitmix64).
+    fn random(&mut self) -> u64 {
+        self.random_seed = self.random_seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.random_seed ^ (self.random_seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// How many numbers each task may take now, of those that may have some.
+fn wants(scene: &Scene, left: u32) -> BTreeMap<usize, u32> {
+    let rooms: Vec<TaskRoom> = scene
+        .tasks
+        .iter()
+        .filter(|task| !task.stopped && !task.queue.is_exhausted())
+        .map(|task| TaskRoom {
+            task: TaskId::from(task.id),
+            free: task.free(&scene.trunks),
+            live: task.live,
+            limit: task.config.concurrency,
+        })
+        .collect();
+    let place = |id: TaskId| scene.tasks.iter().position(|task| task.id == id.uuid());
+    allot(left, &rooms).into_iter().filter_map(|(task, n)| Some((place(task)?, n))).collect()
+}

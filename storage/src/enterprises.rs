@@ -1,1 +1,226 @@
-//! 
+//! Tenants and their settings, and every value that a concurrency limit ever had.
+
+use outbound::Time;
+use outbound::enterprise::EnterpriseSettings;
+use outbound::fault::text;
+use outbound::ids::{EnterpriseId, TaskId, TrunkId};
+use sqlx::PgConnection;
+use sqlx::types::{Json, Uuid};
+
+use crate::rows::{name_taken, same_version};
+use crate::tasks::references::{faults, refuse};
+use crate::tasks::{self, plan};
+use crate::{Store, StoreError};
+
+/// Characters of an enterprise's name, at most.
+pub const NAME_MAX: usize = 64;
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enterprise {
+    pub id: EnterpriseId,
+    pub name: String,
+    pub settings: EnterpriseSettings,
+    /// Counts edits.
+    pub version: i64,
+    pub created_at: Time,
+}
+
+/// What a concurrency limit holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Enterprise(EnterpriseId),
+    Trunk(TrunkId),
+    Task(TaskId),
+}
+
+impl Scope {
+    fn words(self) -> (&'static str, Uuid) {
+        match self {
+            Self::Enterprise(id) => ("enterprise", id.uuid()),
+            Self::Trunk(id) => ("trunk", id.uuid()),
+            Self::Task(id) => ("task", id.uuid()),
+        }
+    }
+}
+
+/// Note that a limit has a value from now on: what calls are checked against afterwards.
+pub(crate) async fn limit_changed(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    scope: Scope,
+    value: u32,
+    now: Time,
+) -> Result<(), StoreError> {
+    let (word, id) = scope.words();
+    sqlx::query!(
+        "insert into limit_change (enterprise_id, scope, scope_id, at, value) values ($1, $2, $3, $4, $5)",
+        enterprise.uuid(),
+        word,
+        id,
+        now,
+        i32::try_from(value).unwrap_or(i32::MAX)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Make a tenant.
+pub async fn create(
+    store: &Store,
+    name: &str,
+    settings: EnterpriseSettings,
+    now: Time,
+) -> Result<Enterprise, StoreError> {
+    let mut found = faults(settings.check());
+    found.extend(text("/name", name, 1, NAME_MAX));
+    refuse(found)?;
+    let id = EnterpriseId::new();
+    let mut tx = store.api.begin().await?;
+    sqlx::query!(
+        "insert into enterprise (id, name, settings, created_at) values ($1, $2, $3, $4)",
+        id.uuid(),
+        name,
+        Json(&settings) as _,
+        now
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(|error| name_taken(error, name))?;
+    limit_changed(&mut tx, id, Scope::Enterprise(id), settings.concurrency_limit, now).await?;
+    tx.commit().await?;
+    Ok(Enterprise { id, name: name.to_owned(), settings, version: 1, created_at: now })
+}
+
+struct Row {
+    id: Uuid,
+    name: String,
+    settings: Json<EnterpriseSettings>,
+    version: i64,
+    created_at: Time,
+}
+
+impl From<Row> for Enterprise {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id.into(),
+            name: row.name,
+            settings: row.settings.0,
+            version: row.version,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// A tenant by its id. Locks nothing.
+pub async fn get(store: &Store, id: EnterpriseId) -> Result<Enterprise, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+             from enterprise where id = $1"#,
+        id.uuid()
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    row.map(Enterprise::from).ok_or(StoreError::NotFound("enterprise"))
+}
+
+/// A tenant by its name, where there is one. Locks nothing.
+pub async fn find(store: &Store, name: &str) -> Result<Option<Enterprise>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+             from enterprise where name = $1"#,
+        name
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    Ok(row.map(Enterprise::from))
+}
+
+/// The ids of all tenants, for those who work for each of them. Locks nothing.
+pub async fn ids(store: &Store) -> Result<Vec<EnterpriseId>, StoreError> {
+    let ids =
+        sqlx::query_scalar!("select id from enterprise order by id").fetch_all(&store.hot).await?;
+    Ok(ids.into_iter().map(EnterpriseId::from).collect())
+}
+
+/// Change a tenant's settings; `expected` is the version that they were read with.
+///
+/// Locks the enterprise, and when its time zone changes every task that goes by it: their windows and
+/// scheduled steps move to the new zone.
+pub async fn update(
+    store: &Store,
+    id: EnterpriseId,
+    expected: i64,
+    settings: EnterpriseSettings,
+    now: Time,
+    actor: &str,
+) -> Result<Enterprise, StoreError> {
+    let mut tx = store.api.begin().await?;
+    let old = lock(&mut tx, id).await?;
+    same_version(old.version, expected)?;
+    refuse(faults(settings.check()))?;
+    sqlx::query!(
+        "update enterprise set settings = $2, version = version + 1 where id = $1",
+        id.uuid(),
+        Json(&settings) as _
+    )
+    .execute(&mut *tx)
+    .await?;
+    if old.settings.concurrency_limit != settings.concurrency_limit {
+        limit_changed(&mut tx, id, Scope::Enterprise(id), settings.concurrency_limit, now).await?;
+    }
+    if old.settings.time_zone != settings.time_zone {
+        move_zone(&mut tx, id, &settings, now, actor).await?;
+    }
+    tasks::notify_dispatch(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Enterprise { settings, version: old.version + 1, ..old })
+}
+
+/// Locks the enterprise's row for update.
+async fn lock(conn: &mut PgConnection, id: EnterpriseId) -> Result<Enterprise, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+             from enterprise where id = $1 for update"#,
+        id.uuid()
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Enterprise::from).ok_or(StoreError::NotFound("enterprise"))
+}
+
+/// Put the tasks that have no zone of their own into the enterprise's new one. Their periods are
+/// locked before them, as everywhere.
+async fn move_zone(
+    conn: &mut PgConnection,
+    id: EnterpriseId,
+    settings: &EnterpriseSettings,
+    now: Time,
+    actor: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!("select id from period where enterprise_id = $1 order by id for share", id.uuid())
+        .fetch_all(&mut *conn)
+        .await?;
+    let zoneless = sqlx::query_scalar!(
+        "select id from task where enterprise_id = $1 and deleted_at is null
+            and jsonb_typeof(config->'time_zone') is distinct from 'string' order by id",
+        id.uuid()
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let zoneless: Vec<TaskId> = zoneless.into_iter().map(TaskId::from).collect();
+    for task in tasks::lock_all(conn, &zoneless).await? {
+        let hours = plan::hours_for(conn, id, &task.config, settings.time_zone).await?;
+        let dates = &task.config.schedule;
+        let step = |local, pending| plan::replanned(local, local, pending, hours.zone);
+        let start = step(dates.scheduled_start, task.scheduled_start_at);
+        let end = step(dates.scheduled_end, task.scheduled_end_at);
+        plan::write_steps(conn, task.id, start, end).await?;
+        plan::rehour(conn, &task, &hours, now, actor).await?;
+    }
+    Ok(())
+}

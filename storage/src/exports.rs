@@ -1,1 +1,386 @@
-//! 
+//! Exports as rows: queued, taken, reported on, how they ended, and when their files go.
+
+use std::time::Duration;
+
+use outbound::Time;
+use outbound::export::ExportOptions;
+use outbound::ids::{EnterpriseId, ExportId, TaskId};
+use serde::{Deserialize, Serialize};
+use sqlx::types::{Json, Uuid};
+
+use crate::rows::{Listed, Page};
+use crate::work::{Going, WorkStatus, lease_lost, over, seconds, status};
+use crate::{Store, StoreError};
+
+/// Why an export failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportProblem {
+    /// Stable, for programs.
+    pub code: String,
+    pub detail: String,
+}
+
+/// One export.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export {
+    pub id: ExportId,
+    pub enterprise: EnterpriseId,
+    pub task: Option<TaskId>,
+    pub status: WorkStatus,
+    pub options: ExportOptions,
+    /// What a download is called.
+    pub file_name: String,
+    /// Numbers in full: who asked may see them.
+    pub reveal: bool,
+    /// The file, while it is there.
+    pub object_key: Option<String>,
+    pub bytes: Option<u64>,
+    /// Rows, once they are known.
+    pub total: Option<u64>,
+    pub done: u64,
+    pub problem: Option<ExportProblem>,
+    /// The fencing token of the worker that has it, or had it last.
+    pub token: i64,
+    /// Someone asked to cancel it.
+    pub cancel: bool,
+    pub actor: String,
+    pub created_at: Time,
+    pub finished_at: Option<Time>,
+    /// When the file goes.
+    pub expires_at: Option<Time>,
+}
+
+struct Row {
+    id: Uuid,
+    enterprise_id: Uuid,
+    task_id: Option<Uuid>,
+    status: String,
+    options: Json<ExportOptions>,
+    file_name: String,
+    reveal: bool,
+    object_key: Option<String>,
+    bytes: Option<i64>,
+    total: Option<i64>,
+    done: i64,
+    problem: Option<Json<ExportProblem>>,
+    token: i64,
+    cancel: bool,
+    actor: String,
+    created_at: Time,
+    finished_at: Option<Time>,
+    expires_at: Option<Time>,
+}
+
+impl TryFrom<Row> for Export {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.into(),
+            enterprise: row.enterprise_id.into(),
+            task: row.task_id.map(TaskId::from),
+            status: status(&row.status)?,
+            options: row.options.0,
+            file_name: row.file_name,
+            reveal: row.reveal,
+            object_key: row.object_key,
+            bytes: row.bytes.map(i64::unsigned_abs),
+            total: row.total.map(i64::unsigned_abs),
+            done: row.done.unsigned_abs(),
+            problem: row.problem.map(|problem| problem.0),
+            token: row.token,
+            cancel: row.cancel,
+            actor: row.actor,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+            expires_at: row.expires_at,
+        })
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct NewExport<'a> {
+    pub id: ExportId,
+    pub enterprise: EnterpriseId,
+    pub options: &'a ExportOptions,
+    pub file_name: &'a str,
+    pub reveal: bool,
+    pub actor: &'a str,
+}
+
+/// Queue an export, with token 0. Locks nothing; a task that is named must be there.
+pub async fn create(store: &Store, new: NewExport<'_>, now: Time) -> Result<(), StoreError> {
+    let task = new.options.task.map(Uuid::from);
+    let made = sqlx::query!(
+        "insert into export (id, enterprise_id, task_id, status, options, file_name, reveal, actor, created_at)
+         select $1, $2, $3, 'queued', $4, $5, $6, $7, $8
+          where $3::uuid is null or exists (select from task where id = $3 and enterprise_id = $2)",
+        new.id.uuid(),
+        new.enterprise.uuid(),
+        task,
+        Json(new.options) as _,
+        new.file_name,
+        new.reveal,
+        new.actor,
+        now
+    )
+    .execute(&store.api)
+    .await?;
+    if made.rows_affected() == 0 { Err(StoreError::NotFound("task")) } else { Ok(()) }
+}
+
+/// Locks nothing.
+pub async fn get(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: ExportId,
+) -> Result<Export, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
+                  file_name, reveal, object_key, bytes, total, done,
+                  problem as "problem: Json<ExportProblem>", token, cancel, actor, created_at,
+                  finished_at, expires_at
+             from export where id = $1 and enterprise_id = $2"#,
+        id.uuid(),
+        enterprise.uuid()
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    row.ok_or(StoreError::NotFound("export"))?.try_into()
+}
+
+/// The download center, newest first. Locks nothing.
+pub async fn list(
+    store: &Store,
+    enterprise: EnterpriseId,
+    page: Page<ExportId>,
+) -> Result<Listed<Export, ExportId>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
+                  file_name, reveal, object_key, bytes, total, done,
+                  problem as "problem: Json<ExportProblem>", token, cancel, actor, created_at,
+                  finished_at, expires_at
+             from export
+            where enterprise_id = $1 and ($2::uuid is null or id < $2)
+            order by id desc limit $3"#,
+        enterprise.uuid(),
+        page.after.map(Uuid::from),
+        page.fetched()
+    )
+    .fetch_all(&store.api)
+    .await?;
+    let exports = rows.into_iter().map(Export::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(page.cut(exports, |export| export.id))
+}
+
+/// Take an export to do it, for `lease` of the database's time. `token` is that of the job. None:
+/// another worker has it, or it is over, or the job is an old one. Locks the row.
+pub async fn take(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    lease: Duration,
+) -> Result<Option<Export>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"update export
+              set status = 'running', token = token + 1, done = 0, total = null,
+                  lease_until = clock_timestamp() + make_interval(secs => $3)
+            where id = $1 and token = $2
+              and (status = 'queued' or (status = 'running' and lease_until < clock_timestamp()))
+        returning id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
+                  file_name, reveal, object_key, bytes, total, done,
+                  problem as "problem: Json<ExportProblem>", token, cancel, actor, created_at,
+                  finished_at, expires_at"#,
+        id.uuid(),
+        token,
+        seconds(lease)
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    row.map(Export::try_from).transpose()
+}
+
+/// Say how far it is, renew the lease, and hear whether to go on. Locks the row.
+pub async fn progress(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    done: u64,
+    total: Option<u64>,
+    lease: Duration,
+) -> Result<Going, StoreError> {
+    let cancel = sqlx::query_scalar!(
+        "update export
+            set done = $3, total = coalesce($4, total),
+                lease_until = clock_timestamp() + make_interval(secs => $5)
+          where id = $1 and token = $2 and status = 'running'
+      returning cancel",
+        id.uuid(),
+        token,
+        i64::try_from(done).unwrap_or(i64::MAX),
+        total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)),
+        seconds(lease)
+    )
+    .fetch_optional(&store.api)
+    .await?
+    .ok_or_else(lease_lost)?;
+    Ok(if cancel { Going::Cancelled } else { Going::On })
+}
+
+/// The file that an export wrote.
+#[derive(Debug, Clone)]
+pub struct Written<'a> {
+    pub object_key: &'a str,
+    pub bytes: u64,
+    pub rows: u64,
+    pub expires_at: Time,
+}
+
+/// The file is in the object store, whole. A cancel that came meanwhile comes too late. Locks the row.
+pub async fn finish(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    written: Written<'_>,
+    now: Time,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        "update export
+            set status = 'done', object_key = $3, bytes = $4, total = $5, done = $5,
+                finished_at = $6, expires_at = $7, lease_until = null
+          where id = $1 and token = $2 and status = 'running'",
+        id.uuid(),
+        token,
+        written.object_key,
+        i64::try_from(written.bytes).unwrap_or(i64::MAX),
+        i64::try_from(written.rows).unwrap_or(i64::MAX),
+        now,
+        written.expires_at
+    )
+    .execute(&store.api)
+    .await?;
+    if done.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
+}
+
+/// It can't be done. Locks the row.
+pub async fn fail(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    problem: &ExportProblem,
+    now: Time,
+) -> Result<(), StoreError> {
+    let failed = sqlx::query!(
+        "update export set status = 'failed', problem = $3, finished_at = $4, lease_until = null
+          where id = $1 and token = $2 and status = 'running'",
+        id.uuid(),
+        token,
+        Json(problem) as _,
+        now
+    )
+    .execute(&store.api)
+    .await?;
+    if failed.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
+}
+
+/// The worker heard that it is cancelled, and left nothing behind. Locks the row.
+pub async fn cancelled(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    now: Time,
+) -> Result<(), StoreError> {
+    let ended = sqlx::query!(
+        "update export set status = 'cancelled', finished_at = $3, lease_until = null
+          where id = $1 and token = $2 and status = 'running' and cancel",
+        id.uuid(),
+        token,
+        now
+    )
+    .execute(&store.api)
+    .await?;
+    if ended.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
+}
+
+/// Ask for a cancel. What is queued is cancelled at once; what runs, when its worker next reports.
+/// Locks the row.
+pub async fn cancel(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: ExportId,
+    now: Time,
+) -> Result<WorkStatus, StoreError> {
+    let after = sqlx::query_scalar!(
+        "update export
+            set cancel = true,
+                status = case status when 'queued' then 'cancelled' else status end,
+                finished_at = case status when 'queued' then $3 else finished_at end
+          where id = $1 and enterprise_id = $2 and status in ('queued', 'running')
+      returning status",
+        id.uuid(),
+        enterprise.uuid(),
+        now
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    match after {
+        Some(word) => status(&word),
+        None => Err(over(get(store, enterprise, id).await?.status)),
+    }
+}
+
+/// Queue again what a worker left: exports whose lease ran out, at most `limit`. Locks those rows.
+pub async fn requeue_expired(store: &Store, limit: u32) -> Result<u64, StoreError> {
+    let requeued = sqlx::query!(
+        "update export set status = 'queued', lease_until = null
+          where id in (select id from export
+                        where status = 'running' and lease_until < clock_timestamp()
+                        order by id limit $1 for update skip locked)",
+        i64::from(limit)
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(requeued.rows_affected())
+}
+
+/// What is queued, oldest first: the sweep pushes a job for each again, and the queue keeps one of
+/// a kind. Locks nothing.
+pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ExportId, i64)>, StoreError> {
+    let rows = sqlx::query!(
+        "select id, token from export where status = 'queued' order by id limit $1",
+        i64::from(limit)
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
+}
+
+/// Files whose time is over: delete the object, then [`forget_file`]. Locks nothing.
+pub async fn expired_files(
+    store: &Store,
+    now: Time,
+    limit: u32,
+) -> Result<Vec<(ExportId, String)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select id, object_key as "object_key!" from export
+            where object_key is not null and expires_at <= $1
+            order by expires_at limit $2"#,
+        now,
+        i64::from(limit)
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id.into(), row.object_key)).collect())
+}
+
+/// The file is gone; the row stays in the list. Locks the row.
+pub async fn forget_file(store: &Store, id: ExportId) -> Result<(), StoreError> {
+    sqlx::query!("update export set object_key = null where id = $1", id.uuid())
+        .execute(&store.api)
+        .await?;
+    Ok(())
+}

@@ -1,1 +1,221 @@
-//! 
+//! Finishes: what came of a call, all of it in one transaction, many calls at a time.
+//!
+//! The record, the conversation, the freed slot, the number's next state, its next place in a queue,
+//! the counters and the wake-up of the dispatchers are there together or not at all. A call whose
+//! attempt is another's by now (its worker had been given up) writes nothing.
+
+mod breaker;
+pub(crate) mod chain;
+mod next;
+mod record;
+mod take;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outbound::Time;
+use outbound::ids::{AttemptId, TaskId};
+use outbound::outcome::cause;
+use outbound::record::CallRecord;
+use outbound::redial::After;
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use crate::lanes::{self, Counts};
+use crate::{Store, StoreError, numbers};
+use next::Next;
+use take::Held;
+
+pub use breaker::forget_health;
+
+/// Calls of one transaction, at most.
+const FINISH_MAX: usize = 500;
+
+/// A call that ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub attempt: AttemptId,
+    pub token: i64,
+    /// Who, what and where is taken from the attempt's row; the rest is what the call told.
+    pub record: CallRecord,
+    /// The line itself turned the call down: no retry is burnt, and the breaker counts it.
+    pub trunk_refused: bool,
+    pub conversation: Option<NewConversation>,
+    pub recording: Option<NewRecording>,
+    /// The customer asked not to be called again.
+    pub suppress: bool,
+}
+
+/// What was said.
+#[derive(Debug, Clone)]
+pub struct NewConversation {
+    /// `[dialog::transcript::Line]`
+    pub transcript: serde_json::Value,
+    /// `[dialog::transcript::Entry]`
+    pub log: serde_json::Value,
+}
+
+/// A recording that lies in a worker's spool folder and is to be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecording {
+    /// The spool folder's id.
+    pub spool: String,
+    pub object_key: String,
+    pub duration_ms: i64,
+}
+
+impl Finished {
+    /// A call without conversation or recording.
+    pub fn of(token: i64, record: CallRecord) -> Self {
+        Self {
+            attempt: record.id,
+            token,
+            record,
+            trunk_refused: false,
+            conversation: None,
+            recording: None,
+            suppress: false,
+        }
+    }
+}
+
+/// What a finish did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedAs {
+    pub attempt: AttemptId,
+    /// False: the attempt is another's by now, and nothing was written.
+    pub written: bool,
+    pub task: TaskId,
+    /// What becomes of the number.
+    pub next: Option<After>,
+}
+
+impl FinishedAs {
+    /// When the number falls due again: push a redial job for its task.
+    pub fn due_at(&self) -> Option<Time> {
+        match self.next? {
+            After::Redial { at, .. } | After::AgainLater { at } => Some(at),
+            After::Connected | After::NextBackup { .. } | After::Unconnected => None,
+        }
+    }
+}
+
+/// Finish calls; the answers stand in the order of `items`.
+///
+/// Locks the attempts, their numbers, numbers that wait for one of the phones, the lanes that are
+/// entered, trunk health and counters; then, each in a transaction of its own, the trunks whose breaker
+/// may move, with their tasks.
+pub async fn finish_many(
+    store: &Store,
+    now: Time,
+    items: &[Finished],
+) -> Result<Vec<FinishedAs>, StoreError> {
+    let mut all = Vec::with_capacity(items.len());
+    for items in items.chunks(FINISH_MAX) {
+        all.extend(finish(store, now, items).await?);
+    }
+    Ok(all)
+}
+
+/// A call with what its attempt and its number were at the moment it was taken.
+struct Done<'a> {
+    item: &'a Finished,
+    held: Held,
+    next: Next,
+}
+
+async fn finish(
+    store: &Store,
+    now: Time,
+    items: &[Finished],
+) -> Result<Vec<FinishedAs>, StoreError> {
+    let mut tx = store.hot.begin().await?;
+    let mut held = take::take(&mut tx, items, now).await?;
+    let mut done = Vec::with_capacity(held.len());
+    for item in items {
+        if let Some(held) = held.remove(&item.attempt.uuid()) {
+            let policy = store.immutable.policy(&mut tx, held.policy_id).await?;
+            let next = next::next(&policy, item, &held);
+            done.push(Done { item, held, next });
+        }
+    }
+    write(&mut tx, now, &done).await?;
+    tx.commit().await?;
+    for (trunk, probe) in breaker::to_judge(&done) {
+        breaker::judge(store, trunk, probe, now).await?;
+    }
+    let next: BTreeMap<Uuid, After> =
+        done.iter().map(|done| (done.item.attempt.uuid(), done.next.after)).collect();
+    let finished = |item: &Finished| FinishedAs {
+        attempt: item.attempt,
+        written: next.contains_key(&item.attempt.uuid()),
+        task: item.record.task,
+        next: next.get(&item.attempt.uuid()).copied(),
+    };
+    Ok(items.iter().map(finished).collect())
+}
+
+/// Everything but the attempts, which are gone already; the counters last.
+async fn write(conn: &mut PgConnection, now: Time, done: &[Done<'_>]) -> Result<(), StoreError> {
+    if done.is_empty() {
+        return Ok(());
+    }
+    record::write(conn, done).await?;
+    suppress(conn, now, done).await?;
+    next::move_numbers(conn, done).await?;
+    let mut counts = Counts::default();
+    let mut entries = next::queue(conn, done).await?;
+    let freed: Vec<_> = done.iter().map(|done| (done.held.enterprise, done.held.phone)).collect();
+    numbers::phones_freed(conn, &freed, &mut entries, &mut counts).await?;
+    lanes::enter(conn, &entries).await?;
+    breaker::count(conn, done).await?;
+    for done in done {
+        done.count(&mut counts);
+    }
+    let enterprises: BTreeSet<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
+    lanes::notify(conn, enterprises).await?;
+    counts.write(conn).await
+}
+
+impl Done<'_> {
+    fn count(&self, counts: &mut Counts) {
+        let (held, record) = (&self.held, &self.item.record);
+        let talk = record.answered_at.map_or(0, |at| (record.ended_at - at).num_milliseconds());
+        let hour = chrono::DurationRound::duration_trunc(record.started_at, chrono::TimeDelta::hours(1));
+        let hour = hour.unwrap_or(record.started_at);
+        counts.call(held.task, held.batch, hour, record.result.word(), talk.max(0));
+        counts.moved(held.task, held.batch, outbound::number::NumberState::Calling, self.next.state());
+    }
+
+    /// Whether the line took the call; `None` where nobody knows.
+    fn line_took_it(&self) -> Option<bool> {
+        (self.item.record.cause != cause::WORKER_LOST).then_some(!self.item.trunk_refused)
+    }
+}
+
+/// Who asked not to be called again is on the do-not-call list from this commit on.
+async fn suppress(conn: &mut PgConnection, now: Time, done: &[Done<'_>]) -> Result<(), StoreError> {
+    let asked: BTreeSet<(Uuid, i64)> = done
+        .iter()
+        .filter(|done| done.item.suppress)
+        .map(|done| (done.held.enterprise, done.held.phone))
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> =
+        asked.iter().map(|_| outbound::ids::SuppressionId::new().uuid()).collect();
+    let (enterprises, phones): (Vec<Uuid>, Vec<i64>) = asked.into_iter().unzip();
+    sqlx::query!(
+        "insert into suppression (id, enterprise_id, phone, reason, source, created_at)
+         select u.id, u.enterprise, u.phone, 'asked on a call', 'robot', $4
+           from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as u (id, enterprise, phone)
+             on conflict (enterprise_id, phone) do update set expires_at = null",
+        &ids,
+        &enterprises,
+        &phones,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

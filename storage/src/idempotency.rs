@@ -1,1 +1,140 @@
-//! 
+//! One request, one effect: the reply of a request that carried an `Idempotency-Key` is kept and
+//! given again.
+//!
+//! Ages go by the database's clock: a business clock that jumps must not make a request count twice.
+
+use outbound::ids::EnterpriseId;
+use serde_json::Value;
+
+use crate::{Store, StoreError};
+
+/// Hours that a reply is kept.
+pub const KEPT_HOURS: i32 = 24;
+/// A request that has not been answered after so many minutes died with its process: its key may be
+/// claimed again.
+pub const IN_FLIGHT_MINUTES_MAX: i32 = 10;
+/// Characters of a key, at most.
+pub const KEY_MAX: usize = 255;
+
+/// What a key says about the request that carries it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// Nobody had the key: carry the request out, then [`store_reply`] or [`release`].
+    Fresh,
+    /// The same request is being carried out.
+    InFlight,
+    /// The same request was carried out.
+    Stored(Reply),
+    /// The key belongs to another request.
+    Mismatch,
+}
+
+/// A reply as it was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    pub status: u16,
+    /// An object of header names and values.
+    pub headers: Value,
+    pub body: Vec<u8>,
+}
+
+/// Claim a key for a request, `request_hash` being the SHA-256 of everything that makes it what it
+/// is. Of two that claim at the same moment, one is told [`Claim::Fresh`]. Locks the key's row.
+pub async fn claim(
+    store: &Store,
+    enterprise: EnterpriseId,
+    key: &str,
+    request_hash: [u8; 32],
+) -> Result<Claim, StoreError> {
+    let fresh = sqlx::query_scalar!(
+        r#"insert into idempotency as i (enterprise_id, key, request_hash, created_at)
+           values ($1, $2, $3, clock_timestamp())
+           on conflict (enterprise_id, key) do update
+              set request_hash = excluded.request_hash, status = null, headers = null, body = null,
+                  created_at = excluded.created_at
+            where i.created_at < clock_timestamp() - make_interval(hours => $4)
+               or (i.status is null
+                   and i.created_at < clock_timestamp() - make_interval(mins => $5))
+           returning true as "fresh!""#,
+        enterprise.uuid(),
+        key,
+        &request_hash,
+        KEPT_HOURS,
+        IN_FLIGHT_MINUTES_MAX
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    if fresh.is_some() {
+        return Ok(Claim::Fresh);
+    }
+    let found = sqlx::query!(
+        "select request_hash, status, headers, body from idempotency
+          where enterprise_id = $1 and key = $2",
+        enterprise.uuid(),
+        key
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    // Gone in between: the request that had it failed and may be sent again.
+    let Some(found) = found else { return Ok(Claim::InFlight) };
+    if found.request_hash != request_hash {
+        return Ok(Claim::Mismatch);
+    }
+    Ok(match found.status {
+        None => Claim::InFlight,
+        Some(status) => Claim::Stored(Reply {
+            status: u16::try_from(status)
+                .map_err(|_| StoreError::Damaged(format!("a stored status of {status}")))?,
+            headers: found.headers.unwrap_or_default(),
+            body: found.body.unwrap_or_default(),
+        }),
+    })
+}
+
+/// Keep the reply to a request that was claimed.
+pub async fn store_reply(
+    store: &Store,
+    enterprise: EnterpriseId,
+    key: &str,
+    reply: &Reply,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update idempotency set status = $3, headers = $4, body = $5
+          where enterprise_id = $1 and key = $2 and status is null",
+        enterprise.uuid(),
+        key,
+        i32::from(reply.status),
+        reply.headers,
+        reply.body
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(())
+}
+
+/// Give a claimed key back: the request failed through no fault of its own, and may be sent again.
+pub async fn release(store: &Store, enterprise: EnterpriseId, key: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from idempotency where enterprise_id = $1 and key = $2 and status is null",
+        enterprise.uuid(),
+        key
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(())
+}
+
+/// Forget the oldest replies past their time, at most `limit`; gives how many. For a sweep.
+pub async fn expire(store: &Store, limit: u32) -> Result<u64, StoreError> {
+    let expired = sqlx::query!(
+        "delete from idempotency where ctid = any (array(
+             select ctid from idempotency
+              where created_at < clock_timestamp() - make_interval(hours => $1)
+              order by created_at limit $2 for update skip locked))",
+        KEPT_HOURS,
+        i64::from(limit)
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(expired.rows_affected())
+}

@@ -1,1 +1,366 @@
-//! 
+//! Lanes: the queues that numbers stand in, and the counters that are kept as they move.
+//!
+//! A lane has one order. What is written here is shared by claims, finishes, promotions and imports.
+//!
+//! # The order of locks
+//!
+//! Whoever locks more than one of these takes them from the top down, rows of one kind in the order
+//! of their keys, so that nobody waits in a circle:
+//!
+//! 1. an enterprise's advisory lock of claims ([`lock_claims`]), a task's of imports;
+//! 2. the enterprise's row, trunks, then what a configuration refers to;
+//! 3. tasks;
+//! 4. live attempts;
+//! 5. ready and waiting rows, then numbers;
+//! 6. lanes, then batches;
+//! 7. counters: trunk health, numbers, calls.
+//!
+//! A number belongs to whoever holds its ready, waiting or attempt row: there is always exactly one
+//! while it is not ended, so a number's own row is never fought over.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use outbound::Time;
+use outbound::ids::EnterpriseId;
+use outbound::number::NumberState;
+use outbound::order::{LaneClass, Rank, UncalledOrder, rank};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use crate::StoreError;
+
+/// What a lane is for: there is at most one lane of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LaneSpec {
+    pub task: Uuid,
+    /// None: a backup lane, or the uncalled numbers of a task in random order.
+    pub batch: Option<Uuid>,
+    pub class: LaneClass,
+    pub round: i16,
+    pub order_revision: i32,
+}
+
+/// A number that enters a lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub lane: i64,
+    pub task: Uuid,
+    pub number: Uuid,
+    pub rank: Rank,
+}
+
+/// The rank of a number's redials and backups, whatever order its first call had.
+pub(crate) fn later_rank(priority: i32, seq: i64) -> Rank {
+    rank(UncalledOrder::Sequential, u32::try_from(priority).unwrap_or(0), seq, 0)
+}
+
+/// Wait for the right to claim for an enterprise, so that no claim runs beside this transaction.
+pub(crate) async fn lock_claims(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 1))",
+        enterprise.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The ids of lanes, made where they are missing. Locks the lanes that it makes.
+///
+/// A new lane gets the call order of the lanes that its revision has already: an import makes the
+/// first, and every number came by an import.
+pub(crate) async fn find_or_make(
+    conn: &mut PgConnection,
+    specs: impl IntoIterator<Item = LaneSpec>,
+) -> Result<HashMap<LaneSpec, i64>, StoreError> {
+    let mut wanted: Vec<LaneSpec> = specs.into_iter().collect();
+    let key = |spec: &LaneSpec| (spec.task, spec.batch, spec.class.word(), spec.round, spec.order_revision);
+    wanted.sort_by_key(key);
+    wanted.dedup();
+    let mut found = find(conn, &wanted).await?;
+    wanted.retain(|spec| !found.contains_key(spec));
+    if !wanted.is_empty() {
+        make(conn, &wanted).await?;
+        found.extend(find(conn, &wanted).await?);
+    }
+    match wanted.iter().find(|spec| !found.contains_key(*spec)) {
+        Some(spec) => Err(StoreError::Damaged(format!("no lane for {spec:?}"))),
+        None => Ok(found),
+    }
+}
+
+async fn find(
+    conn: &mut PgConnection,
+    specs: &[LaneSpec],
+) -> Result<HashMap<LaneSpec, i64>, StoreError> {
+    if specs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = Columns::of(specs);
+    let rows = sqlx::query!(
+        r#"select l.id, u.place as "place!"
+             from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::integer[])
+                  with ordinality as u (task, batch, class, round, revision, place)
+             join lane l on l.task_id = u.task and l.class = u.class and l.round = u.round
+                        and l.order_revision = u.revision
+                        and (l.batch_id = u.batch or (l.batch_id is null and u.batch is null))"#,
+        &columns.tasks,
+        &columns.batches as &[Option<Uuid>],
+        &columns.classes as &[&str],
+        &columns.rounds,
+        &columns.revisions
+    )
+    .fetch_all(conn)
+    .await?;
+    let spec = |place: i64| usize::try_from(place - 1).ok().and_then(|place| specs.get(place));
+    Ok(rows.into_iter().filter_map(|row| Some((*spec(row.place)?, row.id))).collect())
+}
+
+/// Makes the lanes; one that somebody else made meanwhile is left as it is.
+async fn make(conn: &mut PgConnection, specs: &[LaneSpec]) -> Result<(), StoreError> {
+    let columns = Columns::of(specs);
+    sqlx::query!(
+        "insert into lane (task_id, batch_id, class, round, order_revision, call_order)
+         select u.task, u.batch, u.class, u.round, u.revision,
+                (select l.call_order from lane l
+                  where l.task_id = u.task and l.order_revision = u.revision limit 1)
+           from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::integer[])
+                as u (task, batch, class, round, revision)
+             on conflict do nothing",
+        &columns.tasks,
+        &columns.batches as &[Option<Uuid>],
+        &columns.classes as &[&str],
+        &columns.rounds,
+        &columns.revisions
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+struct Columns {
+    tasks: Vec<Uuid>,
+    batches: Vec<Option<Uuid>>,
+    classes: Vec<&'static str>,
+    rounds: Vec<i16>,
+    revisions: Vec<i32>,
+}
+
+impl Columns {
+    fn of(specs: &[LaneSpec]) -> Self {
+        Self {
+            tasks: specs.iter().map(|spec| spec.task).collect(),
+            batches: specs.iter().map(|spec| spec.batch).collect(),
+            classes: specs.iter().map(|spec| spec.class.word()).collect(),
+            rounds: specs.iter().map(|spec| spec.round).collect(),
+            revisions: specs.iter().map(|spec| spec.order_revision).collect(),
+        }
+    }
+}
+
+/// Put numbers into their lanes: from the commit on they may be dialled. Locks those lanes.
+pub(crate) async fn enter(conn: &mut PgConnection, entries: &[Entry]) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let lanes: Vec<i64> = entries.iter().map(|entry| entry.lane).collect();
+    let ords: Vec<i64> = entries.iter().map(|entry| entry.rank.ord).collect();
+    let plain_ords: Vec<i64> = entries.iter().map(|entry| entry.rank.plain_ord).collect();
+    let numbers: Vec<Uuid> = entries.iter().map(|entry| entry.number).collect();
+    let tasks: Vec<Uuid> = entries.iter().map(|entry| entry.task).collect();
+    sqlx::query!(
+        "insert into ready (lane_id, ord, plain_ord, number_id, task_id)
+         select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[])",
+        &lanes,
+        &ords,
+        &plain_ords,
+        &numbers,
+        &tasks
+    )
+    .execute(&mut *conn)
+    .await?;
+    entered(conn, lanes.into_iter().collect()).await
+}
+
+/// Tell claimers that something entered these lanes: their cursors start anew. Locks the lanes.
+pub(crate) async fn entered(
+    conn: &mut PgConnection,
+    lanes: BTreeSet<i64>,
+) -> Result<(), StoreError> {
+    let lanes: Vec<i64> = lanes.into_iter().collect();
+    sqlx::query!(
+        "with held as (select id from lane where id = any($1) order by id for no key update)
+         update lane set entered = entered + 1 from held where lane.id = held.id",
+        &lanes
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What a transaction adds to the counters: gathered while it works, written at its end, in the
+/// order of their keys, so that hot counters are held for the commit only.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    numbers: BTreeMap<(Uuid, &'static str), (Uuid, i64)>,
+    calls: BTreeMap<(Uuid, Uuid, Time, &'static str), (i64, i64)>,
+}
+
+impl Counts {
+    /// `n` numbers of a batch more in a state; fewer, where it is negative.
+    pub fn number(&mut self, task: Uuid, batch: Uuid, state: NumberState, n: i64) {
+        self.numbers.entry((batch, state.word())).or_insert((task, 0)).1 += n;
+    }
+
+    /// A number moved from one state to another.
+    pub fn moved(&mut self, task: Uuid, batch: Uuid, from: NumberState, to: NumberState) {
+        self.number(task, batch, from, -1);
+        self.number(task, batch, to, 1);
+    }
+
+    /// A call ended that had started in `hour`.
+    pub fn call(&mut self, task: Uuid, batch: Uuid, hour: Time, result: &'static str, talk_ms: i64) {
+        let (calls, talked) = self.calls.entry((task, batch, hour, result)).or_default();
+        *calls += 1;
+        *talked += talk_ms;
+    }
+
+    /// Locks the counters until the transaction ends: the last thing that it does.
+    pub async fn write(self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        self.write_numbers(conn).await?;
+        self.write_calls(conn).await
+    }
+
+    async fn write_numbers(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        let changed: Vec<_> = self.numbers.iter().filter(|(_, (_, n))| *n != 0).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let batches: Vec<Uuid> = changed.iter().map(|((batch, _), _)| *batch).collect();
+        let states: Vec<&str> = changed.iter().map(|((_, state), _)| *state).collect();
+        let tasks: Vec<Uuid> = changed.iter().map(|(_, (task, _))| *task).collect();
+        let ns: Vec<i64> = changed.iter().map(|(_, (_, n))| *n).collect();
+        sqlx::query!(
+            "insert into number_count (batch_id, state, task_id, n)
+             select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
+                 on conflict (batch_id, state) do update set n = number_count.n + excluded.n",
+            &batches,
+            &states as &[&str],
+            &tasks,
+            &ns
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_calls(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        if self.calls.is_empty() {
+            return Ok(());
+        }
+        let tasks: Vec<Uuid> = self.calls.keys().map(|(task, ..)| *task).collect();
+        let batches: Vec<Uuid> = self.calls.keys().map(|(_, batch, ..)| *batch).collect();
+        let hours: Vec<Time> = self.calls.keys().map(|(_, _, hour, _)| *hour).collect();
+        let results: Vec<&str> = self.calls.keys().map(|(.., result)| *result).collect();
+        let calls: Vec<i64> = self.calls.values().map(|(calls, _)| *calls).collect();
+        let talked: Vec<i64> = self.calls.values().map(|(_, talked)| *talked).collect();
+        sqlx::query!(
+            "insert into call_count (task_id, batch_id, hour, result, calls, talk_ms)
+             select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[],
+                                  $5::bigint[], $6::bigint[])
+                 on conflict (task_id, batch_id, hour, result)
+                 do update set calls = call_count.calls + excluded.calls,
+                               talk_ms = call_count.talk_ms + excluded.talk_ms",
+            &tasks,
+            &batches,
+            &hours,
+            &results as &[&str],
+            &calls,
+            &talked
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Wake the dispatchers for these enterprises when this transaction commits.
+pub(crate) async fn notify(
+    conn: &mut PgConnection,
+    enterprises: BTreeSet<Uuid>,
+) -> Result<(), StoreError> {
+    if enterprises.is_empty() {
+        return Ok(());
+    }
+    let enterprises: Vec<Uuid> = enterprises.into_iter().collect();
+    sqlx::query!("select pg_notify('dispatch', id::text) from unnest($1::uuid[]) as e (id)", &enterprises)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// A column of the database that must hold one of the words of an enumeration.
+pub(crate) fn word<T>(found: Option<T>, what: &str, word: &str) -> Result<T, StoreError> {
+    found.ok_or_else(|| StoreError::Damaged(format!("{what} is {word}")))
+}
+
+/// Numbers that are to wait, gathered and written at once.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    enterprises: Vec<Uuid>,
+    entries: Vec<Entry>,
+    due: Vec<Time>,
+    reasons: Vec<&'static str>,
+    phones: Vec<i64>,
+}
+
+impl Waiting {
+    /// `entry` is where it goes when `due_at` has come; `phone` the one that it is to call then.
+    pub fn push(
+        &mut self,
+        enterprise: Uuid,
+        entry: Entry,
+        due_at: Time,
+        reason: &'static str,
+        phone: i64,
+    ) {
+        self.enterprises.push(enterprise);
+        self.entries.push(entry);
+        self.due.push(due_at);
+        self.reasons.push(reason);
+        self.phones.push(phone);
+    }
+
+    /// Locks nothing that anybody else could see.
+    pub async fn write(self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<Uuid> = self.entries.iter().map(|entry| entry.number).collect();
+        let tasks: Vec<Uuid> = self.entries.iter().map(|entry| entry.task).collect();
+        let lanes: Vec<i64> = self.entries.iter().map(|entry| entry.lane).collect();
+        let ords: Vec<i64> = self.entries.iter().map(|entry| entry.rank.ord).collect();
+        let plain_ords: Vec<i64> = self.entries.iter().map(|entry| entry.rank.plain_ord).collect();
+        sqlx::query!(
+            "insert into waiting (number_id, enterprise_id, task_id, lane_id, ord, plain_ord, due_at,
+                                  reason, phone)
+             select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[],
+                                  $6::bigint[], $7::timestamptz[], $8::text[], $9::bigint[])",
+            &numbers,
+            &self.enterprises,
+            &tasks,
+            &lanes,
+            &ords,
+            &plain_ords,
+            &self.due,
+            &self.reasons as &[&str],
+            &self.phones
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+}

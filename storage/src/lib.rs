@@ -30,6 +30,7 @@ pub mod imports;
 pub mod recordings;
 pub mod records;
 pub mod statistics;
+pub mod work;
 
 pub use error::StoreError;
 pub use store::{Store, StoreConfig};

@@ -1,1 +1,274 @@
-//! 
+//! Voice navigations: drafts that are edited, and versions that are published and never changed.
+//!
+//! A published version holds the robots that it uses as they were then, so a call that was triggered
+//! under it runs the same whatever is edited afterwards.
+
+use std::collections::BTreeMap;
+
+use dialog::navigation::{Navigation, Published, publish as judge};
+use dialog::robot::RobotConfig;
+use outbound::Time;
+use outbound::fault::{Fault, text};
+use outbound::ids::{EnterpriseId, NavigationId, RobotId};
+use sqlx::PgConnection;
+use sqlx::types::{Json, Uuid};
+
+use crate::rows::{Listed, Page, name_taken, same_version, unused};
+use crate::tasks::references::{Referred, refuse, users};
+use crate::{Store, StoreError};
+
+/// Characters of a navigation's name, at most.
+pub const NAME_MAX: usize = 64;
+
+/// A navigation as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    pub id: NavigationId,
+    pub draft: Navigation,
+    /// The version that calls run, counted from 1; `None` before the first publication.
+    pub published_version: Option<i32>,
+    /// Counts edits of the draft; a publication is not one.
+    pub version: i64,
+    pub created_at: Time,
+}
+
+struct Row {
+    id: Uuid,
+    draft: Json<Navigation>,
+    published_version: Option<i32>,
+    version: i64,
+    created_at: Time,
+}
+
+impl From<Row> for Draft {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id.into(),
+            draft: row.draft.0,
+            published_version: row.published_version,
+            version: row.version,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// What the row needs; the rest is judged at publication, so that half a flow can be put aside.
+fn check(draft: &Navigation) -> Result<(), StoreError> {
+    refuse(text("/name", &draft.name, 1, NAME_MAX).into_iter().collect())
+}
+
+pub async fn create(
+    store: &Store,
+    enterprise: EnterpriseId,
+    draft: Navigation,
+    now: Time,
+) -> Result<Draft, StoreError> {
+    check(&draft)?;
+    let id = NavigationId::new();
+    sqlx::query!(
+        "insert into navigation (id, enterprise_id, name, draft, created_at)
+         values ($1, $2, $3, $4, $5)",
+        id.uuid(),
+        enterprise.uuid(),
+        draft.name,
+        Json(&draft) as _,
+        now
+    )
+    .execute(&store.api)
+    .await
+    .map_err(|error| name_taken(error, &draft.name))?;
+    Ok(Draft { id, draft, published_version: None, version: 1, created_at: now })
+}
+
+/// Locks nothing.
+pub async fn get(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: NavigationId,
+) -> Result<Draft, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, draft as "draft: Json<Navigation>", published_version, version, created_at
+             from navigation where id = $1 and enterprise_id = $2"#,
+        id.uuid(),
+        enterprise.uuid()
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    row.map(Draft::from).ok_or(StoreError::NotFound("voice navigation"))
+}
+
+/// Newest first. Locks nothing.
+pub async fn list(
+    store: &Store,
+    enterprise: EnterpriseId,
+    page: Page<NavigationId>,
+) -> Result<Listed<Draft, NavigationId>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select id, draft as "draft: Json<Navigation>", published_version, version, created_at
+             from navigation where enterprise_id = $1 and ($2::uuid is null or id < $2)
+            order by id desc limit $3"#,
+        enterprise.uuid(),
+        page.after.map(NavigationId::uuid),
+        page.fetched()
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(page.cut(rows.into_iter().map(Draft::from).collect(), |navigation| navigation.id))
+}
+
+/// Locks the navigation's row for update.
+async fn lock(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    id: NavigationId,
+) -> Result<Draft, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, draft as "draft: Json<Navigation>", published_version, version, created_at
+             from navigation where id = $1 and enterprise_id = $2 for update"#,
+        id.uuid(),
+        enterprise.uuid()
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Draft::from).ok_or(StoreError::NotFound("voice navigation"))
+}
+
+/// Change the draft. Calls run what was published. Locks the navigation.
+pub async fn update(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: NavigationId,
+    expected: i64,
+    draft: Navigation,
+) -> Result<Draft, StoreError> {
+    check(&draft)?;
+    let mut tx = store.api.begin().await?;
+    let old = lock(&mut tx, enterprise, id).await?;
+    same_version(old.version, expected)?;
+    sqlx::query!(
+        "update navigation set name = $2, draft = $3, version = version + 1 where id = $1",
+        id.uuid(),
+        draft.name,
+        Json(&draft) as _
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(|error| name_taken(error, &draft.name))?;
+    tx.commit().await?;
+    Ok(Draft { draft, version: old.version + 1, ..old })
+}
+
+/// Publish the draft with its robots as they are now: calls triggered from now on run it. Everything
+/// that is wrong with it is a fault, and then calls go on with what was published before. Locks the
+/// navigation, and its robots against edits.
+pub async fn publish(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: NavigationId,
+    now: Time,
+) -> Result<Draft, StoreError> {
+    let mut tx = store.api.begin().await?;
+    let old = lock(&mut tx, enterprise, id).await?;
+    let robots = robots(&mut tx, enterprise, &old.draft).await?;
+    let published = judge(&old.draft, &robots).map_err(|problems| {
+        let fault = |problem: dialog::navigation::Problem| {
+            Fault::new(problem.pointer, problem.code, problem.detail)
+        };
+        StoreError::Refused(problems.into_iter().map(fault).collect())
+    })?;
+    let number = old.published_version.unwrap_or(0) + 1;
+    sqlx::query!(
+        "insert into navigation_version (navigation_id, number, content, published_at)
+         values ($1, $2, $3, $4)",
+        id.uuid(),
+        number,
+        Json(&published) as _,
+        now
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("update navigation set published_version = $2 where id = $1", id.uuid(), number)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Draft { published_version: Some(number), ..old })
+}
+
+/// The robots that a draft names and that there are, by the text of their ids.
+async fn robots(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    draft: &Navigation,
+) -> Result<BTreeMap<String, RobotConfig>, StoreError> {
+    let ids: Vec<Uuid> = draft
+        .robots()
+        .filter_map(|text| text.parse::<RobotId>().ok())
+        .map(|robot| robot.uuid())
+        .collect();
+    let rows = sqlx::query!(
+        r#"select id, config as "config: Json<RobotConfig>" from robot
+            where enterprise_id = $1 and id = any($2) order by id for share"#,
+        enterprise.uuid(),
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (RobotId::from(row.id).to_string(), row.config.0)).collect())
+}
+
+/// A published version, for ever the same. Locks nothing.
+pub async fn published(
+    store: &Store,
+    id: NavigationId,
+    number: i32,
+) -> Result<Published, StoreError> {
+    let content = sqlx::query_scalar!(
+        r#"select content as "content: Json<Published>" from navigation_version
+            where navigation_id = $1 and number = $2"#,
+        id.uuid(),
+        number
+    )
+    .fetch_optional(&store.hot)
+    .await?;
+    content.map(|Json(content)| content).ok_or(StoreError::NotFound("published voice navigation"))
+}
+
+/// What calls run now; `None` before the first publication. Locks nothing.
+pub async fn published_now(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: NavigationId,
+) -> Result<Option<Published>, StoreError> {
+    match get(store, enterprise, id).await?.published_version {
+        Some(number) => published(store, id, number).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Delete a navigation. Refused with who uses it: tasks, templates, calls that are up. Locks the
+/// navigation.
+pub async fn delete(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: NavigationId,
+) -> Result<(), StoreError> {
+    let mut tx = store.api.begin().await?;
+    lock(&mut tx, enterprise, id).await?;
+    let mut users = users(&mut tx, enterprise, &Referred::Navigation(id)).await?;
+    let live = sqlx::query_scalar!(
+        r#"select exists (select from attempt where navigation_id = $1) as "live!""#,
+        id.uuid()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if live {
+        users.push("calls that are up".to_owned());
+    }
+    unused("navigation_in_use", "voice navigation", &users)?;
+    sqlx::query!("delete from navigation where id = $1", id.uuid()).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,1 +1,16 @@
-//! 
+//! Imported numbers: who may be dialled when, and what a person does with them.
+
+mod cancel;
+mod delete;
+mod list;
+mod promote;
+mod waiters;
+
+pub use cancel::{Cancelled, NAMED_MAX, Which, cancel};
+pub use delete::delete;
+pub use list::{
+    Journey, JourneyCall, LiveAttempt, Number, NumberFilter, NumberWait, get, journey, list, search,
+};
+pub use promote::{Promoted, promote_due, reopen};
+pub(crate) use cancel::delete_ended;
+pub(crate) use waiters::phones_freed;

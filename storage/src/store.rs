@@ -1,11 +1,15 @@
 //! The pools: one for the dial path, one for the API, one for long reads.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use outbound::ids::{AttemptId, EnterpriseId};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
+use uuid::Uuid;
 
 use crate::StoreError;
+use crate::attempts::immutable::Immutable;
 
 /// Where PostgreSQL is, and how many connections each use may hold.
 #[derive(Debug, Clone)]
@@ -32,6 +36,7 @@ pub struct Store {
     pub(crate) hot: PgPool,
     pub(crate) api: PgPool,
     pub(crate) long: PgPool,
+    pub(crate) immutable: Immutable,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,12 +63,13 @@ impl Store {
             hot: pool(config.hot_connections, false),
             api: pool(config.api_connections, true),
             long: pool(config.long_connections, true),
+            immutable: Immutable::default(),
         })
     }
 
     /// One pool for every use: for tests, each on a database of its own.
     pub fn over(pool: PgPool) -> Self {
-        Self { hot: pool.clone(), api: pool.clone(), long: pool }
+        Self { hot: pool.clone(), api: pool.clone(), long: pool, immutable: Immutable::default() }
     }
 
     /// Apply the migrations that are still missing.
@@ -80,11 +86,14 @@ impl Store {
         Ok(())
     }
 
-    /// Listen for claims to make: every payload is an enterprise's UUID.
-    pub async fn listen_dispatch(&self) -> Result<sqlx::postgres::PgListener, StoreError> {
-        let mut listener = sqlx::postgres::PgListener::connect_with(&self.long).await?;
-        listener.listen("dispatch").await?;
-        Ok(listener)
+    /// Listen for enterprises that have a claim to make.
+    pub async fn listen_dispatch(&self) -> Result<Listener<EnterpriseId>, StoreError> {
+        Listener::start(self, DISPATCH).await
+    }
+
+    /// Listen for attempts whose call is to be hung up.
+    pub async fn listen_hang_up(&self) -> Result<Listener<AttemptId>, StoreError> {
+        Listener::start(self, HANG_UP).await
     }
 
     pub async fn close(&self) {
@@ -92,4 +101,72 @@ impl Store {
         self.api.close().await;
         self.long.close().await;
     }
+}
+
+/// Channel of enterprises that have a claim to make; the payload is a UUID.
+pub(crate) const DISPATCH: &str = "dispatch";
+/// Channel of attempts whose call is to be hung up; the payload is a UUID.
+pub(crate) const HANG_UP: &str = "hang_up";
+
+/// Notifications of one channel, as the ids that they carry.
+#[derive(Debug)]
+pub struct Listener<Id> {
+    inner: PgListener,
+    id: PhantomData<Id>,
+}
+
+impl<Id: From<Uuid>> Listener<Id> {
+    async fn start(store: &Store, channel: &str) -> Result<Self, StoreError> {
+        let mut inner = PgListener::connect_with(&store.long).await?;
+        inner.listen(channel).await?;
+        Ok(Self { inner, id: PhantomData })
+    }
+
+    /// The next id; an error when the connection is lost and what was said since is unknown.
+    pub async fn next(&mut self) -> Result<Id, StoreError> {
+        loop {
+            let said = self.inner.try_recv().await?;
+            let said = said.ok_or_else(|| StoreError::Unavailable("a listener was cut off".into()))?;
+            if let Ok(id) = said.payload().parse::<Uuid>() {
+                return Ok(id.into());
+            }
+        }
+    }
+
+    /// An id that is already here, without waiting.
+    pub fn try_next(&mut self) -> Result<Option<Id>, StoreError> {
+        let said = self.inner.next_buffered();
+        Ok(said.and_then(|said| said.payload().parse::<Uuid>().ok()).map(Id::from))
+    }
+}
+
+/// Make a database on the server of `url`; one of that name that is there already is left as it is.
+/// `name` is a plain identifier.
+pub async fn create_database(url: &str, name: &str) -> Result<(), StoreError> {
+    let made = maintain(url, &format!("create database {}", identifier(name)?)).await;
+    match made {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P04") => Ok(()),
+        made => Ok(made?),
+    }
+}
+
+/// Drop a database of the server of `url`, whoever is connected to it.
+pub async fn drop_database(url: &str, name: &str) -> Result<(), StoreError> {
+    let drop = format!("drop database if exists {} with (force)", identifier(name)?);
+    Ok(maintain(url, &drop).await?)
+}
+
+async fn maintain(url: &str, statement: &str) -> Result<(), sqlx::Error> {
+    use sqlx::Connection;
+    let mut connection = sqlx::PgConnection::connect(url).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+    connection.close().await
+}
+
+fn identifier(name: &str) -> Result<String, StoreError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || name.len() > 63 || !name.chars().all(plain) {
+        return Err(StoreError::Unavailable(format!("`{name}` is no plain database name")));
+    }
+    Ok(format!("\"{name}\""))
 }

@@ -5,6 +5,7 @@
 //! configuration refers to (periods, navigation, caller IDs), then tasks in the order of their ids.
 
 pub mod edit;
+pub mod history;
 pub mod plan;
 pub mod progress;
 pub mod references;
@@ -20,8 +21,9 @@ use crate::rows::{Listed, Page};
 use crate::{Store, StoreError};
 
 pub use edit::{clone, create, create_from_template, delete, update};
+pub use history::{Happened, history};
 pub use plan::{PlannedStep, Step, Stepped, due_steps, hours_of, hours_of_many, run_step};
-pub use progress::{Progress, progress};
+pub use progress::{Progress, Waiting, progress};
 pub use state::{
     Ended, LiveCalls, apply, await_quiet, end, notify_dispatch, of_trunk, pause, start,
     trunk_changed,
@@ -191,11 +193,8 @@ pub(crate) async fn lock_all(
     tasks: &[TaskId],
 ) -> Result<Vec<Task>, StoreError> {
     let ids: Vec<Uuid> = tasks.iter().map(|task| task.uuid()).collect();
-    let rows = task_rows!(
-        "where id = any($1) and deleted_at is null order by id for update",
-        &ids
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows = task_rows!("where id = any($1) and deleted_at is null order by id for update", &ids)
+        .fetch_all(conn)
+        .await?;
     rows.into_iter().map(Task::try_from).collect()
 }

@@ -11,6 +11,7 @@ pub mod sweep;
 mod analyze_call;
 mod dial_attempt;
 mod import_batch;
+mod leases;
 mod ledger;
 mod redial;
 mod run_export;

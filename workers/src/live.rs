@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outbound::ids::AttemptId;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What a call is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub enum Notice {
 #[derive(Debug, Clone, Default)]
 pub struct LiveCalls {
     calls: Arc<Mutex<HashMap<AttemptId, watch::Sender<Notice>>>>,
+    left: Arc<Notify>,
 }
 
 /// One live call; it leaves the table when this is dropped.
@@ -62,6 +63,17 @@ impl LiveCalls {
         }
     }
 
+    /// Resolves when no call is live.
+    pub async fn quiet(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.is_empty() {
+                return;
+            }
+            left.await;
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, watch::Sender<Notice>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,5 +98,6 @@ impl LiveCall {
 impl Drop for LiveCall {
     fn drop(&mut self) {
         self.table.lock().remove(&self.attempt);
+        self.table.left.notify_waiters();
     }
 }

@@ -1,5 +1,6 @@
 //! The command line's side of the API: requests, problems, pages.
 
+pub mod live;
 pub mod table;
 
 use std::path::Path;

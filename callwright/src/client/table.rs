@@ -6,7 +6,7 @@ use serde_json::Value;
 /// A table of the named columns of JSON rows. A column is `title=path.into.the.row`, or just a path.
 pub fn of_rows(rows: &[Value], columns: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let columns: Vec<(&str, &str)> =
         columns.iter().map(|column| column.split_once('=').unwrap_or((column, column))).collect();
     table.set_header(columns.iter().map(|(title, _)| title.to_uppercase()));
@@ -19,7 +19,7 @@ pub fn of_rows(rows: &[Value], columns: &[&str]) -> Table {
 /// A two-column table of one object's fields, nested ones with dots.
 pub fn of_object(object: &Value) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let mut fields = Vec::new();
     flatten("", object, &mut fields);
     for (name, value) in fields {

@@ -1,1 +1,153 @@
 //! The command line, one file a command.
+
+pub mod check_journal;
+mod jobs;
+mod migrate;
+mod openapi;
+mod opened;
+mod resources;
+mod seed;
+mod serve;
+mod services;
+mod tasks;
+mod transfers;
+mod up;
+mod work;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::client::{Access, Api};
+use crate::config::Config;
+use crate::telemetry::{LogForm, Telemetry};
+
+pub use migrate::run as migrate;
+pub use seed::{PEOPLE, demo_task, enterprise};
+pub use serve::listen;
+
+/// Self-hosted automatic outbound calls: import numbers, call them at allowed hours with a voice robot,
+/// redial, record, export.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine: servers, API, workers, and a demo campaign the first time
+    Up(up::Up),
+    /// Serve the API
+    Serve,
+    /// Work on jobs of these kinds: sweep, step, dial, redial, import, export, upload, analyze
+    Work(work::Work),
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Make an enterprise with an administrator's API key
+    Seed(seed::Seed),
+    /// Look at queues; list, requeue and drop dead letters
+    Jobs(jobs::Jobs),
+    /// Compare the simulated line's journal with the database, rule by rule
+    CheckJournal(check_journal::CheckJournal),
+    /// Print the OpenAPI document of the API
+    Openapi,
+    /// Run a command with a private PostgreSQL and Redis of its own
+    Services(services::Services),
+    /// Create, list, start, pause, end, clone and watch tasks
+    Tasks(tasks::Tasks),
+    /// Import a file of numbers into a task
+    Import(transfers::Import),
+    /// Export records or recordings of a task, list and download exports
+    Exports(transfers::Exports),
+    #[command(flatten)]
+    Resource(resources::Resource),
+}
+
+/// Run the command line of this process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let form = match arguments.command {
+        Command::Serve | Command::Work(_) => LogForm::Json,
+        _ => LogForm::Plain,
+    };
+    let ended = Telemetry::start("callwright", form).and_then(|telemetry| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let code = runtime.block_on(dispatch(arguments.command));
+        telemetry.stop();
+        code
+    });
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("callwright: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode> {
+    // The first TLS provider that is installed stays: a second is no fault.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = Config::from_environment()?;
+    match command {
+        Command::Up(up) => return up.run(config).await,
+        Command::Services(services) => return services.run().await,
+        Command::CheckJournal(check) => return check.run(&config).await,
+        Command::Serve => serve::run(&config).await?,
+        Command::Work(work) => work.run(&config).await?,
+        Command::Migrate => migrate::run(&config).await?,
+        Command::Seed(seed) => seed.run(&config).await?,
+        Command::Jobs(jobs) => jobs.run(&config).await?,
+        Command::Openapi => openapi::run(),
+        Command::Tasks(tasks) => tasks.run(&config).await?,
+        Command::Import(import) => import.run(&config).await?,
+        Command::Exports(exports) => exports.run(&config).await?,
+        Command::Resource(resource) => resource.run(&config).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the API is, and what answers look like.
+#[derive(Debug, Clone, clap::Args)]
+struct Connection {
+    /// URL of the API
+    #[arg(long, env = "CALLWRIGHT_URL")]
+    url: Option<String>,
+    /// API key
+    #[arg(long, env = "CALLWRIGHT_API_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Print JSON for programs instead of tables for people
+    #[arg(long)]
+    json: bool,
+}
+
+impl Connection {
+    fn api(&self, config: &Config) -> Result<Api> {
+        Api::new(Access::find(self.url.clone(), self.key.clone(), &config.data)?)
+    }
+
+    /// Print rows as a table with these columns, or as JSON.
+    fn print_rows(&self, rows: &[serde_json::Value], columns: &[&str]) -> Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(rows)?);
+        } else if rows.is_empty() {
+            println!("nothing");
+        } else {
+            println!("{}", crate::client::table::of_rows(rows, columns));
+        }
+        Ok(())
+    }
+
+    /// Print one object as a table of its fields, or as JSON.
+    fn print_one(&self, object: &serde_json::Value) -> Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(object)?);
+        } else {
+            println!("{}", crate::client::table::of_object(object));
+        }
+        Ok(())
+    }
+}

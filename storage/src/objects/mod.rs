@@ -167,8 +167,7 @@ impl Objects {
     ) -> Result<u64, StoreError> {
         let bytes = tokio::fs::metadata(path).await.map_err(|error| unavailable(&error))?.len();
         if bytes <= SINGLE_PUT_BYTES_MAX {
-            let stream =
-                ByteStream::from_path(path).await.map_err(|error| unavailable(&error))?;
+            let stream = ByteStream::from_path(path).await.map_err(|error| unavailable(&error))?;
             self.put_stream(key, content_type, stream).await?;
             return Ok(bytes);
         }
@@ -299,7 +298,8 @@ impl Objects {
         lives: Duration,
     ) -> Result<String, StoreError> {
         let lives = lives.clamp(Duration::from_secs(1), LINK_MAX);
-        let presigning = PresigningConfig::expires_in(lives).map_err(|error| unavailable(&error))?;
+        let presigning =
+            PresigningConfig::expires_in(lives).map_err(|error| unavailable(&error))?;
         let request = self
             .links
             .get_object()

@@ -163,8 +163,7 @@ async fn window(
         Some(closed) => Event::WindowClosed(closed),
         None => Event::WindowOpened,
     };
-    // Refused where the task's state makes it meaningless: then there is nothing to do.
-    let _ = state::happen(conn, task, event, now, actor).await?;
+    state::happen(conn, task, event, now, actor).await?.map_err(state::refused)?;
     Ok(())
 }
 
@@ -280,31 +279,29 @@ pub async fn run_step(
 /// A scheduled start that fell due while nobody was there happens late, unless the end is past, too:
 /// then it is only crossed off.
 ///
-/// A task that has no numbers by then stays `initial` and its start is crossed off: there is nothing
-/// to call, and a start on its own at whatever later moment numbers come would surprise. The import
-/// that brings them may start the task itself.
+/// It is only crossed off, too, for a task that has no numbers by then: it stays `initial`. There is
+/// nothing to call, and a start on its own at whatever later moment numbers come would surprise; the
+/// import that brings them may start the task itself.
 async fn scheduled_start(
     conn: &mut PgConnection,
     task: &Task,
     now: Time,
 ) -> Result<(), StoreError> {
     write_steps(conn, task.id, None, task.scheduled_end_at).await?;
-    if task.scheduled_end_at.is_some_and(|end| end <= now) {
+    let over = task.scheduled_end_at.is_some_and(|end| end <= now);
+    if over || !state::has_numbers(conn, task.id).await? {
         return Ok(());
     }
-    let _ = state::happen(conn, task, Event::ScheduledStart, now, SCHEDULE).await?;
+    state::happen(conn, task, Event::ScheduledStart, now, SCHEDULE)
+        .await?
+        .map_err(state::refused)?;
     Ok(())
 }
 
 /// A scheduled end takes a start with it that lies before it and was not taken yet.
-async fn scheduled_end(
-    conn: &mut PgConnection,
-    task: &Task,
-    now: Time,
-) -> Result<(), StoreError> {
+async fn scheduled_end(conn: &mut PgConnection, task: &Task, now: Time) -> Result<(), StoreError> {
     let later = |start: &Time| task.scheduled_end_at.is_some_and(|end| *start > end);
     write_steps(conn, task.id, task.scheduled_start_at.filter(later), None).await?;
-    // Refused by a task that never had numbers, or has ended: its end is crossed off all the same.
-    let _ = state::happen(conn, task, Event::ScheduledEnd, now, SCHEDULE).await?;
+    state::happen(conn, task, Event::ScheduledEnd, now, SCHEDULE).await?.map_err(state::refused)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::{Task, lock, lock_all, lock_in, plan};
+use crate::store::{DISPATCH, HANG_UP};
 use crate::{Store, StoreError};
 
 /// A worker sends its INVITE within this time of its begin, or begins again.
@@ -45,6 +46,7 @@ pub(crate) fn refused(refusal: Refusal) -> StoreError {
 }
 
 /// [`apply`] on a task whose row is locked already; a refusal is for the caller to weigh.
+/// Only a person's or the API's events are ever refused.
 pub(crate) async fn happen(
     conn: &mut PgConnection,
     task: &Task,
@@ -72,11 +74,15 @@ pub(crate) async fn happen(
     Ok(Ok(state))
 }
 
-/// The edge that a task in this state has to be woken for: one that no window can move has none.
-fn next_edge(state: TaskState, hours: &Hours, now: Time) -> Option<Time> {
+/// The edge that a task in this state has to be woken for. A task that no window moves has none; what
+/// does move it plans anew.
+pub(super) fn next_edge(state: TaskState, hours: &Hours, now: Time) -> Option<Time> {
+    use PauseReason::{DoNotCallPeriod, OutsideCallPeriod};
     match state {
-        TaskState::Initial | TaskState::Ended | TaskState::Paused(PauseReason::Manual) => None,
-        TaskState::Running | TaskState::Paused(_) => hours.next_edge(now),
+        TaskState::Running | TaskState::Paused(DoNotCallPeriod | OutsideCallPeriod) => {
+            hours.next_edge(now)
+        }
+        TaskState::Initial | TaskState::Ended | TaskState::Paused(_) => None,
     }
 }
 
@@ -88,26 +94,34 @@ async fn facts(
     now: Time,
 ) -> Result<Facts, StoreError> {
     let callers: Vec<Uuid> = task.config.caller_ids.iter().map(|id| id.uuid()).collect();
-    let row = sqlx::query!(
-        r#"select exists (select from number_count where task_id = $1 and n > 0) as "numbers!",
-                  coalesce((select bool_and(t.breaker = 'open')
-                              from caller_id c join trunk t on t.id = c.trunk_id
-                             where c.id = any($2) and (t.config->>'in_service')::boolean), false)
-                      as "trunk_failed!""#,
-        task.id.uuid(),
+    let failed = sqlx::query_scalar!(
+        r#"select coalesce(bool_and(t.breaker = 'open'), false)
+             from caller_id c join trunk t on t.id = c.trunk_id
+            where c.id = any($1) and (t.config->>'in_service')::boolean"#,
         &callers
     )
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
     Ok(Facts {
-        numbers: row.numbers,
+        numbers: has_numbers(conn, task.id).await?,
         closed: hours.task_closed(now),
-        trunk_failed: row.trunk_failed,
+        trunk_failed: failed.unwrap_or(false),
     })
 }
 
+/// Whether a task has numbers, in whatever state. Locks nothing.
+pub(super) async fn has_numbers(conn: &mut PgConnection, task: TaskId) -> Result<bool, StoreError> {
+    let has = sqlx::query_scalar!(
+        r#"select exists (select from number_count where task_id = $1 and n > 0) as "has!""#,
+        task.uuid()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(has)
+}
+
 /// Write a state. The row is locked already.
-async fn write(
+pub(super) async fn write(
     conn: &mut PgConnection,
     task: &Task,
     state: TaskState,
@@ -159,7 +173,7 @@ pub async fn notify_dispatch(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
 ) -> Result<(), StoreError> {
-    sqlx::query!("select pg_notify('dispatch', $1)", enterprise.uuid().to_string())
+    sqlx::query!("select pg_notify($1, $2)", DISPATCH, enterprise.uuid().to_string())
         .execute(conn)
         .await?;
     Ok(())
@@ -228,10 +242,9 @@ pub async fn end(
     let hang_up = match calls {
         LiveCalls::Finish => Vec::new(),
         LiveCalls::HangUp => {
-            sqlx::query!("select pg_notify('hang_up', $1)", task.uuid().to_string())
-                .execute(&mut *tx)
-                .await?;
-            begun(&mut tx, task).await?
+            let calls = begun(&mut tx, task).await?;
+            tell_hang_up(&mut tx, &calls).await?;
+            calls
         }
     };
     tx.commit().await?;
@@ -264,6 +277,19 @@ async fn begun(conn: &mut PgConnection, task: TaskId) -> Result<Vec<AttemptId>, 
     Ok(ids.into_iter().map(AttemptId::from).collect())
 }
 
+/// Have the workers that hold these calls hang them up when this transaction commits.
+async fn tell_hang_up(conn: &mut PgConnection, calls: &[AttemptId]) -> Result<(), StoreError> {
+    let payloads: Vec<String> = calls.iter().map(|call| call.uuid().to_string()).collect();
+    sqlx::query!(
+        "select pg_notify($1, payload) from unnest($2::text[]) as calls (payload)",
+        HANG_UP,
+        &payloads
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Wait until no INVITE of a task that was paused or ended can leave any more: until its last begin
 /// is older than the time that a worker has to send the INVITE. No begin passes its fence after the
 /// pause was committed, so this takes a quarter of a second at most. Locks nothing.
@@ -288,10 +314,7 @@ pub async fn await_quiet(store: &Store, task: TaskId) -> Result<(), StoreError> 
 
 /// The tasks, not deleted, that call through a trunk by their configuration, in the order of their
 /// ids. Locks nothing.
-pub async fn of_trunk(
-    conn: &mut PgConnection,
-    trunk: TrunkId,
-) -> Result<Vec<TaskId>, StoreError> {
+pub async fn of_trunk(conn: &mut PgConnection, trunk: TrunkId) -> Result<Vec<TaskId>, StoreError> {
     let callers = sqlx::query!(
         "select c.id, c.enterprise_id from caller_id c where c.trunk_id = $1",
         trunk.uuid()
@@ -340,7 +363,6 @@ pub(crate) async fn lines_changed(
     let hours = plan::hours_of(conn, task.id).await?;
     let failed = facts(conn, task, &hours, now).await?.trunk_failed;
     let event = if failed { Event::TrunkFailed } else { Event::TrunkRecovered };
-    // Refused where the task's state makes it meaningless: then there is nothing to do.
-    let _ = happen(conn, task, event, now, actor).await?;
+    happen(conn, task, event, now, actor).await?.map_err(refused)?;
     Ok(())
 }

@@ -1,0 +1,100 @@
+//! Exports: files for the download center, as background work with progress.
+
+mod create;
+mod download;
+mod read;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use outbound::Time;
+use outbound::export::ExportOptions;
+use outbound::ids::ExportId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use storage::exports::Export;
+
+use crate::imports::Progress;
+use crate::openapi::about;
+use crate::state::ApiState;
+
+pub(crate) fn routes() -> ApiRouter<ApiState> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/exports",
+            get_with(
+                read::list,
+                about("list_exports", "Exports", "The download center, newest first"),
+            )
+            .post_with(create::create, about("create_export", "Exports", "Write an export file")),
+        )
+        .api_route(
+            "/v1/exports/{export_id}",
+            get_with(read::read, about("get_export", "Exports", "An export, and how far it is")),
+        )
+        .api_route(
+            "/v1/exports/{export_id}/cancel",
+            post_with(read::cancel, about("cancel_export", "Exports", "Stop an export")),
+        )
+        .api_route(
+            "/v1/exports/{export_id}/download",
+            get_with(
+                download::download,
+                about("download_export", "Exports", "A link to an export's file, made anew"),
+            ),
+        )
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ExportPath {
+    export_id: ExportId,
+}
+
+/// An export.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Export")]
+struct ExportView {
+    id: ExportId,
+    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    status: &'static str,
+    options: ExportOptions,
+    file_name: String,
+    /// Whether numbers are in full.
+    full_numbers: bool,
+    progress: Progress,
+    bytes: Option<u64>,
+    problem: Option<ExportProblem>,
+    /// There is a file to download.
+    ready: bool,
+    created_at: Time,
+    finished_at: Option<Time>,
+    /// When the file goes.
+    expires_at: Option<Time>,
+}
+
+/// Why an export failed.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ExportProblem {
+    code: String,
+    detail: String,
+}
+
+impl From<Export> for ExportView {
+    fn from(row: Export) -> Self {
+        Self {
+            id: row.id,
+            status: row.status.word(),
+            options: row.options,
+            file_name: row.file_name,
+            full_numbers: row.reveal,
+            progress: Progress { done: row.done, total: row.total },
+            bytes: row.bytes,
+            problem: row
+                .problem
+                .map(|problem| ExportProblem { code: problem.code, detail: problem.detail }),
+            ready: row.object_key.is_some(),
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+            expires_at: row.expires_at,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `GET /v1/exports`, `GET /v1/exports/{export_id}` and `POST …/cancel`
+
+use axum::Json;
+use axum::extract::State;
+use outbound::api_key::Permission;
+use outbound::audit::Action;
+use serde_json::json;
+use storage::exports;
+
+use super::{ExportPath, ExportView};
+use crate::auth::Viewer;
+use crate::input::{Path, Query};
+use crate::page::{Page, Paging};
+use crate::reply::Reply;
+use crate::state::ApiState;
+use crate::view;
+
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Query(paging): Query<Paging>,
+) -> Reply<Json<Page<ExportView>>> {
+    let listed = exports::list(&state.store, caller.enterprise, paging.page()?).await?;
+    Ok(Json(view::page(listed, ExportView::from)))
+}
+
+pub(super) async fn read(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Path(path): Path<ExportPath>,
+) -> Reply<Json<ExportView>> {
+    let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
+    Ok(Json(row.into()))
+}
+
+pub(super) async fn cancel(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Path(path): Path<ExportPath>,
+) -> Reply<Json<ExportView>> {
+    caller.require(Permission::Export)?;
+    let now = state.clock.now();
+    exports::cancel(&state.store, caller.enterprise, path.export_id, now).await?;
+    state.audit(&caller, Action::ExportCancel, path.export_id, json!({})).await;
+    let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
+    Ok(Json(row.into()))
+}

@@ -1,0 +1,172 @@
+//! `POST /v1/tasks/{task_id}/imports`
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use axum::extract::{FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode};
+use jobs::ImportBatch;
+use outbound::audit::Action;
+use outbound::ids::{ImportId, TaskId};
+use outbound::import::{ImportFormat, ImportOptions};
+use serde_json::json;
+use storage::imports::{self, NewImport};
+use storage::objects::keys::import_source;
+use storage::tasks;
+
+use super::ImportView;
+use super::options::Asked;
+use super::spool::{Spooled, spool};
+use crate::auth::{Caller, Operator};
+use crate::idempotency::{self, Fingerprint};
+use crate::input::{Path, Query, document_body};
+use crate::problem::Problem;
+use crate::reply::{Accepted, Reply};
+use crate::state::ApiState;
+use crate::tasks::TaskPath;
+
+pub(super) const ABOUT: &str = "A file (XLSX, CSV) in a form with a `file` and an `options` part; \
+    or JSON (`{\"numbers\": [{\"phone_number\": …, \"priority\": …, \"caller_id\": …, \
+    \"backup_numbers\": […], \"variables\": {…}}]}`) or NDJSON (one such number a line) with the \
+    options in the query. 200 MB and 100,000 numbers at most. The file is read in the background: \
+    the reply names the import to watch.";
+
+/// The body, read by the handler itself: it is too large to be held in memory.
+pub(super) struct ImportBody(Request);
+
+impl<S: Send + Sync> FromRequest<S> for ImportBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Ok(Self(request))
+    }
+}
+
+impl OperationInput for ImportBody {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let options = ctx.schema.subschema_for::<Asked>();
+        let form = schemars::json_schema!({
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": { "type": "string", "format": "binary" },
+                "options": options,
+            },
+        });
+        let json = schemars::json_schema!({
+            "type": "object",
+            "required": ["numbers"],
+            "properties": { "numbers": { "type": "array", "items": { "type": "object" } } },
+        });
+        let lines = schemars::json_schema!({ "type": "string" });
+        let kinds = [
+            ("multipart/form-data", form),
+            ("application/json", json),
+            ("application/x-ndjson", lines.clone()),
+            ("text/csv", lines),
+        ];
+        document_body(ctx, operation, &kinds, true);
+    }
+}
+
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    Operator(caller): Operator,
+    Path(path): Path<TaskPath>,
+    Query(query): Query<Asked>,
+    ImportBody(request): ImportBody,
+) -> Reply<ImportReply> {
+    let Some(key) = idempotency::key(request.headers())? else {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key_required",
+            "an import needs an Idempotency-Key, so that a repeated request imports once",
+        ));
+    };
+    // Before the file is taken in: there may be no such task.
+    tasks::get(&state.store, caller.enterprise, path.task_id).await?;
+    let Spooled { file, hash, asked, format } = spool(request).await?;
+    let options = asked.or(query).judge(format)?;
+
+    let target = format!("/v1/tasks/{}/imports", path.task_id);
+    let mut print = Fingerprint::new(&caller, &Method::POST, &target);
+    print.add(&serde_json::to_vec(&options).map_err(|_| Problem::internal())?);
+    print.add(&hash);
+
+    let work = {
+        let (state, caller) = (state.clone(), caller.clone());
+        async move {
+            match take_in(&state, &caller, path.task_id, options, file).await {
+                Ok(reply) => reply.into_response(),
+                Err(problem) => problem.into_response(),
+            }
+        }
+    };
+    idempotency::run(&state, &caller, key, print.finish(), work).await.map(ImportReply)
+}
+
+/// Store the file, make the import's row, and wake a worker for it.
+async fn take_in(
+    state: &ApiState,
+    caller: &Caller,
+    task: TaskId,
+    options: ImportOptions,
+    file: tempfile::NamedTempFile,
+) -> Reply<Accepted<ImportView>> {
+    let import = ImportId::new();
+    let object_key = import_source(caller.enterprise, import);
+    let bytes =
+        state.objects.put_file(&object_key, media_type(options.format), file.path()).await?;
+    let actor = caller.actor();
+    let new = NewImport {
+        id: import,
+        enterprise: caller.enterprise,
+        task,
+        options: &options,
+        object_key: &object_key,
+        actor: &actor,
+    };
+    if let Err(error) = imports::create(&state.store, new, state.clock.now()).await {
+        // Without its row nobody would ever read the file.
+        let _ = state.objects.delete(&object_key).await;
+        return Err(error.into());
+    }
+    let row = imports::get(&state.store, caller.enterprise, import).await?;
+    state.wake(&ImportBatch { import, token: row.token }).await;
+    let detail = json!({
+        "task": task, "batch_name": row.options.batch_name, "format": row.options.format,
+        "bytes": bytes,
+    });
+    state.audit(caller, Action::ImportCreate, import, detail).await;
+    Ok(Accepted { location: format!("/v1/imports/{import}"), body: row.into() })
+}
+
+const fn media_type(format: ImportFormat) -> &'static str {
+    match format {
+        ImportFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ImportFormat::Csv => "text/csv",
+        ImportFormat::Json => "application/json",
+        ImportFormat::Ndjson => "application/x-ndjson",
+    }
+}
+
+/// The reply, new or stored; documented as what it always is.
+pub(super) struct ImportReply(Response);
+
+impl IntoResponse for ImportReply {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl aide::OperationOutput for ImportReply {
+    type Inner = ImportView;
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, aide::openapi::Response)> {
+        Accepted::<ImportView>::inferred_responses(ctx, operation)
+    }
+}

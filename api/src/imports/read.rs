@@ -1,0 +1,48 @@
+//! `GET /v1/tasks/{task_id}/imports`, `GET /v1/imports/{import_id}` and `POST …/cancel`
+
+use axum::Json;
+use axum::extract::State;
+use outbound::audit::Action;
+use serde_json::json;
+use storage::imports;
+
+use super::{ImportPath, ImportView};
+use crate::auth::{Operator, Viewer};
+use crate::input::{Path, Query};
+use crate::page::{Page, Paging};
+use crate::reply::Reply;
+use crate::state::ApiState;
+use crate::tasks::TaskPath;
+use crate::view;
+
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Path(path): Path<TaskPath>,
+    Query(paging): Query<Paging>,
+) -> Reply<Json<Page<ImportView>>> {
+    let page = paging.page()?;
+    let listed = imports::list(&state.store, caller.enterprise, path.task_id, page).await?;
+    Ok(Json(view::page(listed, ImportView::from)))
+}
+
+pub(super) async fn read(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Path(path): Path<ImportPath>,
+) -> Reply<Json<ImportView>> {
+    let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
+    Ok(Json(row.into()))
+}
+
+pub(super) async fn cancel(
+    State(state): State<ApiState>,
+    Operator(caller): Operator,
+    Path(path): Path<ImportPath>,
+) -> Reply<Json<ImportView>> {
+    let now = state.clock.now();
+    imports::cancel(&state.store, caller.enterprise, path.import_id, now).await?;
+    state.audit(&caller, Action::ImportCancel, path.import_id, json!({})).await;
+    let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
+    Ok(Json(row.into()))
+}

@@ -1,0 +1,114 @@
+//! `GET /v1/records` and `GET /v1/conversations`
+
+use axum::Json;
+use axum::extract::State;
+use outbound::Time;
+use outbound::export::Content;
+use outbound::ids::{AttemptId, BatchId, NumberId, TaskId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use storage::records::{self, COUNT_MAX, RecordCursor, RecordQuery};
+use storage::rows;
+
+use super::RecordView;
+use crate::auth::{Caller, Viewer};
+use crate::input::Query;
+use crate::page::{Page, Paging};
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::state::ApiState;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Only calls of this task.
+    task: Option<TaskId>,
+    /// Only calls to numbers of this batch.
+    batch: Option<BatchId>,
+    /// Only calls to this number or its backups.
+    number: Option<NumberId>,
+    /// As `result = "answered" AND turns >= 6`; by the fields of a call record.
+    filter: Option<String>,
+    /// `-started_at`, the order without it.
+    sort: Option<String>,
+    /// Also count them.
+    count: Option<bool>,
+    /// Rows of a page, 1–200; 50 without.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of call records.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RecordPage {
+    #[serde(flatten)]
+    page: Page<RecordView>,
+    /// With `count=true`: how many there are in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    /// With `count=true`: there are more than were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count_is_lower_bound: Option<bool>,
+}
+
+pub(super) async fn records(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Query(which): Query<Which>,
+) -> Reply<Json<RecordPage>> {
+    list(&state, &caller, which, Content::CallRecords).await.map(Json)
+}
+
+pub(super) async fn conversations(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Query(which): Query<Which>,
+) -> Reply<Json<RecordPage>> {
+    list(&state, &caller, which, Content::Conversations).await.map(Json)
+}
+
+async fn list(
+    state: &ApiState,
+    caller: &Caller,
+    which: Which,
+    content: Content,
+) -> Result<RecordPage, Problem> {
+    if let Some(sort) = which.sort.as_deref().filter(|sort| *sort != "-started_at") {
+        let field: String = sort.chars().take(64).collect();
+        let detail = format!("records can't be sorted by `{field}`; by `-started_at` only");
+        return Err(Problem::malformed("/sort", "not_sortable", detail));
+    }
+    let query = RecordQuery {
+        content,
+        task: which.task,
+        batch: which.batch,
+        number: which.number,
+        filter: which.filter.as_deref().map(filter).transpose()?,
+        ..RecordQuery::default()
+    };
+    let paging = Paging::new(which.limit, which.cursor);
+    let after: Option<(Time, AttemptId)> = paging.after()?;
+    let after = after.map(|(started_at, id)| RecordCursor { started_at, id });
+    let page = rows::Page { limit: paging.limit()?, after };
+    let listed = records::list(&state.store, caller.enterprise, &query, page).await?;
+    let count = match which.count {
+        Some(true) => Some(records::count(&state.store, caller.enterprise, &query).await?),
+        _ => None,
+    };
+    let numbers = state.numbers_in_lists(caller).await?;
+    state.audit_numbers(caller, numbers, "records", listed.rows.len()).await;
+    let next = listed.next.map(|next| (next.started_at, next.id));
+    let data = listed.rows.into_iter().map(|record| RecordView::new(&record, numbers)).collect();
+    Ok(RecordPage {
+        page: Page::going_on(data, next.as_ref()),
+        count: count.map(|count| count.min(COUNT_MAX.into())),
+        count_is_lower_bound: count.map(|count| count > u64::from(COUNT_MAX)),
+    })
+}
+
+/// A filter, or what is wrong with it and at which column.
+fn filter(text: &str) -> Result<outbound::filter::Filter, Problem> {
+    outbound::filter::parse(text)
+        .map_err(|error| Problem::malformed("/filter", "invalid_filter", error.to_string()))
+}

@@ -1,0 +1,37 @@
+//! `PATCH /v1/tasks/{task_id}`
+//!
+//! Concurrency, calls per second and schedule hold at once; the redial policy for calls triggered
+//! afterwards; the call order for numbers imported afterwards.
+
+use axum::extract::State;
+use outbound::audit::Action;
+use outbound::task::TaskConfig;
+use serde_json::json;
+use storage::tasks;
+
+use super::{TaskPath, TaskView, tagged};
+use crate::audit::changes;
+use crate::auth::Operator;
+use crate::etag::{IfMatch, MergePatch};
+use crate::input::Path;
+use crate::reply::{Reply, Tagged};
+use crate::state::ApiState;
+
+pub(crate) async fn change(
+    State(state): State<ApiState>,
+    Operator(caller): Operator,
+    Path(path): Path<TaskPath>,
+    IfMatch(version): IfMatch,
+    patch: MergePatch<TaskConfig>,
+) -> Reply<Tagged<TaskView>> {
+    let (store, now) = (&state.store, state.clock.now());
+    let old = tasks::get(store, caller.enterprise, path.task_id).await?.config;
+    let new = patch.apply(&old)?;
+    let detail = json!({ "changes": changes(&old, &new) });
+    let actor = caller.actor();
+    let task =
+        tasks::update(store, caller.enterprise, path.task_id, version, new, now, &actor).await?;
+    state.push_steps(task.steps()).await;
+    state.audit(&caller, Action::TaskEdit, task.id, detail).await;
+    Ok(tagged(task))
+}

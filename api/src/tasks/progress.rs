@@ -1,0 +1,210 @@
+//! `GET /v1/tasks/{task_id}/progress`: how a task stands, and what it waits for.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use outbound::Time;
+use outbound::number::NumberState;
+use outbound::task::{PauseReason, TaskState};
+use schemars::JsonSchema;
+use serde::Serialize;
+use storage::tasks::progress::Waiting;
+use storage::tasks::{self, PlannedStep, Progress, Step};
+
+use super::{StateWord, TaskPath, pause_reason};
+use crate::auth::Viewer;
+use crate::input::Path;
+use crate::reply::Reply;
+use crate::state::ApiState;
+
+/// How a task stands.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TaskProgress")]
+pub(crate) struct ProgressView {
+    state: StateWord,
+    pause_reason: Option<PauseReason>,
+    /// Numbers by state; every state is there.
+    numbers: BTreeMap<&'static str, u64>,
+    total: u64,
+    /// Calls that are up.
+    live: u64,
+    /// Calls that may be up.
+    limit: u32,
+    /// Calls that are up, by round.
+    live_by_round: BTreeMap<String, u64>,
+    /// Calls that ended.
+    calls: u64,
+    answered: u64,
+    /// Answered calls to calls; `null` before the first.
+    connect_rate: Option<f64>,
+    /// Seconds of talk over all answered calls.
+    talk_seconds: f64,
+    waiting: Vec<WaitingView>,
+    /// What it does next by itself.
+    next_step: Option<StepView>,
+    /// Why no more calls than these are up.
+    why: Vec<Why>,
+}
+
+/// Numbers that wait for one reason.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WaitingNumbers")]
+struct WaitingView {
+    /// `redial`, `phone_busy`, `frequency_cap`, `callee_window` or `trunk_refused`.
+    reason: String,
+    numbers: u64,
+    next_due_at: Time,
+}
+
+/// Something that a task does by itself.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlannedStep")]
+struct StepView {
+    /// `start`, `end`, or `edge`: a window opens or closes.
+    step: &'static str,
+    at: Time,
+}
+
+/// A reason, for programs and for people.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+struct Why {
+    code: &'static str,
+    detail: String,
+}
+
+pub(crate) async fn progress(
+    State(state): State<ApiState>,
+    Viewer(caller): Viewer,
+    Path(path): Path<TaskPath>,
+) -> Reply<Json<ProgressView>> {
+    let progress = tasks::progress(&state.store, caller.enterprise, path.task_id).await?;
+    Ok(Json(ProgressView::from(progress)))
+}
+
+const fn step_word(step: Step) -> &'static str {
+    match step {
+        Step::Start => "start",
+        Step::End => "end",
+        Step::Edge => "edge",
+    }
+}
+
+impl From<Progress> for ProgressView {
+    fn from(progress: Progress) -> Self {
+        let next = progress.next_step;
+        Self {
+            why: why(&progress),
+            state: StateWord::of(progress.state),
+            pause_reason: pause_reason(progress.state),
+            total: progress.total(),
+            live: progress.live(),
+            connect_rate: progress.connect_rate(),
+            numbers: progress.numbers.into_iter().map(|(state, n)| (state.word(), n)).collect(),
+            limit: progress.limit,
+            live_by_round: progress
+                .live_by_round
+                .into_iter()
+                .map(|(round, calls)| (round.to_string(), calls))
+                .collect(),
+            calls: progress.calls,
+            answered: progress.answered,
+            talk_seconds: progress.talk_ms as f64 / 1_000.0,
+            waiting: progress.waiting.into_iter().map(WaitingView::from).collect(),
+            next_step: next.map(|next| StepView { step: step_word(next.step), at: next.at }),
+        }
+    }
+}
+
+impl From<Waiting> for WaitingView {
+    fn from(waiting: Waiting) -> Self {
+        Self { reason: waiting.reason, numbers: waiting.numbers, next_due_at: waiting.next_due_at }
+    }
+}
+
+/// What keeps a task from having more calls up than it has.
+fn why(progress: &Progress) -> Vec<Why> {
+    let mut reasons = vec![why_state(progress.state, progress.next_step)];
+    let pending = progress.numbers.get(&NumberState::Pending).copied().unwrap_or(0);
+    if progress.state == TaskState::Running {
+        if progress.live() >= u64::from(progress.limit) {
+            let detail = format!("all {} slots have a call", progress.limit);
+            reasons.push(Why { code: "slots_full", detail });
+        } else if pending == 0 {
+            let detail = "no number is pending".to_owned();
+            reasons.push(Why { code: "nothing_pending", detail });
+        }
+    }
+    reasons.extend(progress.waiting.iter().map(why_waiting));
+    reasons
+}
+
+fn why_state(state: TaskState, next: Option<PlannedStep>) -> Why {
+    let (code, text) = match state {
+        TaskState::Initial => ("not_started", "it was never started"),
+        TaskState::Running => ("running", "it is running"),
+        TaskState::Ended => ("ended", "it was ended; it can be started again"),
+        TaskState::Paused(reason) => (reason.word(), reason.title()),
+    };
+    let next = next.map(|next| match next.step {
+        Step::Start => format!("; it starts at {}", next.at.to_rfc3339()),
+        Step::End => format!("; it ends at {}", next.at.to_rfc3339()),
+        Step::Edge => format!("; its window changes at {}", next.at.to_rfc3339()),
+    });
+    Why { code, detail: format!("{text}{}", next.unwrap_or_default()) }
+}
+
+fn why_waiting(waiting: &Waiting) -> Why {
+    let (code, text) = match waiting.reason.as_str() {
+        "redial" => ("waiting_redial", "wait for their redial"),
+        "phone_busy" => ("waiting_phone_busy", "wait for another call to the same phone to end"),
+        "frequency_cap" => {
+            ("waiting_frequency_cap", "were called as often as the frequency cap allows")
+        }
+        "callee_window" => ("waiting_callee_window", "wait for the hours at the callee's place"),
+        _ => ("waiting_trunk_refused", "wait because the line refused"),
+    };
+    let due = waiting.next_due_at.to_rfc3339();
+    Why { code, detail: format!("{} numbers {text}; the next at {due}", waiting.numbers) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(pending: u64, live: u64, limit: u32) -> Progress {
+        Progress {
+            state: TaskState::Running,
+            numbers: [(NumberState::Pending, pending)].into(),
+            live_by_round: [(0, live)].into(),
+            limit,
+            calls: 0,
+            answered: 0,
+            talk_ms: 0,
+            waiting: Vec::new(),
+            next_step: None,
+        }
+    }
+
+    fn codes(progress: &Progress) -> Vec<&'static str> {
+        why(progress).into_iter().map(|why| why.code).collect()
+    }
+
+    #[test]
+    fn a_task_tells_what_it_waits_for() {
+        assert_eq!(codes(&running(9, 5, 5)), ["running", "slots_full"]);
+        assert_eq!(codes(&running(0, 2, 5)), ["running", "nothing_pending"]);
+        assert_eq!(codes(&running(9, 2, 5)), ["running"]);
+        let paused = Progress {
+            state: TaskState::Paused(PauseReason::NoPendingNumbers),
+            waiting: vec![Waiting {
+                reason: "redial".into(),
+                numbers: 3,
+                next_due_at: Time::UNIX_EPOCH,
+            }],
+            ..running(0, 0, 5)
+        };
+        assert_eq!(codes(&paused), ["no_pending_numbers", "waiting_redial"]);
+        assert!(why(&paused)[1].detail.starts_with("3 numbers wait for their redial"));
+    }
+}

@@ -1,0 +1,14 @@
+//! `callwright migrate`: the release step.
+
+use anyhow::Result;
+
+use crate::config::Config;
+use crate::node;
+
+pub async fn run(config: &Config) -> Result<()> {
+    let store = node::store(config)?;
+    store.migrate().await?;
+    storage::records::ensure_partitions(&store, config.clock.clock().now()).await?;
+    println!("the database is up to date");
+    Ok(())
+}

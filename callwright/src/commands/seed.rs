@@ -1,0 +1,116 @@
+//! `callwright seed`: an enterprise with an administrator's key; and the demo that `up` shows.
+
+use anyhow::{Context, Result};
+use chrono_tz::Tz;
+use outbound::Time;
+use outbound::api_key::{Permission, Role};
+use outbound::enterprise::EnterpriseSettings;
+use serde_json::{Value, json};
+use storage::{Store, enterprises, keys};
+
+use crate::client::Api;
+use crate::config::Config;
+use crate::node;
+
+/// The examples, as they lie in `examples/`.
+const ROBOT: &str = include_str!("../../../examples/robot.json");
+const NAVIGATION: &str = include_str!("../../../examples/navigation.json");
+pub const PEOPLE: &[u8] = include_bytes!("../../../examples/reminders.xlsx");
+
+/// Make an enterprise with an administrator's API key, which is shown once.
+#[derive(Debug, clap::Args)]
+pub struct Seed {
+    /// Name of the enterprise
+    name: String,
+    /// IANA time zone
+    #[arg(long, default_value = "Asia/Shanghai")]
+    time_zone: Tz,
+    /// Calls up at a time, over all tasks
+    #[arg(long, default_value_t = 100)]
+    concurrency: u32,
+}
+
+impl Seed {
+    pub async fn run(self, config: &Config) -> Result<()> {
+        let store = node::store(config)?;
+        let settings = EnterpriseSettings::new(self.time_zone, self.concurrency);
+        let key = enterprise(&store, &self.name, settings, config.clock.clock().now()).await?;
+        println!("{key}");
+        Ok(())
+    }
+}
+
+/// Make an enterprise, and give its administrator's key.
+pub async fn enterprise(
+    store: &Store,
+    name: &str,
+    settings: EnterpriseSettings,
+    now: Time,
+) -> Result<String> {
+    let made = enterprises::create(store, name, settings, now).await.map_err(explained)?;
+    let key =
+        keys::create(store, made.id, "administrator", Role::Admin, &Permission::ALL, now).await?;
+    Ok(key.secret)
+}
+
+/// An input fault, told whole.
+fn explained(error: storage::StoreError) -> anyhow::Error {
+    match error {
+        storage::StoreError::Refused(faults) => {
+            let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
+            anyhow::anyhow!(told.collect::<Vec<_>>().join("; "))
+        }
+        other => other.into(),
+    }
+}
+
+/// Make what a demo campaign needs, through the API as any user would; gives the task's id.
+pub async fn demo_task(api: &Api, name: &str) -> Result<String> {
+    let id = |made: Value| -> Result<String> {
+        Ok(made["id"].as_str().context("the answer has no id")?.to_owned())
+    };
+    let mut robot: Value = serde_json::from_str(ROBOT)?;
+    robot["name"] = json!(format!("{name} robot"));
+    let robot = id(api.post("robots", &robot).await?)?;
+    let mut navigation: Value = serde_json::from_str(NAVIGATION)?;
+    navigation["name"] = json!(format!("{name} navigation"));
+    for node in navigation["nodes"].as_array_mut().into_iter().flatten() {
+        if node["kind"] == "agent" {
+            node["robot"] = json!(robot);
+        }
+    }
+    let navigation = id(api.post("navigations", &navigation).await?)?;
+    api.post(&format!("navigations/{navigation}/publish"), &json!({})).await?;
+    let mut callers = Vec::new();
+    for (trunk, concurrency, phones) in
+        [("east", 40, ["+862155500101", "+862155500102"]), ("north", 30, ["+861055500101", "+861055500102"])]
+    {
+        let line = json!({"name": format!("{name} {trunk}"), "driver": "simulated",
+            "concurrency": concurrency, "simulated": {"seed": 2026}});
+        let trunk = id(api.post("trunks", &line).await?)?;
+        for phone in phones {
+            let caller = json!({"trunk": trunk, "phone": phone});
+            callers.push(id(api.post("caller_ids", &caller).await?)?);
+        }
+    }
+    let call = json!({"name": format!("{name} call time"), "kind": "call",
+        "ranges": [{"start": "09:00", "end": "18:00"}]});
+    let call = id(api.post("periods", &call).await?)?;
+    let quiet = json!({"name": format!("{name} do-not-call time"), "kind": "do_not_call",
+        "ranges": [{"start": "00:00", "end": "08:59"}, {"start": "18:01", "end": "23:59"}]});
+    let quiet = id(api.post("periods", &quiet).await?)?;
+    let task = json!({
+        "name": name,
+        "description": "Reminds people of their test drive.",
+        "concurrency": 60,
+        "navigation": navigation,
+        "caller_ids": callers,
+        "ring_timeout_seconds": 30,
+        "max_call_seconds": 300,
+        "schedule": {"call_period": call, "do_not_call_period": quiet},
+        "redial": {"enabled": true, "reference": "last_call", "mode": "advanced",
+            "statuses": ["no_answer", "busy", "power_off", "temporarily_unavailable", "call_assistant", "call_failed"],
+            "retry_seconds": [600, 1200]},
+    });
+    id(api.post("tasks", &task).await?)
+}

@@ -1,0 +1,190 @@
+//! `callwright import` and `callwright exports`: files in and out, with progress bars.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use futures::StreamExt;
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::Connection;
+use crate::client::{Api, ROWS_DEFAULT, answer, body};
+use crate::config::Config;
+
+/// Between two looks at long work.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Import a file of numbers into a task.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// XLSX, CSV, JSON or NDJSON
+    file: PathBuf,
+    #[arg(long)]
+    task: String,
+    /// Name of the batch; left out: the file's
+    #[arg(long)]
+    batch: Option<String>,
+    /// Higher batches go first
+    #[arg(long, default_value_t = 0)]
+    priority: u32,
+    /// none, task, import or batch
+    #[arg(long, default_value = "none")]
+    dedupe: String,
+    /// Start the task when the numbers have landed
+    #[arg(long)]
+    start: bool,
+    /// Refuse the file when a row has an error
+    #[arg(long)]
+    all_or_nothing: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Import {
+    pub async fn run(self, config: &Config) -> Result<()> {
+        let api = self.connection.api(config)?;
+        let stem = self.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("import");
+        let options = json!({
+            "batch_name": self.batch.clone().unwrap_or_else(|| stem.chars().take(64).collect()),
+            "batch_priority": self.priority,
+            "dedupe": self.dedupe,
+            "start": if self.start { "auto" } else { "manual" },
+            "all_or_nothing": self.all_or_nothing,
+        });
+        let import = import(&api, &self.task, &self.file, &options).await?;
+        self.connection.print_one(&import)?;
+        anyhow::ensure!(import["status"] == "done", "the import did not land");
+        Ok(())
+    }
+}
+
+/// Import a file and wait for the end of it, with a progress bar.
+pub async fn import(api: &Api, task: &str, file: &Path, options: &Value) -> Result<Value> {
+    let bytes = tokio::fs::read(file).await.with_context(|| format!("{} can't be read", file.display()))?;
+    // The server takes the format from the name; the name itself is not kept.
+    let end = file.extension().and_then(|end| end.to_str()).unwrap_or("csv");
+    let form = Form::new()
+        .part("options", Part::text(options.to_string()).mime_str("application/json")?)
+        .part("file", Part::bytes(bytes).file_name(format!("numbers.{end}")));
+    let made = body(api.request(Method::POST, &format!("tasks/{task}/imports")).multipart(form)).await?;
+    finished(api, "imports", made).await
+}
+
+/// Wait for an import or export to end.
+pub async fn finished(api: &Api, kind: &str, made: Value) -> Result<Value> {
+    let id = made["id"].as_str().context("the answer has no id")?.to_owned();
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")?);
+    bar.set_message(kind.trim_end_matches('s').to_owned());
+    loop {
+        let now = api.get(&format!("{kind}/{id}")).await?;
+        bar.set_length(now["progress"]["total"].as_u64().unwrap_or(0));
+        bar.set_position(now["progress"]["done"].as_u64().unwrap_or(0));
+        if !matches!(now["status"].as_str(), Some("queued" | "running")) {
+            bar.finish_and_clear();
+            return Ok(now);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Export records or recordings of a task, list and download exports.
+#[derive(Debug, clap::Args)]
+pub struct Exports {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write an export file in the background, and wait for it
+    Create {
+        /// Of one task; left out: of all
+        #[arg(long)]
+        task: Option<String>,
+        /// call_records, conversations or recordings
+        #[arg(long, default_value = "call_records")]
+        content: String,
+        /// xlsx or csv; recordings are always a ZIP
+        #[arg(long, default_value = "xlsx")]
+        format: String,
+        /// Fields and their order, with commas between; left out: all
+        #[arg(long, value_delimiter = ',')]
+        fields: Vec<String>,
+        #[arg(long)]
+        filter: Option<String>,
+    },
+    /// The download center, newest first
+    List {
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show an export
+    Show { export: String },
+    /// Stop an export
+    Cancel { export: String },
+    /// Download an export's file
+    Download { export: String, file: PathBuf },
+}
+
+impl Exports {
+    pub async fn run(self, config: &Config) -> Result<()> {
+        let (api, out) = (self.connection.api(config)?, &self.connection);
+        match self.verb {
+            Verb::Create { task, content, format, fields, filter } => {
+                let format = if content == "recordings" { "zip".to_owned() } else { format };
+                let asked = json!({"task": task, "content": content, "format": format,
+                    "fields": fields, "filter": filter});
+                let made = api.post("exports", &asked).await?;
+                out.print_one(&finished(&api, "exports", made).await?)
+            }
+            Verb::List { limit } => {
+                let rows = api.list("exports", &[], limit).await?;
+                out.print_rows(&rows, &["id", "status", "file=file_name", "rows=progress.total", "bytes", "expires_at"])
+            }
+            Verb::Show { export } => out.print_one(&api.get(&format!("exports/{export}")).await?),
+            Verb::Cancel { export } => {
+                out.print_one(&api.post(&format!("exports/{export}/cancel"), &json!({})).await?)
+            }
+            Verb::Download { export, file } => {
+                let bytes = download(&link(&api, &export).await?, &file).await?;
+                println!("saved {} ({bytes} bytes)", file.display());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A link to an export's file, made anew.
+pub async fn link(api: &Api, export: &str) -> Result<String> {
+    let link = api.get(&format!("exports/{export}/download")).await?;
+    Ok(link["url"].as_str().context("the answer has no link")?.to_owned())
+}
+
+/// Download a link into a file, which is there whole or not at all; gives its bytes.
+pub async fn download(link: &str, file: &Path) -> Result<u64> {
+    let response = answer(reqwest::Client::new().get(link)).await?;
+    let bar = ProgressBar::new(response.content_length().unwrap_or(0));
+    let part = file.with_extension("part");
+    let mut to = tokio::fs::File::create(&part)
+        .await
+        .with_context(|| format!("{} can't be written", part.display()))?;
+    let mut pieces = response.bytes_stream();
+    let mut bytes = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        to.write_all(&piece).await?;
+        bytes += piece.len() as u64;
+        bar.set_position(bytes);
+    }
+    to.sync_all().await?;
+    tokio::fs::rename(&part, file).await?;
+    bar.finish_and_clear();
+    Ok(bytes)
+}

@@ -1,0 +1,416 @@
+//! The check at publication.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::command::{self, Piece};
+use crate::navigation::{
+    EDGES_MAX, MENU_WAIT_MS_MAX, NODES_MAX, Navigation, Node, NodeKind, Published, TEXT_CHARS_MAX,
+    VARIABLES_MAX,
+};
+use crate::robot::{AgentConfig, RobotConfig};
+use crate::variables;
+
+/// What keeps a navigation from being published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// A JSON pointer into the navigation.
+    pub pointer: String,
+    pub code: &'static str,
+    pub detail: String,
+}
+
+/// Variables that every call has.
+const BUILT_IN: [&str; 3] = ["intent", "local_time", "weekday"];
+
+/// Check a draft and keep it with the robots that it uses; or everything that is wrong with it.
+pub fn publish(
+    draft: &Navigation,
+    robots: &BTreeMap<String, RobotConfig>,
+) -> Result<Published, Vec<Problem>> {
+    let mut check = Check { draft, robots, problems: Vec::new() };
+    check.bounds();
+    check.nodes();
+    check.reachability();
+    check.variables();
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    let used: BTreeSet<&str> = draft.robots().collect();
+    let robots = robots.iter().filter(|(id, _)| used.contains(id.as_str()));
+    let robots = robots.map(|(id, robot)| (id.clone(), robot.clone())).collect();
+    Ok(Published { navigation: draft.clone(), robots })
+}
+
+struct Check<'a> {
+    draft: &'a Navigation,
+    robots: &'a BTreeMap<String, RobotConfig>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Check<'a> {
+    fn problem(
+        &mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
+        self.problems.push(Problem { pointer: pointer.into(), code, detail: detail.into() });
+    }
+
+    fn bounds(&mut self) {
+        let name = self.draft.name.chars().count();
+        if !(1..=64).contains(&name) {
+            self.problem("/name", "length", format!("has {name} characters; 1 to 64 are right"));
+        }
+        let nodes = self.draft.nodes.len();
+        if !(1..=NODES_MAX).contains(&nodes) {
+            self.problem("/nodes", "count", format!("has {nodes}; 1 to {NODES_MAX} are right"));
+        }
+        let declared = self.draft.variables.len();
+        if declared > VARIABLES_MAX {
+            self.problem("/variables", "count", format!("has {declared}; at most {VARIABLES_MAX}"));
+        }
+        let mut seen = BTreeSet::new();
+        for (at, variable) in self.draft.variables.iter().enumerate() {
+            let pointer = format!("/variables/{at}/name");
+            if !variables::is_name(&variable.name) || variable.name.starts_with('_') {
+                self.problem(
+                    pointer,
+                    "not_a_name",
+                    "must begin with a letter and hold letters, digits, `_` or spaces, at most 64",
+                );
+            } else if BUILT_IN.contains(&variable.name.as_str()) {
+                self.problem(pointer, "built_in", "is a variable that every call has");
+            } else if !seen.insert(&variable.name) {
+                self.problem(pointer, "duplicate", "is declared twice");
+            }
+        }
+    }
+
+    fn nodes(&mut self) {
+        let mut names = BTreeSet::new();
+        for (at, node) in self.draft.nodes.iter().enumerate() {
+            let pointer = format!("/nodes/{at}");
+            let length = node.name.chars().count();
+            if !(1..=64).contains(&length) {
+                self.problem(format!("{pointer}/name"), "length", "must have 1 to 64 characters");
+            }
+            if !names.insert(node.name.as_str()) {
+                self.problem(
+                    format!("{pointer}/name"),
+                    "duplicate",
+                    format!("`{}` is the name of another node", node.name),
+                );
+            }
+        }
+        if !names.contains(self.draft.start.as_str()) {
+            self.problem(
+                "/start",
+                "missing_target",
+                format!("no node is named `{}`", self.draft.start),
+            );
+        }
+        for (at, node) in self.draft.nodes.iter().enumerate() {
+            for (place, target) in targets(node) {
+                if !names.contains(target) {
+                    self.problem(
+                        format!("/nodes/{at}{place}"),
+                        "missing_target",
+                        format!("no node is named `{target}`"),
+                    );
+                }
+            }
+            self.node(&format!("/nodes/{at}"), node);
+        }
+    }
+
+    fn node(&mut self, pointer: &str, node: &Node) {
+        match &node.kind {
+            NodeKind::Play { text, .. } => self.text(format!("{pointer}/text"), text),
+            NodeKind::Agent { robot, edges, .. } => self.agent(pointer, robot, edges),
+            NodeKind::Menu { prompt, choices, wait_ms, retries, .. } => {
+                self.text(format!("{pointer}/prompt"), prompt);
+                if choices.is_empty() {
+                    self.problem(format!("{pointer}/choices"), "count", "needs a choice");
+                }
+                for digit in choices.keys() {
+                    if digit.len() != 1
+                        || !digit.chars().all(|c| c.is_ascii_digit() || "*#".contains(c))
+                    {
+                        self.problem(
+                            format!("{pointer}/choices/{digit}"),
+                            "not_a_digit",
+                            "must be one of 0–9, * and #",
+                        );
+                    }
+                }
+                if !(500..=MENU_WAIT_MS_MAX).contains(wait_ms) {
+                    self.problem(
+                        format!("{pointer}/wait_ms"),
+                        "range",
+                        format!("must be 500 to {MENU_WAIT_MS_MAX}"),
+                    );
+                }
+                if *retries > 5 {
+                    self.problem(format!("{pointer}/retries"), "range", "must be 0 to 5");
+                }
+            }
+            NodeKind::Branch { cases, .. } => {
+                if cases.is_empty() || cases.len() > EDGES_MAX {
+                    self.problem(
+                        format!("{pointer}/cases"),
+                        "count",
+                        format!("needs 1 to {EDGES_MAX} cases"),
+                    );
+                }
+            }
+            NodeKind::Set { variables, .. } => {
+                for (name, value) in variables {
+                    if !variables::is_name(name) || BUILT_IN.contains(&name.as_str()) {
+                        self.problem(
+                            format!("{pointer}/variables/{name}"),
+                            "not_a_name",
+                            "can't be set",
+                        );
+                    }
+                    self.text(format!("{pointer}/variables/{name}"), value);
+                }
+            }
+            NodeKind::Hangup => {}
+        }
+    }
+
+    fn text(&mut self, pointer: String, text: &str) {
+        let length = text.chars().count();
+        if length > TEXT_CHARS_MAX {
+            self.problem(
+                pointer,
+                "too_long",
+                format!("has {length} characters; at most {TEXT_CHARS_MAX}"),
+            );
+        }
+    }
+
+    fn agent(&mut self, pointer: &str, robot: &str, edges: &BTreeMap<String, String>) {
+        if edges.len() > EDGES_MAX {
+            self.problem(format!("{pointer}/edges"), "count", format!("at most {EDGES_MAX}"));
+        }
+        let Some(config) = self.robots.get(robot) else {
+            self.problem(
+                format!("{pointer}/robot"),
+                "unknown_robot",
+                "names no robot of the enterprise",
+            );
+            return;
+        };
+        for fault in config.check() {
+            self.problem(
+                format!("{pointer}/robot"),
+                "robot",
+                format!("{}: {}", fault.pointer, fault.detail),
+            );
+        }
+        let AgentConfig::Scripted(script) = &config.agent;
+        for fault in script.check() {
+            self.problem(
+                format!("{pointer}/robot"),
+                "script",
+                format!("{}: {}", fault.pointer, fault.detail),
+            );
+        }
+        for text in script.texts() {
+            for piece in command::parse(text) {
+                match piece {
+                    Piece::Leave(name)
+                        if name == command::HANGUP || name == command::DO_NOT_CALL => {}
+                    Piece::Leave(name) if !edges.keys().any(|edge| command::same(edge, &name)) => self.problem(
+                        format!("{pointer}/edges"),
+                        "missing_edge",
+                        format!("the robot may say #{name}#, and no edge has that name"),
+                    ),
+                    Piece::Unknown(what) => self.problem(
+                        format!("{pointer}/robot"),
+                        "unknown_command",
+                        format!("the robot's script holds `{what}`, which is no command"),
+                    ),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn reachability(&mut self) {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![self.draft.start.as_str()];
+        while let Some(name) = open.pop() {
+            if !reached.insert(name) {
+                continue;
+            }
+            let nodes = self.draft.nodes.iter().filter(|node| node.name == name);
+            open.extend(nodes.flat_map(targets).map(|(_, target)| target));
+        }
+        for (at, node) in self.draft.nodes.iter().enumerate() {
+            if !reached.contains(node.name.as_str()) {
+                self.problem(
+                    format!("/nodes/{at}"),
+                    "unreachable",
+                    format!("no way leads from the start to `{}`", node.name),
+                );
+            }
+        }
+    }
+
+    /// Every variable that a text or a branch uses is declared, set or captured by something.
+    fn variables(&mut self) {
+        let mut known: BTreeSet<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
+        known.extend(self.draft.variables.iter().map(|variable| variable.name.clone()));
+        let robots: Vec<&RobotConfig> =
+            self.draft.robots().filter_map(|id| self.robots.get(id)).collect();
+        for node in &self.draft.nodes {
+            if let NodeKind::Set { variables, .. } = &node.kind {
+                known.extend(variables.keys().cloned());
+            }
+        }
+        for robot in robots {
+            let AgentConfig::Scripted(script) = &robot.agent;
+            known.extend(script.captures());
+        }
+        let unknown: Vec<(String, String)> = self
+            .draft
+            .nodes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, node)| self.used(node).into_iter().map(move |name| (at, name)))
+            .filter(|(_, name)| !known.contains(name))
+            .map(|(at, name)| (format!("/nodes/{at}"), name))
+            .collect();
+        for (pointer, name) in unknown {
+            self.problem(
+                pointer,
+                "unknown_variable",
+                format!("uses `{name}`, which no column, node or robot sets"),
+            );
+        }
+    }
+
+    fn used(&self, node: &Node) -> BTreeSet<String> {
+        let in_text =
+            |text: &str| variables::names(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let used: Vec<String> = match &node.kind {
+            NodeKind::Play { text, .. } => in_text(text),
+            NodeKind::Menu { prompt, .. } => in_text(prompt),
+            NodeKind::Set { variables, .. } => {
+                variables.values().flat_map(|value| in_text(value)).collect()
+            }
+            NodeKind::Branch { cases, .. } => {
+                cases.iter().map(|case| case.variable.clone()).collect()
+            }
+            NodeKind::Agent { robot, .. } => match self.robots.get(robot) {
+                Some(robot) => {
+                    let AgentConfig::Scripted(script) = &robot.agent;
+                    let texts = script.texts().chain([robot.opening.as_str()]);
+                    texts.flat_map(in_text).collect()
+                }
+                None => Vec::new(),
+            },
+            NodeKind::Hangup => Vec::new(),
+        };
+        used.into_iter().collect()
+    }
+}
+
+/// The nodes that a node leads to, with their places in it.
+fn targets(node: &Node) -> Vec<(String, &str)> {
+    fn maybe<'n>(place: &str, next: &'n Option<String>) -> Vec<(String, &'n str)> {
+        next.iter().map(|next| (place.to_owned(), next.as_str())).collect()
+    }
+    fn named<'n>(place: &str, edges: &'n BTreeMap<String, String>) -> Vec<(String, &'n str)> {
+        edges.iter().map(|(name, next)| (format!("{place}/{name}"), next.as_str())).collect()
+    }
+    match &node.kind {
+        NodeKind::Play { next, .. } | NodeKind::Set { next, .. } => maybe("/next", next),
+        NodeKind::Agent { edges, next, .. } => {
+            named("/edges", edges).into_iter().chain(maybe("/next", next)).collect()
+        }
+        NodeKind::Menu { choices, otherwise, .. } => {
+            named("/choices", choices).into_iter().chain(maybe("/otherwise", otherwise)).collect()
+        }
+        NodeKind::Branch { cases, otherwise } => cases
+            .iter()
+            .enumerate()
+            .map(|(at, case)| (format!("/cases/{at}/next"), case.next.as_str()))
+            .chain(maybe("/otherwise", otherwise))
+            .collect(),
+        NodeKind::Hangup => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn robots() -> BTreeMap<String, RobotConfig> {
+        let robot = json!({
+            "name": "Reminder",
+            "opening": "Hello {{customerName}}",
+            "agent": {"kind": "scripted", "intents": [
+                {"name": "yes", "keywords": ["yes"], "reply": "Good. #Hangup#"},
+                {"name": "person", "keywords": ["person"], "reply": "#Transfer to Agent#"},
+            ], "fallback": ["Pardon?"]},
+        });
+        let robot = serde_json::from_value(robot).expect("a robot");
+        [("reminder".to_owned(), robot)].into()
+    }
+
+    fn draft(change: impl FnOnce(&mut Value)) -> Navigation {
+        let mut draft = json!({
+            "name": "Reminder",
+            "variables": [{"name": "customerName", "required": true}],
+            "start": "talk",
+            "nodes": [
+                {"name": "talk", "kind": "agent", "robot": "reminder", "edges": {"Transfer to Agent": "sorry"}},
+                {"name": "sorry", "kind": "play", "text": "All are busy, {{customerName}}.", "next": "end"},
+                {"name": "end", "kind": "hangup"},
+            ],
+        });
+        change(&mut draft);
+        serde_json::from_value(draft).expect("a navigation")
+    }
+
+    #[test]
+    fn a_whole_navigation_is_published_with_its_robots() {
+        let published = publish(&draft(|_| ()), &robots()).expect("it is whole");
+        assert_eq!(published.robots.len(), 1);
+        assert_eq!(published.variables()[0].name, "customerName");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        type Change = fn(&mut Value);
+        let cases: [(&str, &str, Change); 8] = [
+            ("/start", "missing_target", |draft| draft["start"] = json!("nowhere")),
+            ("/nodes/1/next", "missing_target", |draft| draft["nodes"][1]["next"] = json!("gone")),
+            ("/nodes/2", "unreachable", |draft| draft["nodes"][1]["next"] = json!(null)),
+            ("/nodes/0/robot", "unknown_robot", |draft| {
+                draft["nodes"][0]["robot"] = json!("nobody")
+            }),
+            ("/nodes/0/edges", "missing_edge", |draft| {
+                draft["nodes"][0]["edges"] = json!({"x": "sorry"})
+            }),
+            ("/nodes/1", "unknown_variable", |draft| draft["nodes"][1]["text"] = json!("{{city}}")),
+            ("/nodes/2/name", "duplicate", |draft| draft["nodes"][2]["name"] = json!("talk")),
+            ("/variables/0/name", "not_a_name", |draft| {
+                draft["variables"][0]["name"] = json!("1x")
+            }),
+        ];
+        for (pointer, code, change) in cases {
+            let problems = publish(&draft(change), &robots()).expect_err(code);
+            assert!(
+                problems.iter().any(|problem| problem.pointer == pointer && problem.code == code),
+                "{pointer} {code} is not in {problems:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The scripted agent: intents by keywords and patterns, replies, captures. It needs no network and
+//! says the same to the same words.
+//!
+//! What it finds it tells in its own text, as any agent does: `{tag …}` for the intent, `{set …}` for
+//! what was captured. Captured words are disarmed first, so that a customer can't speak a command.
+
+use std::collections::BTreeMap;
+
+use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::disarm;
+
+/// Intents of a script.
+pub const INTENTS_MAX: usize = 100;
+/// Keywords or patterns of an intent.
+pub const MATCHERS_MAX: usize = 50;
+/// Characters of a reply.
+pub const REPLY_CHARS_MAX: usize = 2_000;
+/// Characters of a pattern.
+pub const PATTERN_CHARS_MAX: usize = 500;
+/// Memory that one compiled pattern may take.
+const PATTERN_BYTES_MAX: usize = 1 << 18;
+/// The variable that holds the step the talk is in.
+pub const STEP: &str = "_step";
+/// The variable that counts misunderstandings in a row.
+pub const MISSES: &str = "_misses";
+
+/// What a scripted agent knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// Tried in order; the first that fits answers. 1–100.
+    pub intents: Vec<Intent>,
+    /// Said when nothing fits, one after another, the last again and again; it may hold commands.
+    pub fallback: Vec<String>,
+}
+
+/// Something that a customer may want.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Intent {
+    /// Tags the conversation.
+    pub name: String,
+    /// Words or phrases, any of which fits, whole words, whatever their case.
+    pub keywords: Vec<String>,
+    /// Regular expressions, any of which fits; named groups are captured as variables.
+    pub patterns: Vec<String>,
+    /// The step of the talk that it belongs to; none: any.
+    pub when: Option<String>,
+    /// The step that the talk goes on in; none: as it is.
+    pub next_step: Option<String>,
+    /// What the robot says: text with variables, `#commands#` and `{actions}`.
+    pub reply: String,
+}
+
+/// What is wrong with a script: a JSON pointer into it, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl Script {
+    /// Bounds are kept and every pattern compiles.
+    pub fn check(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |pointer: String, detail: String| faults.push(Fault { pointer, detail });
+        if self.intents.is_empty() || self.intents.len() > INTENTS_MAX {
+            fault(
+                "/intents".into(),
+                format!("has {}; 1 to {INTENTS_MAX} are right", self.intents.len()),
+            );
+        }
+        if self.fallback.is_empty() || self.fallback.len() > MATCHERS_MAX {
+            let count = self.fallback.len();
+            fault("/fallback".into(), format!("has {count}; 1 to {MATCHERS_MAX} are right"));
+        }
+        for (at, intent) in self.intents.iter().enumerate() {
+            if intent.name.is_empty() || intent.name.chars().count() > 64 {
+                fault(format!("/intents/{at}/name"), "must have 1 to 64 characters".into());
+            }
+            if intent.keywords.len() > MATCHERS_MAX || intent.patterns.len() > MATCHERS_MAX {
+                fault(
+                    format!("/intents/{at}"),
+                    format!("has more than {MATCHERS_MAX} keywords or patterns"),
+                );
+            }
+            if intent.keywords.is_empty() && intent.patterns.is_empty() {
+                fault(
+                    format!("/intents/{at}"),
+                    "has neither keyword nor pattern; it would never fit".into(),
+                );
+            }
+            if intent.reply.chars().count() > REPLY_CHARS_MAX {
+                fault(
+                    format!("/intents/{at}/reply"),
+                    format!("is longer than {REPLY_CHARS_MAX} characters"),
+                );
+            }
+            for (place, pattern) in intent.patterns.iter().enumerate() {
+                if let Err(error) = compile(pattern) {
+                    fault(format!("/intents/{at}/patterns/{place}"), error);
+                }
+            }
+        }
+        faults
+    }
+
+    /// The variables that an intent may capture, and those that a reply sets.
+    pub fn captures(&self) -> Vec<String> {
+        let patterns = self.intents.iter().flat_map(|intent| &intent.patterns);
+        let groups = patterns.filter_map(|pattern| compile(pattern).ok()).flat_map(|regex| {
+            regex.capture_names().flatten().map(str::to_owned).collect::<Vec<_>>()
+        });
+        let texts = self.intents.iter().map(|intent| &intent.reply).chain(&self.fallback);
+        let set =
+            texts.flat_map(|text| crate::command::parse(text)).filter_map(|piece| match piece {
+                crate::command::Piece::Act(crate::command::Action::Set { name, .. }) => Some(name),
+                _ => None,
+            });
+        let mut names: Vec<String> = groups.chain(set).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The texts that the agent may say, for the check of their variables and commands.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.intents
+            .iter()
+            .map(|intent| intent.reply.as_str())
+            .chain(self.fallback.iter().map(String::as_str))
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.chars().count() > PATTERN_CHARS_MAX {
+        return Err(format!("is longer than {PATTERN_CHARS_MAX} characters"));
+    }
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(PATTERN_BYTES_MAX)
+        .build()
+        .map_err(|error| format!("is not a regular expression: {error}"))
+}
+
+/// The agent's text for what was heard, with the variables of the call.
+pub fn reply(script: &Script, heard: &str, variables: &BTreeMap<String, String>) -> String {
+    let step = variables.get(STEP).map(String::as_str).unwrap_or_default();
+    let fits = |intent: &&Intent| intent.when.as_deref().is_none_or(|when| when == step);
+    for intent in script.intents.iter().filter(fits) {
+        let Some(captured) = matched(intent, heard) else { continue };
+        let mut text = format!("{{tag {}}}", disarm(&intent.name));
+        for (name, value) in captured {
+            text.push_str(&format!("{{set {name}={}}}", disarm(&value)));
+        }
+        if let Some(next) = &intent.next_step {
+            text.push_str(&format!("{{set {STEP}={}}}", disarm(next)));
+        }
+        if variables.contains_key(MISSES) {
+            text.push_str(&format!("{{set {MISSES}=0}}"));
+        }
+        return text + &intent.reply;
+    }
+    let misses: usize = variables.get(MISSES).and_then(|misses| misses.parse().ok()).unwrap_or(0);
+    let last = script.fallback.len().saturating_sub(1);
+    let said = script.fallback.get(misses.min(last)).map(String::as_str).unwrap_or_default();
+    format!("{{set {MISSES}={}}}{said}", misses.saturating_add(1))
+}
+
+/// What was captured, when the intent fits.
+fn matched(intent: &Intent, heard: &str) -> Option<Vec<(String, String)>> {
+    for pattern in &intent.patterns {
+        let Ok(regex) = compile(pattern) else { continue };
+        let Some(found) = regex.captures(heard) else { continue };
+        let named = regex.capture_names().flatten().filter_map(|name| {
+            let value = found.name(name)?.as_str().trim();
+            Some((name.to_owned(), value.to_owned()))
+        });
+        return Some(named.collect());
+    }
+    let heard = words(heard);
+    let fits = |keyword: &String| {
+        let keyword = words(keyword);
+        !keyword.trim().is_empty() && heard.contains(&keyword)
+    };
+    intent.keywords.iter().any(fits).then(Vec::new)
+}
+
+/// Lower case, words set apart by single spaces, one at each end; letters without spaces between words
+/// (Chinese) stand alone.
+fn words(text: &str) -> String {
+    let mut words = String::from(" ");
+    for c in text.chars() {
+        let apart = is_cjk(c);
+        if c.is_alphanumeric() || c == '\'' {
+            if apart && !words.ends_with(' ') {
+                words.push(' ');
+            }
+            words.extend(c.to_lowercase());
+            if apart {
+                words.push(' ');
+            }
+        } else if !words.ends_with(' ') {
+            words.push(' ');
+        }
+    }
+    if !words.ends_with(' ') {
+        words.push(' ');
+    }
+    words
+}
+
+fn is_cjk(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{3040}'..='\u{30ff}' | '\u{ac00}'..='\u{d7af}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::command::{Piece, parse};
+
+    fn script() -> Script {
+        let intent = |name: &str, keywords: &[&str], patterns: &[&str], reply: &str| Intent {
+            name: name.into(),
+            keywords: keywords.iter().map(|&word| word.into()).collect(),
+            patterns: patterns.iter().map(|&pattern| pattern.into()).collect(),
+            reply: reply.into(),
+            ..Intent::default()
+        };
+        Script {
+            intents: vec![
+                intent(
+                    "move",
+                    &[],
+                    &[r"\b(?:to|at) (?P<newTime>\d+ ?[ap]m)"],
+                    "Moved to {{newTime}}. #Hangup#",
+                ),
+                intent("no", &["no", "不要"], &[], "All right. #Hangup#"),
+                intent("yes", &["yes", "i will be there"], &[], "See you. #Hangup#"),
+            ],
+            fallback: vec!["Pardon?".into(), "I call again. #Hangup#".into()],
+        }
+    }
+
+    #[test]
+    fn the_first_intent_that_fits_answers() {
+        let none = BTreeMap::new();
+        for (heard, intent) in [
+            ("Yes, please", "yes"),
+            ("NO.", "no"),
+            ("I know", ""),
+            ("不要", "no"),
+            ("oh, I will be there!", "yes"),
+            ("could we move it to 3 pm", "move"),
+        ] {
+            let text = reply(&script(), heard, &none);
+            assert_eq!(
+                text.contains(&format!("{{tag {intent}}}")),
+                !intent.is_empty(),
+                "{heard}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_captured_value_is_told_as_a_variable() {
+        let text = reply(&script(), "move it to 3 PM", &BTreeMap::new());
+        assert!(text.contains("{set newTime=3 PM}"), "{text}");
+        assert_eq!(script().captures(), ["newTime"]);
+    }
+
+    #[test]
+    fn misunderstandings_go_on_to_the_next_fallback() {
+        let mut variables = BTreeMap::new();
+        assert!(reply(&script(), "what", &variables).ends_with("Pardon?"));
+        variables.insert(MISSES.into(), "1".into());
+        assert!(reply(&script(), "what", &variables).ends_with("#Hangup#"));
+        variables.insert(MISSES.into(), "9".into());
+        assert!(reply(&script(), "what", &variables).ends_with("#Hangup#"));
+    }
+
+    #[test]
+    fn a_pattern_that_does_not_compile_is_told_with_its_place() {
+        let mut script = script();
+        script.intents[1].patterns.push("(".into());
+        let faults = script.check();
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].pointer, "/intents/1/patterns/0");
+    }
+
+    proptest! {
+        #[test]
+        fn a_customer_never_speaks_a_command(heard in "[a-z0-9 #{}]{0,40}") {
+            let mut greedy = script();
+            greedy.intents.insert(0, Intent {
+                name: "all".into(),
+                patterns: vec!["(?P<newTime>.*)".into()],
+                reply: "Fine.".into(),
+                ..Intent::default()
+            });
+            let text = reply(&greedy, &heard, &BTreeMap::new());
+            let leaves = parse(&text).into_iter().any(|piece| matches!(piece, Piece::Leave(_)));
+            prop_assert!(!leaves, "{}", text);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Whose turn it is inside an agent node, and how long words take.
+//!
+//! [`Turn`] holds what the customer said and is not yet answered, the one request that is under way, and the
+//! silences. It is data with moves and no clock: the conversation asks it what is due and when.
+
+use crate::accumulate::{Accumulator, Mode};
+use crate::backchannel::Signs;
+use crate::robot::{NoInput, TurnSettings};
+use crate::transcript::Millis;
+
+/// Milliseconds that a letter takes to be spoken, and the sign of a script without spaces.
+const LETTER_MS: Millis = 60;
+const UNSPACED_SIGN_MS: Millis = 220;
+/// The shortest speech, in milliseconds.
+const SPEECH_MS_MIN: Millis = 250;
+
+/// A stretch of the customer's speech that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speech {
+    /// When it began.
+    pub started_at: Millis,
+    /// When something was last heard of it.
+    pub heard_at: Millis,
+    /// Its words so far.
+    pub words: String,
+    /// It has stopped the robot.
+    pub interrupted: bool,
+}
+
+impl Speech {
+    /// Speech that begins now.
+    #[must_use]
+    pub fn starting(at: Millis) -> Self {
+        Self { started_at: at, heard_at: at, words: String::new(), interrupted: false }
+    }
+
+    /// Speech whose beginning nobody reported: reckoned back from its words.
+    #[must_use]
+    pub fn reckoned(at: Millis, words: &str) -> Self {
+        Self { started_at: at.saturating_sub(speech_ms(words)), ..Self::starting(at) }
+    }
+}
+
+/// The request to the agent that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// The request's id.
+    pub id: u64,
+    /// What was asked.
+    pub text: String,
+    /// When.
+    pub asked_at: Millis,
+    /// The reply, kept back while the customer seems to go on.
+    pub reply: Option<String>,
+}
+
+/// The turn-taking of one agent node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// What is said and not answered.
+    pub said: Accumulator,
+    /// The request under way; there is never a second one.
+    pub asking: Option<Asking>,
+    /// Signs of listening.
+    pub signs: Signs,
+    /// Since when nobody has said anything.
+    pub silent_since: Option<Millis>,
+    /// Silences in a row that the robot has broken.
+    pub silences: u32,
+    /// Requests in a row that failed.
+    pub failures: u32,
+}
+
+/// What a silence leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// Ask again with this.
+    AskAgain(String),
+    /// Give up waiting.
+    Leave,
+}
+
+impl Turn {
+    /// Nothing said yet.
+    #[must_use]
+    pub fn new(settings: &TurnSettings) -> Self {
+        let mode = if settings.accumulation { Mode::Together } else { Mode::Apart };
+        Self {
+            said: Accumulator::new(mode),
+            asking: None,
+            signs: Signs::default(),
+            silent_since: None,
+            silences: 0,
+            failures: 0,
+        }
+    }
+
+    /// Takes back the request under way because the customer goes on speaking; none when pieces stay apart.
+    pub fn take_back(&mut self) -> Option<Asking> {
+        match self.said.mode() {
+            Mode::Together => self.asking.take(),
+            Mode::Apart => None,
+        }
+    }
+
+    /// Whether a reply that comes while the customer is speaking is kept back.
+    #[must_use]
+    pub fn keeps_back(&self) -> bool {
+        self.said.mode() == Mode::Together
+    }
+
+    /// Nothing is said that waits for an answer, and nothing is being asked.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.said.is_empty() && self.asking.is_none()
+    }
+
+    /// When the silence has lasted long enough.
+    #[must_use]
+    pub fn silence_due_at(&self, settings: &NoInput) -> Option<Millis> {
+        let after_ms = Millis::from(settings.after_ms.max(1));
+        let times = if settings.enabled { 1 } else { Millis::from(settings.max) + 1 };
+        self.silent_since.map(|since| since + after_ms * times)
+    }
+
+    /// The silence has lasted long enough: what now.
+    pub fn break_silence(&mut self, settings: &NoInput) -> Silence {
+        self.silent_since = None;
+        let last = settings.prompts.len().saturating_sub(1);
+        let prompt = settings.prompts.get(last.min(self.silences as usize));
+        match prompt.filter(|_| settings.enabled && self.silences < settings.max) {
+            Some(prompt) => {
+                self.silences += 1;
+                Silence::AskAgain(prompt.clone())
+            }
+            None => Silence::Leave,
+        }
+    }
+}
+
+/// How long a text takes to be spoken at a common pace, in milliseconds.
+#[must_use]
+pub fn speech_ms(text: &str) -> Millis {
+    let ms: Millis = text.chars().map(sign_ms).sum();
+    ms.max(SPEECH_MS_MIN)
+}
+
+fn sign_ms(sign: char) -> Millis {
+    if ('\u{2e80}'..='\u{9fff}').contains(&sign) { UNSPACED_SIGN_MS } else { LETTER_MS }
+}
+
+/// The beginning of a text that was heard when it was stopped after `played_ms`: whole words only, where there
+/// are spaces between words.
+#[must_use]
+pub fn heard_part(text: &str, played_ms: Millis) -> &str {
+    if played_ms >= speech_ms(text) {
+        return text;
+    }
+    let mut ms = 0;
+    let mut end = 0;
+    let mut word_end = 0;
+    for (at, sign) in text.char_indices() {
+        let unspaced = sign_ms(sign) == UNSPACED_SIGN_MS;
+        if sign.is_whitespace() || unspaced {
+            word_end = at;
+        }
+        ms += sign_ms(sign);
+        if ms > played_ms {
+            return text[..word_end].trim_end();
+        }
+        end = at + sign.len_utf8();
+        if unspaced {
+            word_end = end;
+        }
+    }
+    text[..end].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_was_heard_ends_with_a_whole_word() {
+        for (text, played_ms, heard) in [
+            ("Hello, this is Anna", 0, ""),
+            ("Hello, this is Anna", 7 * 60, "Hello,"),
+            ("Hello, this is Anna", 12 * 60, "Hello, this"),
+            ("Hello, this is Anna", 60_000, "Hello, this is Anna"),
+            ("你好我是安娜", 3 * 220, "你好我"),
+        ] {
+            assert_eq!(heard_part(text, played_ms), heard, "{played_ms}");
+        }
+    }
+
+    #[test]
+    fn silences_are_broken_so_often_and_then_the_node_is_left() {
+        let settings = NoInput::default();
+        let mut turn = Turn::new(&TurnSettings::default());
+        turn.silent_since = Some(1_000);
+        assert_eq!(turn.silence_due_at(&settings), Some(9_000));
+        let prompts = [(); 3].map(|()| turn.break_silence(&settings));
+        assert_eq!(
+            prompts,
+            [
+                Silence::AskAgain("Are you still there?".into()),
+                Silence::AskAgain("Can you hear me?".into()),
+                Silence::Leave
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_heard_is_a_beginning_and_grows(text in ".{0,60}", one in 0u64..9_000, more in 0u64..900) {
+            let (shorter, longer) = (heard_part(&text, one), heard_part(&text, one + more));
+            prop_assert!(text.starts_with(longer));
+            prop_assert!(longer.starts_with(shorter));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Imports: what may be asked for, and what comes back.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+mod header;
+mod row;
+
+pub use header::{Columns, FIXED_COLUMNS, read_header, template_headers};
+pub use row::{NumberInput, ParsedRow, RowError, RowRules, is_blank, parse_input, parse_row};
+
+use crate::fault::{Fault, Verdict, number, text, verdict};
+use crate::number::PRIORITY_MAX;
+
+/// Numbers in one batch, at most.
+pub const BATCH_NUMBERS_MAX: u64 = 100_000;
+/// Numbers in one task, at most.
+pub const TASK_NUMBERS_MAX: u64 = 1_000_000;
+/// Numbers in one enterprise, at most.
+pub const ENTERPRISE_NUMBERS_MAX: u64 = 10_000_000;
+
+/// Characters of one cell, at most.
+pub const CELL_CHARS_MAX: usize = 1_000;
+/// Columns to the right of the fixed ones, at most.
+pub const CUSTOM_COLUMNS_MAX: usize = 100;
+/// Characters of a column's header, at most.
+pub const HEADER_CHARS_MAX: usize = 64;
+
+/// How an import is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportOptions {
+    /// 1–64 characters.
+    pub batch_name: String,
+    /// 0–999,999; the API only.
+    #[serde(default)]
+    pub batch_priority: u32,
+    #[serde(default)]
+    pub dedupe: Dedupe,
+    #[serde(default)]
+    pub start: StartType,
+    /// A row with an error refuses the whole file.
+    #[serde(default)]
+    pub all_or_nothing: bool,
+    pub format: ImportFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dedupe {
+    #[default]
+    None,
+    /// Drop rows already in the task, whatever their state.
+    Task,
+    /// Drop repeats inside this import.
+    Import,
+    /// Drop rows already in the batch of that name.
+    Batch,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartType {
+    #[default]
+    Manual,
+    /// The task is started once the numbers have landed.
+    Auto,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportFormat {
+    Xlsx,
+    Csv,
+    /// `{"numbers": [{"phone_number": …, "priority": …, "caller_id": …, "backup_numbers": […], "variables": {…}}]}`
+    Json,
+    /// One number object a line.
+    Ndjson,
+}
+
+/// What an import did with the rows it read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportResult {
+    pub rows: u64,
+    pub imported: u64,
+    pub duplicates: u64,
+    pub suppressed: u64,
+    pub invalid: u64,
+    /// The batch of that name had not started: the rows joined it.
+    pub merged: bool,
+}
+
+/// Why an import was refused whole. Nothing landed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportProblem {
+    pub code: String,
+    pub detail: String,
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+impl ImportOptions {
+    /// The batch's name and priority are within their bounds.
+    pub fn check(&self) -> Verdict {
+        let faults = [
+            text("/batch_name", &self.batch_name, 1, 64),
+            number("/batch_priority", self.batch_priority, 0, PRIORITY_MAX),
+        ];
+        verdict(faults.into_iter().flatten().collect())
+    }
+}
+
+impl ImportFormat {
+    /// A table with a header row; else objects.
+    pub const fn is_table(self) -> bool {
+        matches!(self, Self::Xlsx | Self::Csv)
+    }
+}
+
+/// Refused for too many numbers: the limit of the batch, the task or the enterprise that the import
+/// would go over. Each argument is what the scope would hold after the import.
+pub fn over_limit(batch: u64, task: u64, enterprise: u64) -> Option<ImportProblem> {
+    let limits = [
+        (batch, BATCH_NUMBERS_MAX, "batch"),
+        (task, TASK_NUMBERS_MAX, "task"),
+        (enterprise, ENTERPRISE_NUMBERS_MAX, "enterprise"),
+    ];
+    let (numbers, most, scope) = limits.into_iter().find(|(numbers, most, _)| numbers > most)?;
+    Some(ImportProblem {
+        code: format!("too_many_numbers_in_{scope}"),
+        detail: format!("the {scope} would have {numbers} numbers; at most {most} are allowed"),
+        faults: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

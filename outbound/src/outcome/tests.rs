@@ -1,0 +1,108 @@
+use super::CalledStatus::*;
+use super::*;
+
+fn ended(sip_code: u16, q850_cause: Option<u16>) -> Evidence {
+    Evidence { sip_code: Some(sip_code), q850_cause, ..Evidence::default() }
+}
+
+#[test]
+fn the_line_is_taken_at_its_word_the_closest_to_the_number_first() {
+    let none = BTreeMap::new();
+    for (evidence, status) in [
+        (ended(404, None), InvalidNumber),
+        (ended(404, Some(1)), InvalidNumber),
+        (ended(410, None), OutOfService),
+        (ended(486, Some(17)), Busy),
+        (ended(600, None), Busy),
+        (ended(603, Some(21)), Busy),
+        (ended(480, None), TemporarilyUnavailable),
+        (ended(480, Some(16)), TemporarilyUnavailable),
+        (ended(480, Some(20)), PowerOff),
+        (ended(480, Some(18)), NoAnswer),
+        (ended(480, Some(19)), NoAnswer),
+        (ended(487, None), NoAnswer),
+        (ended(408, None), NoAnswer),
+        (ended(403, None), CallRestricted),
+        (ended(403, Some(54)), CallRestricted),
+        (ended(402, None), ServiceSuspended),
+        (ended(503, Some(50)), ServiceSuspended),
+        (ended(502, Some(27)), OutOfService),
+        (ended(503, Some(34)), CallFailed),
+        (ended(500, None), CallFailed),
+        (ended(699, None), CallFailed),
+        (Evidence::default(), CallFailed),
+    ] {
+        assert_eq!(classify(&evidence, &none), CallResult::Unanswered(status), "{evidence:?}");
+    }
+    let answered = Evidence { answered: true, ..ended(486, None) };
+    assert_eq!(classify(&answered, &none), CallResult::Answered);
+}
+
+#[test]
+fn an_announcement_says_more_than_a_vague_status_and_less_than_a_clear_one() {
+    let none = BTreeMap::new();
+    let heard = |evidence| Evidence { heard: Some(PowerOff), ..evidence };
+    for (evidence, status) in [
+        (heard(ended(480, None)), PowerOff),
+        (heard(ended(480, Some(19))), PowerOff),
+        (heard(ended(486, None)), Busy),
+        (Evidence { ring_timeout: true, ..heard(ended(487, None)) }, PowerOff),
+        (Evidence { ring_timeout: true, ..ended(480, None) }, NoAnswer),
+    ] {
+        assert_eq!(classify(&evidence, &none), CallResult::Unanswered(status), "{evidence:?}");
+    }
+}
+
+#[test]
+fn a_trunks_own_mapping_goes_first_with_the_cause_before_without() {
+    let mapping: BTreeMap<String, CalledStatus> =
+        [("486".into(), NoAnswer), ("503/34".into(), Busy), ("503".into(), CallAssistant)].into();
+    for (evidence, status) in [
+        (ended(486, Some(17)), NoAnswer),
+        (ended(503, Some(34)), Busy),
+        (ended(503, Some(41)), CallAssistant),
+        (Evidence { heard: Some(PowerOff), ..ended(503, None) }, CallAssistant),
+        (ended(404, None), InvalidNumber),
+    ] {
+        assert_eq!(classify(&evidence, &mapping), CallResult::Unanswered(status), "{evidence:?}");
+        assert!(!line_refused(&evidence, &mapping));
+    }
+}
+
+#[test]
+fn a_line_that_refuses_is_told_from_a_number_that_does() {
+    let none = BTreeMap::new();
+    for (evidence, refused) in [
+        (ended(503, None), true),
+        (ended(503, Some(34)), true),
+        (ended(480, Some(42)), true),
+        (ended(407, None), true),
+        (ended(500, Some(17)), false),
+        (ended(503, Some(20)), false),
+        (ended(486, None), false),
+        (ended(404, None), false),
+        (Evidence { ring_timeout: true, ..ended(503, None) }, false),
+    ] {
+        assert_eq!(line_refused(&evidence, &none), refused, "{evidence:?}");
+    }
+    let own: BTreeMap<String, CalledStatus> = [("606".into(), CallFailed)].into();
+    assert!(line_refused(&ended(606, None), &own));
+}
+
+#[test]
+fn no_code_stands_twice_in_a_table() {
+    for table in [SIP_MEANINGS, Q850_MEANINGS] {
+        assert!(table.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+}
+
+#[test]
+fn results_read_back_from_their_words() {
+    for status in CalledStatus::ALL {
+        let result = CallResult::Unanswered(*status);
+        assert_eq!(CallResult::from_word(result.word()), Some(result));
+        assert_eq!(result.status(), Some(*status));
+    }
+    assert_eq!(CallResult::from_word("answered"), Some(CallResult::Answered));
+    assert_eq!(CallResult::from_word("asleep"), None);
+}

@@ -1,0 +1,113 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn numbers_are_read_in_every_form_that_people_write() {
+    for (text, region, digits) in [
+        ("13800000001", "CN", 8_613_800_000_001),
+        ("+8613800000001", "CN", 8_613_800_000_001),
+        ("+86 138-0000-0001", "DE", 8_613_800_000_001),
+        ("8613800000001", "CN", 8_613_800_000_001),
+        ("008613800000001", "CN", 8_613_800_000_001),
+        (" 138 0000 0001 ", "CN", 8_613_800_000_001),
+        ("(010) 6552 9988", "CN", 861_065_529_988),
+        ("（010）65529988", "CN", 861_065_529_988),
+        ("1.3800000001E+10", "CN", 8_613_800_000_001),
+        ("1.38E+10", "CN", 8_613_800_000_000),
+        ("1.38E10", "CN", 8_613_800_000_000),
+        ("13800000001.0", "CN", 8_613_800_000_001),
+        ("'13800000001", "CN", 8_613_800_000_001),
+        ("030 1234567", "DE", 49_301_234_567),
+        ("+1 (212) 555-0123", "CN", 12_125_550_123),
+        ("+39 06 1234 5678", "CN", 390_612_345_678),
+    ] {
+        assert_eq!(parse(text, region).map(Phone::digits), Ok(digits), "{text} {region}");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_told_why() {
+    for (text, region, why) in [
+        ("", "CN", NotAPhone::Empty),
+        ("   ", "CN", NotAPhone::Empty),
+        ("call me", "CN", NotAPhone::Unreadable),
+        ("138000000O1", "CN", NotAPhone::Unreadable),
+        ("13800000001;ext=5", "CN", NotAPhone::Unreadable),
+        ("=1+1", "CN", NotAPhone::Unreadable),
+        ("1.3800000000123E+10", "CN", NotAPhone::Unreadable),
+        ("1.38E+99", "CN", NotAPhone::Unreadable),
+        ("-1.38E+10", "CN", NotAPhone::Unreadable),
+        ("13800000001", "", NotAPhone::Unreadable),
+        ("13800000001", "XX", NotAPhone::Unreadable),
+        ("1380000000", "CN", NotAPhone::Unassigned),
+        ("+86138000000012345", "CN", NotAPhone::Unassigned),
+        (&"1".repeat(65), "CN", NotAPhone::Unreadable),
+    ] {
+        assert_eq!(parse(text, region), Err(why), "{text} {region}");
+    }
+}
+
+#[test]
+fn every_test_number_of_the_simulated_line_can_be_imported() {
+    for suffix in 1..=99u64 {
+        let text = format!("{}", 13_800_000_000 + suffix);
+        assert_eq!(parse(&text, "CN").map(Phone::digits), Ok(8_613_800_000_000 + suffix));
+    }
+}
+
+#[test]
+fn a_number_prints_masked() {
+    let phone = parse("13800000001", "CN").unwrap();
+    assert_eq!(
+        format!("{phone} {phone:?} {}", phone.masked()),
+        "138****0001 138****0001 138****0001"
+    );
+    assert_eq!(phone.reveal(), "+8613800000001");
+    assert_eq!(Phone::from_digits(12_125_550_123).masked(), "121****0123");
+    assert_eq!(Phone::from_digits(1_234_567).masked(), "123****");
+    assert_eq!(Phone::from_digits(123_456_789).masked(), "123****89");
+}
+
+#[test]
+fn texts_are_shown_without_the_numbers_in_them() {
+    assert_eq!(mask_digits("138 0000 0001"), "138 **** ****");
+    assert_eq!(mask_digits("Priority 12"), "Priority 12");
+}
+
+#[test]
+fn a_spreadsheets_number_cell_keeps_all_digits() {
+    assert_eq!(number_cell(13_800_000_001.0), "13800000001");
+    assert_eq!(number_cell(1.5), "1.5");
+    assert_eq!(number_cell(0.0), "0");
+}
+
+#[test]
+fn only_regions_with_phone_numbers_are_known() {
+    for (code, known) in [
+        ("CN", true),
+        ("DE", true),
+        ("US", true),
+        ("ZZ", false),
+        ("cn", false),
+        ("CHN", false),
+        ("", false),
+    ] {
+        assert_eq!(region("/default_region", code).is_none(), known, "{code}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_reader(text in "\\PC{0,70}") {
+        let _ = parse(&text, "CN");
+    }
+
+    #[test]
+    fn a_number_reads_back_as_it_is_dialled(subscriber in 0u64..100_000_000) {
+        let text = format!("138{subscriber:08}");
+        let phone = parse(&text, "CN").unwrap();
+        prop_assert_eq!(parse(&phone.reveal(), "DE"), Ok(phone));
+        prop_assert!(!phone.masked().contains(&text));
+    }
+}

@@ -1,0 +1,136 @@
+//! Leases: workers renew them, and what a dead worker held comes back.
+
+use std::time::Duration;
+
+use outbound::Time;
+use outbound::ids::{AttemptId, EnterpriseId, TrunkId};
+use outbound::outcome::{CallResult, CalledStatus, cause};
+use sqlx::types::Uuid;
+
+use super::{ClaimedAttempt, order};
+use crate::finish::{Finished, FinishedAs, finish_many};
+use crate::{Store, StoreError};
+
+/// The worker that an attempt belongs to while its loss is being recorded.
+const SWEEP: &str = "sweep";
+/// How long a claimed attempt, or the recording of a loss, is given.
+const LEASE_SECONDS: f64 = 60.0;
+
+/// Renew the leases of everything that a worker has begun. What comes back is all that it still holds:
+/// a call that is not among it was lost to another, and must be hung up without a record.
+///
+/// Locks the worker's attempts.
+pub async fn renew(
+    store: &Store,
+    worker: &str,
+    lease: Duration,
+) -> Result<Vec<AttemptId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        "update attempt set lease_until = clock_timestamp() + make_interval(secs => $2)
+          where worker = $1 and phase = 'begun' returning id",
+        worker,
+        lease.as_secs_f64()
+    )
+    .fetch_all(&store.hot)
+    .await?;
+    Ok(rows.into_iter().map(AttemptId::from).collect())
+}
+
+/// An attempt whose worker is lost, with its call perhaps still up. It is fenced from its worker
+/// already; its slot is taken until [`finish_lost`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostAttempt {
+    pub attempt: AttemptId,
+    pub token: i64,
+    pub enterprise: EnterpriseId,
+    pub trunk: TrunkId,
+}
+
+/// What became of the leases that ran out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Nobody began them: push their jobs again, with the new token.
+    pub again: Vec<ClaimedAttempt>,
+    /// Their workers are lost: ask the line for the call and hang it up, then [`finish_lost`].
+    pub lost: Vec<LostAttempt>,
+}
+
+/// Take over the attempts whose lease is past, some hundreds at a time: each gets a new token, so that
+/// who held it does nothing any more. Should this process die as well, their new leases run out.
+///
+/// Locks those attempts, but none that is locked.
+pub async fn expire_leases(store: &Store) -> Result<Expired, StoreError> {
+    let rows = sqlx::query!(
+        r#"with held as (
+               select id from attempt where lease_until < clock_timestamp()
+                order by id limit 500 for update skip locked)
+           update attempt a
+              set token = token + 1, pushed_at = clock_timestamp(),
+                  worker = case when phase = 'begun' then $1 end,
+                  lease_until = clock_timestamp() + make_interval(secs => $2)
+             from held where a.id = held.id
+           returning a.id, a.token, a.phase, a.enterprise_id, a.trunk_id"#,
+        SWEEP,
+        LEASE_SECONDS
+    )
+    .fetch_all(&store.hot)
+    .await?;
+    let mut expired = Expired::default();
+    for row in rows {
+        let attempt = AttemptId::from(row.id);
+        if row.phase == "claimed" {
+            expired.again.push(ClaimedAttempt { attempt, token: row.token });
+        } else {
+            expired.lost.push(LostAttempt {
+                attempt,
+                token: row.token,
+                enterprise: row.enterprise_id.into(),
+                trunk: row.trunk_id.into(),
+            });
+        }
+    }
+    Ok(expired)
+}
+
+/// Record attempts whose worker was lost with the call up: `call_failed`, cause `worker_lost`. Their
+/// numbers go the redial way. Locks what [`finish_many`] locks.
+pub async fn finish_lost(
+    store: &Store,
+    now: Time,
+    lost: &[LostAttempt],
+) -> Result<Vec<FinishedAs>, StoreError> {
+    let ids: Vec<Uuid> = lost.iter().map(|lost| lost.attempt.uuid()).collect();
+    let mut found = order::read(&mut *store.hot.acquire().await?, &ids).await?;
+    let finished = lost.iter().filter_map(|lost| {
+        let found = found.remove(&lost.attempt.uuid())?;
+        let failed = CallResult::Unanswered(CalledStatus::CallFailed);
+        let ended_at = now.max(found.begun_at);
+        let mut record = found.facts.record(lost.attempt, failed, found.begun_at, ended_at);
+        record.cause = cause::WORKER_LOST.to_owned();
+        Some(Finished::of(lost.token, record))
+    });
+    finish_many(store, now, &finished.collect::<Vec<_>>()).await
+}
+
+/// Claimed attempts whose job was pushed longer than `older_than` ago and that nobody has begun: the
+/// job may be lost. They count as pushed now; push them again. Some hundreds at a time.
+///
+/// Locks those attempts, but none that is locked.
+pub async fn lost_jobs(
+    store: &Store,
+    older_than: Duration,
+) -> Result<Vec<ClaimedAttempt>, StoreError> {
+    let rows = sqlx::query!(
+        "with held as (
+             select id from attempt
+              where phase = 'claimed' and pushed_at < clock_timestamp() - make_interval(secs => $1)
+              order by id limit 500 for update skip locked)
+         update attempt a set pushed_at = clock_timestamp() from held where a.id = held.id
+         returning a.id, a.token",
+        older_than.as_secs_f64()
+    )
+    .fetch_all(&store.hot)
+    .await?;
+    let claimed = |id: Uuid, token| ClaimedAttempt { attempt: id.into(), token };
+    Ok(rows.into_iter().map(|row| claimed(row.id, row.token)).collect())
+}

@@ -1,0 +1,77 @@
+//! A limit that was lowered holds for what is claimed and not begun, too.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use super::begin::Candidate;
+use crate::StoreError;
+
+/// Calls that each scope may have up.
+pub(super) struct Limits {
+    pub enterprises: HashMap<Uuid, i64>,
+    pub trunks: HashMap<Uuid, i64>,
+    pub tasks: HashMap<Uuid, i64>,
+}
+
+/// The candidates that have no room any more.
+///
+/// Claims keep every scope within its limit, so this finds something only after a limit was lowered.
+/// Then those that are begun come first, the others in the order of their ids: every worker sees the
+/// same order, and only its first ones, up to the limit, may begin. Locks nothing; the rows that the
+/// limits come from are locked for share.
+pub(super) async fn over(
+    conn: &mut PgConnection,
+    limits: &Limits,
+    candidates: &[Candidate],
+) -> Result<HashSet<Uuid>, StoreError> {
+    let enterprises: Vec<Uuid> = limits.enterprises.keys().copied().collect();
+    let live = sqlx::query!(
+        r#"select enterprise_id, trunk_id, task_id, count(*) as "live!"
+             from attempt where enterprise_id = any($1) group by enterprise_id, trunk_id, task_id"#,
+        &enterprises
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut up: HashMap<Uuid, i64> = HashMap::new();
+    for row in live {
+        for scope in [row.enterprise_id, row.trunk_id, row.task_id] {
+            *up.entry(scope).or_default() += row.live;
+        }
+    }
+    let exceeded = |(scope, limit): (&Uuid, &i64)| up.get(scope).is_some_and(|live| live > limit);
+    let scopes = || limits.enterprises.iter().chain(&limits.trunks).chain(&limits.tasks);
+    if !scopes().any(exceeded) {
+        return Ok(HashSet::new());
+    }
+    let ranks = ranks(conn, &enterprises).await?;
+    let room = |limits: &HashMap<Uuid, i64>, scope: &Uuid, rank: i64| {
+        limits.get(scope).is_some_and(|limit| rank <= *limit)
+    };
+    let fits = |candidate: &&Candidate| {
+        ranks.get(&candidate.attempt).is_some_and(|rank| {
+            room(&limits.enterprises, &candidate.enterprise, rank[0])
+                && room(&limits.trunks, &candidate.trunk, rank[1])
+                && room(&limits.tasks, &candidate.task, rank[2])
+        })
+    };
+    Ok(candidates.iter().filter(|it| !fits(it)).map(|candidate| candidate.attempt).collect())
+}
+
+/// The place of each live attempt in its enterprise, its trunk and its task.
+async fn ranks(
+    conn: &mut PgConnection,
+    enterprises: &[Uuid],
+) -> Result<HashMap<Uuid, [i64; 3]>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select id, row_number() over (partition by enterprise_id order by phase, id) as "enterprise!",
+                  row_number() over (partition by trunk_id order by phase, id) as "trunk!",
+                  row_number() over (partition by task_id order by phase, id) as "task!"
+             from attempt where enterprise_id = any($1)"#,
+        enterprises
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, [row.enterprise, row.trunk, row.task])).collect())
+}

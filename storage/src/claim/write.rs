@@ -1,0 +1,300 @@
+//! Writing a claim down: attempts opened, numbers moved, counters kept.
+
+use std::collections::BTreeSet;
+
+use outbound::Time;
+use outbound::ids::{AttemptId, EnterpriseId};
+use outbound::number::NumberState;
+use outbound::order::{LaneClass, Rank};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use super::judge::{Dial, Verdict};
+use super::scene::Scene;
+use super::{ClaimedAttempt, Taken};
+use crate::StoreError;
+use crate::finish::chain::Onward;
+use crate::lanes::{self, Counts, LaneSpec};
+
+/// How long a claimed attempt waits for a worker before its job is pushed again with a new token.
+const CLAIM_LEASE_SECONDS: f64 = 60.0;
+
+/// Writes what was taken, and gives the attempts that it opened, in order.
+///
+/// Locks the rows taken, lanes that numbers wait for, batches that start, and the counters.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    now: Time,
+    scene: &Scene,
+    taken: &[Taken],
+) -> Result<Vec<ClaimedAttempt>, StoreError> {
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    let attempts = open(conn, enterprise, now, scene, taken).await?;
+    put_off(conn, enterprise, scene, taken).await?;
+    start_batches(conn, now, taken).await?;
+    turn(conn, scene).await?;
+    let mut counts = Counts::default();
+    for taken in taken {
+        let task = scene.tasks[taken.task].id;
+        counts.moved(task, taken.details.batch, NumberState::Pending, taken.verdict.state());
+    }
+    counts.write(conn).await?;
+    Ok(attempts)
+}
+
+impl Verdict {
+    fn state(&self) -> NumberState {
+        match self {
+            Self::Dial(_) => NumberState::Calling,
+            Self::Suppress => NumberState::Suppressed,
+            Self::Onward(Onward::Unconnected) => NumberState::Unconnected,
+            Self::Wait { .. } | Self::Onward(_) => NumberState::Waiting,
+            Self::PassOver => NumberState::Pending,
+        }
+    }
+
+    fn dial(&self) -> Option<&Dial> {
+        match self {
+            Self::Dial(dial) => Some(dial),
+            _ => None,
+        }
+    }
+}
+
+/// Takes the numbers out of their lanes, moves them on, and opens the attempts: one statement.
+async fn open(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    now: Time,
+    scene: &Scene,
+    taken: &[Taken],
+) -> Result<Vec<ClaimedAttempt>, StoreError> {
+    let mut moves = Moves::default();
+    let mut opened = Opened::default();
+    for taken in taken {
+        moves.push(taken);
+        if let Some(dial) = taken.verdict.dial() {
+            opened.push(scene, taken, dial);
+        }
+    }
+    let gone = sqlx::query_scalar!(
+        r#"with gone as (
+               delete from ready r
+                using unnest($1::bigint[], $2::bigint[], $3::uuid[]) as u (lane, ord, number)
+                where r.lane_id = u.lane and r.ord = u.ord and r.number_id = u.number
+               returning r.number_id),
+           moved as (
+               update number n
+                  set state = u.state, round = u.round, chain_index = u.chain_index,
+                      round_called_at = case when u.round = n.round then n.round_called_at end
+                 from unnest($3::uuid[], $4::text[], $5::smallint[], $6::smallint[])
+                      as u (number, state, round, chain_index)
+                where n.id = u.number),
+           opened as (
+               insert into attempt (id, enterprise_id, task_id, batch_id, number_id, lane_id, trunk_id,
+                      caller_id, phone, round, chain_index, policy_id, navigation_id,
+                      navigation_version, probe, claimed_at, pushed_at, lease_until)
+               select a.id, $7, a.task, a.batch, a.number, a.lane, a.trunk, a.caller, a.phone, a.round,
+                      a.chain_index, a.policy, a.navigation, a.version, a.probe, $8,
+                      clock_timestamp(), clock_timestamp() + make_interval(secs => $9)
+                 from unnest($10::uuid[], $11::uuid[], $12::uuid[], $13::uuid[], $14::bigint[],
+                             $15::uuid[], $16::uuid[], $17::bigint[], $18::smallint[],
+                             $19::smallint[], $20::bigint[], $21::uuid[], $22::integer[], $23::boolean[])
+                      as a (id, task, batch, number, lane, trunk, caller, phone, round, chain_index,
+                            policy, navigation, version, probe))
+           select count(*) as "gone!" from gone"#,
+        &moves.lanes,
+        &moves.ords,
+        &moves.numbers,
+        &moves.states as &[&str],
+        &moves.rounds,
+        &moves.chain_indexes,
+        enterprise.uuid(),
+        now,
+        CLAIM_LEASE_SECONDS,
+        &opened.ids,
+        &opened.tasks,
+        &opened.batches,
+        &opened.numbers,
+        &opened.lanes,
+        &opened.trunks,
+        &opened.callers,
+        &opened.phones,
+        &opened.rounds,
+        &opened.chain_indexes,
+        &opened.policies,
+        &opened.navigations,
+        &opened.versions,
+        &opened.probes
+    )
+    .fetch_one(conn)
+    .await?;
+    if usize::try_from(gone).ok() != Some(taken.len()) {
+        return Err(StoreError::Unavailable("a queue changed under a claim".into()));
+    }
+    let attempt = |id: &Uuid| ClaimedAttempt { attempt: AttemptId::from(*id), token: 1 };
+    Ok(opened.ids.iter().map(attempt).collect())
+}
+
+#[derive(Default)]
+struct Moves {
+    lanes: Vec<i64>,
+    ords: Vec<i64>,
+    numbers: Vec<Uuid>,
+    states: Vec<&'static str>,
+    rounds: Vec<i16>,
+    chain_indexes: Vec<i16>,
+}
+
+impl Moves {
+    fn push(&mut self, taken: &Taken) {
+        let place = &taken.details.chain.place;
+        let (round, chain_index) = match &taken.verdict {
+            Verdict::Dial(dial) => (place.round, index(dial.chain_index)),
+            Verdict::Onward(Onward::Redial { round, chain_index, .. }) => {
+                (index(*round), index(*chain_index))
+            },
+            _ => (place.round, index(place.chain_index)),
+        };
+        self.lanes.push(taken.pulled.lane);
+        self.ords.push(taken.pulled.ord);
+        self.numbers.push(taken.pulled.number);
+        self.states.push(taken.verdict.state().word());
+        self.rounds.push(round);
+        self.chain_indexes.push(chain_index);
+    }
+}
+
+#[derive(Default)]
+struct Opened {
+    ids: Vec<Uuid>,
+    tasks: Vec<Uuid>,
+    batches: Vec<Uuid>,
+    numbers: Vec<Uuid>,
+    lanes: Vec<i64>,
+    trunks: Vec<Uuid>,
+    callers: Vec<Uuid>,
+    phones: Vec<i64>,
+    rounds: Vec<i16>,
+    chain_indexes: Vec<i16>,
+    policies: Vec<i64>,
+    navigations: Vec<Uuid>,
+    versions: Vec<i32>,
+    probes: Vec<bool>,
+}
+
+impl Opened {
+    fn push(&mut self, scene: &Scene, taken: &Taken, dial: &Dial) {
+        let task = &scene.tasks[taken.task];
+        self.ids.push(AttemptId::new().uuid());
+        self.tasks.push(task.id);
+        self.batches.push(taken.details.batch);
+        self.numbers.push(taken.pulled.number);
+        self.lanes.push(taken.pulled.lane);
+        self.trunks.push(dial.trunk);
+        self.callers.push(dial.caller);
+        self.phones.push(dial.phone);
+        self.rounds.push(taken.details.chain.place.round);
+        self.chain_indexes.push(index(dial.chain_index));
+        self.policies.push(task.policy);
+        self.navigations.push(task.navigation.0);
+        self.versions.push(task.navigation.1);
+        self.probes.push(dial.probe);
+    }
+}
+
+fn index(place: u16) -> i16 {
+    i16::try_from(place).unwrap_or(i16::MAX)
+}
+
+/// Numbers that can't be dialled now wait: for their lane, or for their next round.
+async fn put_off(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    scene: &Scene,
+    taken: &[Taken],
+) -> Result<(), StoreError> {
+    let redial_lane = |taken: &Taken| match taken.verdict {
+        Verdict::Onward(Onward::Redial { round, .. }) => Some(LaneSpec {
+            task: scene.tasks[taken.task].id,
+            batch: Some(taken.details.batch),
+            class: LaneClass::Redial,
+            round: index(round),
+            order_revision: taken.details.order_revision,
+        }),
+        _ => None,
+    };
+    let specs: Vec<LaneSpec> = taken.iter().filter_map(redial_lane).collect();
+    let found = lanes::find_or_make(conn, specs).await?;
+    let mut waiting = lanes::Waiting::default();
+    for taken in taken {
+        let rank = Rank { ord: taken.pulled.ord, plain_ord: taken.pulled.plain_ord };
+        let (due_at, reason, lane, rank, phone) = match (&taken.verdict, redial_lane(taken)) {
+            (Verdict::Wait { due_at, reason, phone }, _) => {
+                (*due_at, *reason, taken.pulled.lane, rank, *phone)
+            }
+            (Verdict::Onward(Onward::Redial { at, chain_index, .. }), Some(spec)) => {
+                let later = lanes::later_rank(taken.details.priority, taken.details.seq);
+                let phone = taken.details.chain.phone(*chain_index)?;
+                (*at, "redial", found.get(&spec).copied().unwrap_or_default(), later, phone)
+            }
+            _ => continue,
+        };
+        let (task, number) = (scene.tasks[taken.task].id, taken.pulled.number);
+        waiting.push(enterprise.uuid(), lanes::Entry { lane, task, number, rank }, due_at, reason, phone);
+    }
+    waiting.write(conn).await
+}
+
+/// The first attempt of a batch starts it.
+async fn start_batches(
+    conn: &mut PgConnection,
+    now: Time,
+    taken: &[Taken],
+) -> Result<(), StoreError> {
+    let mut seen = BTreeSet::new();
+    let mut batches = Vec::new();
+    for taken in taken {
+        let starts = taken.verdict.dial().is_some_and(|dial| dial.starts_batch);
+        if starts && seen.insert(taken.details.batch) {
+            batches.push(taken.details.batch);
+        }
+    }
+    if batches.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "with starting as (
+             select b.id, u.place from unnest($1::uuid[]) with ordinality as u (id, place)
+               join batch b on b.id = u.id order by b.id for no key update of b)
+         update batch b set started_at = $2::timestamptz + (s.place - 1) * interval '1 microsecond'
+           from starting s where b.id = s.id and b.started_at is null",
+        &batches,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Remember whose turn it is among each task's caller IDs.
+async fn turn(conn: &mut PgConnection, scene: &Scene) -> Result<(), StoreError> {
+    let turned: Vec<_> = scene.tasks.iter().filter(|task| task.turned && task.lines.len() > 1).collect();
+    if turned.is_empty() {
+        return Ok(());
+    }
+    let tasks: Vec<Uuid> = turned.iter().map(|task| task.id).collect();
+    let calls: Vec<i64> = turned.iter().map(|task| task.calls).collect();
+    sqlx::query!(
+        "insert into task_rotation (task_id, calls) select * from unnest($1::uuid[], $2::bigint[])
+             on conflict (task_id) do update set calls = excluded.calls",
+        &tasks,
+        &calls
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

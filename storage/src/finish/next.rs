@@ -1,0 +1,169 @@
+//! What becomes of a number: ended, the next phone of its chain, another round, or the same again.
+
+use outbound::Time;
+use outbound::number::NumberState;
+use outbound::order::LaneClass;
+use outbound::redial::{After, RedialPolicy};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use super::chain::Call;
+use super::take::Held;
+use super::{Done, Finished};
+use crate::StoreError;
+use crate::lanes::{self, Entry, LaneSpec, Waiting};
+
+/// Where a number comes to stand.
+pub(super) struct Next {
+    pub after: After,
+    round: i16,
+    chain_index: i16,
+    /// Words, one for each phone of the chain.
+    statuses: String,
+    refusals: i16,
+    /// The start of the call, unless the line refused it: then nobody was called.
+    called_at: Option<Time>,
+    round_called_at: Option<Time>,
+}
+
+/// By the policy that was in force when the call was triggered.
+pub(super) fn next(policy: &RedialPolicy, item: &Finished, held: &Held) -> Next {
+    let record = &item.record;
+    let call = Call {
+        result: record.result,
+        trunk_refused: item.trunk_refused,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+    };
+    let after = held.chain.onward(policy, call);
+    let place = &held.chain.place;
+    let refused = matches!(after, After::AgainLater { .. });
+    let called_at = (!refused).then_some(record.started_at);
+    let round_called_at = place.round_called_at.or(called_at);
+    let (round, chain_index) = match after {
+        After::Redial { round, chain_index, .. } => (index(round), index(chain_index)),
+        After::NextBackup { chain_index } => (held.round, index(chain_index)),
+        After::Connected | After::Unconnected | After::AgainLater { .. } => {
+            (held.round, held.chain_index)
+        }
+    };
+    Next {
+        after,
+        round,
+        chain_index,
+        statuses: if refused {
+            held.chain.words().join(",")
+        } else {
+            held.chain.words_with(record.result).join(",")
+        },
+        refusals: if refused { index(place.refusals) + 1 } else { 0 },
+        called_at,
+        round_called_at: if round == held.round { round_called_at } else { None },
+    }
+}
+
+fn index(place: u16) -> i16 {
+    i16::try_from(place).unwrap_or(i16::MAX)
+}
+
+impl Next {
+    pub fn state(&self) -> NumberState {
+        match self.after {
+            After::Connected => NumberState::Connected,
+            After::Unconnected => NumberState::Unconnected,
+            After::NextBackup { .. } => NumberState::Pending,
+            After::Redial { .. } | After::AgainLater { .. } => NumberState::Waiting,
+        }
+    }
+}
+
+/// Writes the numbers' own rows.
+pub(super) async fn move_numbers(
+    conn: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<(), StoreError> {
+    let column = |of: fn(&Done<'_>) -> i16| done.iter().map(of).collect::<Vec<i16>>();
+    let times = |of: fn(&Done<'_>) -> Option<Time>| done.iter().map(of).collect::<Vec<_>>();
+    let numbers: Vec<Uuid> = done.iter().map(|done| done.held.number).collect();
+    let states: Vec<&str> = done.iter().map(|done| done.next.state().word()).collect();
+    let statuses: Vec<&str> = done.iter().map(|done| done.next.statuses.as_str()).collect();
+    let results: Vec<&str> = done.iter().map(|done| done.item.record.result.word()).collect();
+    let policies: Vec<i64> = done.iter().map(|done| done.held.policy_id).collect();
+    sqlx::query!(
+        "update number n
+            set state = u.state, round = u.round, chain_index = u.chain_index,
+                chain_statuses = string_to_array(u.statuses, ','), refusals = u.refusals,
+                attempts = n.attempts + 1, last_status = u.result, policy_id = u.policy,
+                first_called_at = coalesce(n.first_called_at, u.called_at),
+                round_called_at = u.round_called_at,
+                last_called_at = coalesce(u.called_at, n.last_called_at)
+           from unnest($1::uuid[], $2::text[], $3::smallint[], $4::smallint[], $5::text[],
+                       $6::smallint[], $7::text[], $8::bigint[], $9::timestamptz[], $10::timestamptz[])
+                as u (id, state, round, chain_index, statuses, refusals, result, policy, called_at,
+                      round_called_at)
+          where n.id = u.id",
+        &numbers,
+        &states as &[&str],
+        &column(|done| done.next.round),
+        &column(|done| done.next.chain_index),
+        &statuses as &[&str],
+        &column(|done| done.next.refusals),
+        &results as &[&str],
+        &policies,
+        &times(|done| done.next.called_at) as &[Option<Time>],
+        &times(|done| done.next.round_called_at) as &[Option<Time>]
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The lane that a number goes on in, where that is not the one that it came from.
+fn lane_of(done: &Done<'_>) -> Option<LaneSpec> {
+    let held = &done.held;
+    let spec = |batch, class, round| LaneSpec {
+        task: held.task,
+        batch,
+        class,
+        round,
+        order_revision: held.order_revision,
+    };
+    match done.next.after {
+        After::NextBackup { .. } => Some(spec(None, LaneClass::Backup, 0)),
+        After::Redial { round, .. } => {
+            Some(spec(Some(held.batch), LaneClass::Redial, index(round)))
+        }
+        After::Connected | After::Unconnected | After::AgainLater { .. } => None,
+    }
+}
+
+/// Writes down who waits, and gives those that may be dialled now. Locks the lanes that it makes.
+pub(super) async fn queue(
+    conn: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<Vec<Entry>, StoreError> {
+    let lanes = lanes::find_or_make(conn, done.iter().filter_map(lane_of)).await?;
+    let (mut entries, mut waiting) = (Vec::new(), Waiting::default());
+    for done in done {
+        let held = &done.held;
+        let lane = lane_of(done).and_then(|spec| lanes.get(&spec)).copied();
+        let (lane, rank) = match lane {
+            Some(lane) => (lane, held.later_rank),
+            None => (held.lane, held.lane_rank),
+        };
+        let entry = Entry { lane, task: held.task, number: held.number, rank };
+        match done.next.after {
+            After::Connected | After::Unconnected => {}
+            After::NextBackup { .. } => entries.push(entry),
+            After::Redial { chain_index, at, .. } => {
+                let phone = held.chain.phone(chain_index)?;
+                waiting.push(held.enterprise, entry, at, "redial", phone);
+            }
+            After::AgainLater { at } => {
+                waiting.push(held.enterprise, entry, at, "trunk_refused", held.phone);
+            }
+        }
+    }
+    waiting.write(conn).await?;
+    Ok(entries)
+}

@@ -1,0 +1,186 @@
+//! The rows that a call leaves: its record, what was said, its recording.
+
+use std::collections::BTreeMap;
+
+use outbound::Time;
+use serde::Serialize;
+use sqlx::PgConnection;
+use sqlx::types::{Json, Uuid};
+
+use super::Done;
+use crate::StoreError;
+use crate::rows::phone_column;
+
+/// A row of `call_record`, under the names of its columns.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: Uuid,
+    enterprise_id: Uuid,
+    task_id: Uuid,
+    batch_id: Uuid,
+    number_id: Uuid,
+    trunk_id: Uuid,
+    round: i16,
+    chain_index: i16,
+    policy_id: i64,
+    customer_number: i64,
+    customer_number_province: &'a str,
+    customer_number_city: &'a str,
+    outbound_number: i64,
+    outbound_number_province: &'a str,
+    outbound_number_city: &'a str,
+    trunk_name: &'a str,
+    batch_name: &'a str,
+    task_name: &'a str,
+    call_id: &'a str,
+    result: &'static str,
+    called_status: Option<&'static str>,
+    cause: &'a str,
+    sip_code: Option<u16>,
+    q850_cause: Option<u16>,
+    hangup_party: Option<&'static str>,
+    started_at: Time,
+    ringing_at: Option<Time>,
+    answered_at: Option<Time>,
+    ended_at: Time,
+    robot_entered_at: Option<Time>,
+    robot_ended_at: Option<Time>,
+    robot_name: &'a str,
+    robot_answer_result: Option<&'static str>,
+    turns: u32,
+    interruptions: u32,
+    transferred: bool,
+    intent_tags: &'a [String],
+    opening_hangup_seconds: Option<f32>,
+    process_hangup_point: &'a str,
+    captures: &'a BTreeMap<String, String>,
+    variables: &'a BTreeMap<String, String>,
+    recording_state: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn of(done: &'a Done<'_>) -> Self {
+        let (held, record) = (&done.held, &done.item.record);
+        let recording_state = match done.item.recording {
+            Some(_) => Some("pending"),
+            None => record.recording_state.as_deref(),
+        };
+        Self {
+            id: done.item.attempt.uuid(),
+            enterprise_id: held.enterprise,
+            task_id: held.task,
+            batch_id: held.batch,
+            number_id: held.number,
+            trunk_id: held.trunk,
+            round: held.round,
+            chain_index: held.chain_index,
+            policy_id: held.policy_id,
+            customer_number: held.phone,
+            customer_number_province: &record.customer_number_province,
+            customer_number_city: &record.customer_number_city,
+            outbound_number: phone_column(record.outbound_number),
+            outbound_number_province: &record.outbound_number_province,
+            outbound_number_city: &record.outbound_number_city,
+            trunk_name: &record.trunk_name,
+            batch_name: &record.batch_name,
+            task_name: &record.task_name,
+            call_id: &record.call_id,
+            result: record.result.word(),
+            called_status: record.result.status().map(outbound::outcome::CalledStatus::word),
+            cause: &record.cause,
+            sip_code: record.sip_code,
+            q850_cause: record.q850_cause,
+            hangup_party: record.hangup_party.map(outbound::outcome::HangupParty::word),
+            started_at: record.started_at,
+            ringing_at: record.ringing_at,
+            answered_at: record.answered_at,
+            ended_at: record.ended_at,
+            robot_entered_at: record.robot_entered_at,
+            robot_ended_at: record.robot_ended_at,
+            robot_name: &record.robot_name,
+            robot_answer_result: record.robot_answer_result.map(outbound::outcome::RobotResult::word),
+            turns: record.turns,
+            interruptions: record.interruptions,
+            transferred: record.transferred,
+            intent_tags: &record.intent_tags,
+            opening_hangup_seconds: record.opening_hangup_seconds,
+            process_hangup_point: &record.process_hangup_point,
+            captures: &record.captures,
+            variables: &record.variables,
+            recording_state,
+        }
+    }
+}
+
+/// Writes the rows of these calls. Locks nothing that anybody else could see.
+pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
+    let rows: Vec<Row<'_>> = done.iter().map(Row::of).collect();
+    sqlx::query!(
+        "insert into call_record select * from jsonb_populate_recordset(null::call_record, $1)",
+        Json(&rows) as _
+    )
+    .execute(&mut *conn)
+    .await?;
+    conversations(conn, done).await?;
+    recordings(conn, done).await
+}
+
+async fn conversations(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
+    let said: Vec<_> =
+        done.iter().filter_map(|done| Some((done, done.item.conversation.as_ref()?))).collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = said.iter().map(|(done, _)| done.item.attempt.uuid()).collect();
+    let started: Vec<Time> = said.iter().map(|(done, _)| done.item.record.started_at).collect();
+    let navigations: Vec<Uuid> = said.iter().map(|(done, _)| done.held.navigation.0).collect();
+    let versions: Vec<i32> = said.iter().map(|(done, _)| done.held.navigation.1).collect();
+    let transcripts: Vec<_> = said.iter().map(|(_, new)| &new.transcript).collect();
+    let logs: Vec<_> = said.iter().map(|(_, new)| &new.log).collect();
+    sqlx::query!(
+        "insert into conversation (id, started_at, navigation_id, navigation_version, transcript, log)
+         select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::integer[], $5::jsonb[],
+                              $6::jsonb[])",
+        &ids,
+        &started,
+        &navigations,
+        &versions,
+        &transcripts as &[&serde_json::Value],
+        &logs as &[&serde_json::Value]
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn recordings(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
+    let with: Vec<_> =
+        done.iter().filter_map(|done| Some((done, done.item.recording.as_ref()?))).collect();
+    if with.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = with.iter().map(|(done, _)| done.item.attempt.uuid()).collect();
+    let enterprises: Vec<Uuid> = with.iter().map(|(done, _)| done.held.enterprise).collect();
+    let tasks: Vec<Uuid> = with.iter().map(|(done, _)| done.held.task).collect();
+    let started: Vec<Time> = with.iter().map(|(done, _)| done.item.record.started_at).collect();
+    let spools: Vec<&str> = with.iter().map(|(_, new)| new.spool.as_str()).collect();
+    let keys: Vec<&str> = with.iter().map(|(_, new)| new.object_key.as_str()).collect();
+    let durations: Vec<i64> = with.iter().map(|(_, new)| new.duration_ms).collect();
+    sqlx::query!(
+        "insert into recording (attempt_id, enterprise_id, task_id, started_at, state, spool,
+                                object_key, duration_ms)
+         select u.id, u.enterprise, u.task, u.started, 'pending', u.spool, u.key, u.duration
+           from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[],
+                       $7::bigint[]) as u (id, enterprise, task, started, spool, key, duration)",
+        &ids,
+        &enterprises,
+        &tasks,
+        &started,
+        &spools as &[&str],
+        &keys as &[&str],
+        &durations
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The fence of a finish: the attempt is taken out by who holds its token, or not at all.
+
+use std::collections::HashMap;
+
+use outbound::Time;
+use outbound::order::{LaneClass, Rank};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use super::Finished;
+use super::chain::{Chain, Place};
+use crate::StoreError;
+use crate::lanes::later_rank;
+
+/// What an attempt and its number were.
+pub(super) struct Held {
+    pub enterprise: Uuid,
+    pub task: Uuid,
+    pub batch: Uuid,
+    pub number: Uuid,
+    pub trunk: Uuid,
+    pub lane: i64,
+    /// Its place in that lane.
+    pub lane_rank: Rank,
+    /// Its place in redial and backup lanes.
+    pub later_rank: Rank,
+    pub order_revision: i32,
+    pub phone: i64,
+    pub round: i16,
+    pub chain_index: i16,
+    pub policy_id: i64,
+    pub probe: bool,
+    /// What the call ran: the navigation and its published version.
+    pub navigation: (Uuid, i32),
+    pub chain: Chain,
+}
+
+/// Takes out the attempts that are begun and whose tokens match. From here on each is this
+/// transaction's alone. Locks them; the numbers behind them are nobody else's while they live.
+pub(super) async fn take(
+    conn: &mut PgConnection,
+    items: &[Finished],
+    now: Time,
+) -> Result<HashMap<Uuid, Held>, StoreError> {
+    let ids: Vec<Uuid> = items.iter().map(|item| item.attempt.uuid()).collect();
+    let tokens: Vec<i64> = items.iter().map(|item| item.token).collect();
+    let rows = sqlx::query!(
+        r#"delete from attempt a
+            using unnest($1::uuid[], $2::bigint[]) as u (id, token), number n, lane l
+            where a.id = u.id and a.token = u.token and a.phase = 'begun'
+              and n.id = a.number_id and l.id = a.lane_id
+           returning a.id, a.enterprise_id, a.task_id, a.batch_id, a.number_id, a.trunk_id, a.lane_id,
+                     a.phone as called, a.round, a.chain_index, a.policy_id, a.probe,
+                     a.navigation_id, a.navigation_version, l.class,
+                     n.seq, n.priority, n.ord, n.plain_ord, n.order_revision, n.phone, n.backups,
+                     n.chain_statuses, n.refusals, n.first_called_at, n.round_called_at,
+                     n.last_called_at,
+                     case when n.backups = '{}' then '{}'
+                          else array(select s.phone from suppression s
+                                      where s.enterprise_id = a.enterprise_id
+                                        and s.phone = any(n.backups)
+                                        and (s.expires_at is null or s.expires_at > $3))
+                      end as "suppressed!: Vec<i64>""#,
+        &ids,
+        &tokens,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let held = rows.into_iter().map(|row| {
+        let later_rank = later_rank(row.priority, row.seq);
+        let uncalled = row.class == LaneClass::Uncalled.word();
+        let place = Place {
+            round: row.round,
+            chain_index: row.chain_index.unsigned_abs(),
+            refusals: row.refusals.unsigned_abs(),
+            first_called_at: row.first_called_at,
+            round_called_at: row.round_called_at,
+            last_called_at: row.last_called_at,
+        };
+        let held = Held {
+            enterprise: row.enterprise_id,
+            task: row.task_id,
+            batch: row.batch_id,
+            number: row.number_id,
+            trunk: row.trunk_id,
+            lane: row.lane_id,
+            lane_rank: if uncalled {
+                Rank { ord: row.ord, plain_ord: row.plain_ord }
+            } else {
+                later_rank
+            },
+            later_rank,
+            order_revision: row.order_revision,
+            phone: row.called,
+            round: row.round,
+            chain_index: row.chain_index,
+            policy_id: row.policy_id,
+            probe: row.probe,
+            navigation: (row.navigation_id, row.navigation_version),
+            chain: Chain::new(row.phone, &row.backups, &row.chain_statuses, &row.suppressed, place),
+        };
+        (row.id, held)
+    });
+    Ok(held.collect())
+}

@@ -1,0 +1,225 @@
+//! What waits falls due: it is pending again, in its lane.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use outbound::Time;
+use outbound::ids::TaskId;
+use outbound::number::NumberState;
+use outbound::task::{Event, PauseReason, TaskState};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use crate::lanes::{self, Counts};
+use crate::tasks::{self, apply};
+use crate::{Store, StoreError};
+
+/// Who acted, in a task's history, when a redial fell due.
+const REDIAL: &str = "redial";
+/// Numbers of one transaction, at most: it holds the task's row against a pause.
+const CHUNK_MAX: i64 = 1_000;
+/// Tasks of one look, at most.
+const TASKS_MAX: i64 = 500;
+/// A window that does not open within the time that is looked ahead is looked at again after this.
+const NEVER_OPEN_WAIT: TimeDelta = TimeDelta::days(1);
+
+/// What fell due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Promoted {
+    /// Numbers that were moved: pending again, or put off to an opening.
+    pub numbers: u32,
+    pub tasks: Vec<TaskId>,
+}
+
+/// Let numbers that are due be dialled, `limit` at most: of one task, or of all. In a closed window
+/// they are put off to its opening. A task that had nothing left to dial runs again; on a manual pause
+/// or an ended task they stand ready for its start.
+///
+/// Locks, task by task in a transaction of some hundreds: the task, the numbers, the lanes, the
+/// counters.
+pub async fn promote_due(
+    store: &Store,
+    task: Option<TaskId>,
+    now: Time,
+    limit: u32,
+) -> Result<Promoted, StoreError> {
+    let tasks = match task {
+        Some(task) => vec![task.uuid()],
+        None => due_tasks(store, now).await?,
+    };
+    let mut promoted = Promoted::default();
+    for task in tasks {
+        let before = promoted.numbers;
+        while promoted.numbers < limit {
+            let most = CHUNK_MAX.min(i64::from(limit - promoted.numbers));
+            let moved = chunk(store, task.into(), now, most).await?;
+            promoted.numbers += u32::try_from(moved).unwrap_or(u32::MAX);
+            if moved < most {
+                break;
+            }
+        }
+        if promoted.numbers > before {
+            promoted.tasks.push(task.into());
+        }
+    }
+    Ok(promoted)
+}
+
+/// Tasks with something due. Locks nothing.
+async fn due_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, StoreError> {
+    // A loose scan: as many index probes as there are tasks, however many numbers are due.
+    let tasks = sqlx::query_scalar!(
+        r#"with recursive due as (
+               (select task_id, due_at from waiting order by task_id, due_at limit 1)
+               union all
+               select next.task_id, next.due_at from due
+                cross join lateral (select task_id, due_at from waiting
+                                     where task_id > due.task_id
+                                     order by task_id, due_at limit 1) next)
+           select task_id as "task_id!" from due where due_at <= $1 limit $2"#,
+        now,
+        TASKS_MAX
+    )
+    .fetch_all(&store.hot)
+    .await?;
+    Ok(tasks)
+}
+
+/// Some of one task's due numbers; how many.
+async fn chunk(
+    store: &Store,
+    task: TaskId,
+    now: Time,
+    most: i64,
+) -> Result<i64, StoreError> {
+    let mut tx = store.hot.begin().await?;
+    let Some((state, enterprise)) = lock(&mut tx, task).await? else { return Ok(0) };
+    let closed = match state {
+        TaskState::Initial | TaskState::Ended | TaskState::Paused(PauseReason::Manual) => None,
+        TaskState::Running | TaskState::Paused(_) => {
+            let hours = tasks::hours_of(&mut tx, task).await?;
+            hours.task_closed(now).map(|_| hours.next_open(now, None).unwrap_or(now + NEVER_OPEN_WAIT))
+        }
+    };
+    let moved = match closed {
+        Some(opens) => put_off(&mut tx, task, now, opens, most).await?,
+        None => ready(&mut tx, task, now, most).await?,
+    };
+    if moved == 0 {
+        return Ok(0);
+    }
+    if closed.is_none() {
+        if state == TaskState::Paused(PauseReason::NoPendingNumbers) {
+            apply(&mut tx, task, Event::RedialDue, now, REDIAL).await?;
+        }
+        lanes::notify(&mut tx, BTreeSet::from([enterprise])).await?;
+    }
+    tx.commit().await?;
+    Ok(moved)
+}
+
+/// Locks the task: for share, so that it stands still while others go on; for update where it will be
+/// woken. `None`: it is gone.
+async fn lock(
+    conn: &mut PgConnection,
+    task: TaskId,
+) -> Result<Option<(TaskState, Uuid)>, StoreError> {
+    let seen = sqlx::query!(
+        "select enterprise_id, state, pause_reason from task
+          where id = $1 and deleted_at is null and pause_reason is distinct from 'no_pending_numbers'
+            for share",
+        task.uuid()
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(row) = seen {
+        let state = TaskState::from_words(&row.state, row.pause_reason.as_deref());
+        return Ok(Some((lanes::word(state, "a task's state", &row.state)?, row.enterprise_id)));
+    }
+    match tasks::lock(conn, task).await {
+        Ok(found) if !found.deleted => Ok(Some((found.state, found.enterprise.uuid()))),
+        Ok(_) | Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn put_off(
+    conn: &mut PgConnection,
+    task: TaskId,
+    now: Time,
+    opens: Time,
+    most: i64,
+) -> Result<i64, StoreError> {
+    let moved = sqlx::query!(
+        "with held as (
+             select number_id from waiting where task_id = $1 and due_at <= $2
+              order by due_at, number_id limit $4 for update skip locked)
+         update waiting w set due_at = $3, put_off = true from held where w.number_id = held.number_id",
+        task.uuid(),
+        now,
+        opens,
+        most
+    )
+    .execute(conn)
+    .await?;
+    Ok(i64::try_from(moved.rows_affected()).unwrap_or(i64::MAX))
+}
+
+async fn ready(
+    conn: &mut PgConnection,
+    task: TaskId,
+    now: Time,
+    most: i64,
+) -> Result<i64, StoreError> {
+    let rows = sqlx::query!(
+        r#"with held as (
+               select number_id from waiting where task_id = $1 and due_at <= $2
+                order by due_at, number_id limit $3 for update skip locked),
+           gone as (
+               delete from waiting w using held where w.number_id = held.number_id
+               returning w.number_id, w.task_id, w.lane_id, w.ord, w.plain_ord),
+           entered as (
+               insert into ready (lane_id, ord, plain_ord, number_id, task_id)
+               select lane_id, ord, plain_ord, number_id, task_id from gone),
+           moved as (
+               update number n set state = 'pending' from gone where n.id = gone.number_id
+               returning n.batch_id, gone.lane_id)
+           select batch_id as "batch_id!", lane_id as "lane_id!", count(*) as "n!"
+             from moved group by batch_id, lane_id"#,
+        task.uuid(),
+        now,
+        most
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut counts = Counts::default();
+    let mut batches: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for row in &rows {
+        *batches.entry(row.batch_id).or_default() += row.n;
+    }
+    for (batch, n) in &batches {
+        counts.number(task.uuid(), *batch, NumberState::Waiting, -n);
+        counts.number(task.uuid(), *batch, NumberState::Pending, *n);
+    }
+    lanes::entered(conn, rows.iter().map(|row| row.lane_id).collect()).await?;
+    counts.write(conn).await?;
+    Ok(batches.values().sum())
+}
+
+/// Numbers that were put off to an opening fall due now: call it when a task's windows were changed,
+/// and they are judged anew. Locks those numbers' waiting rows.
+pub async fn reopen(
+    conn: &mut PgConnection,
+    task: TaskId,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update waiting set due_at = $2, put_off = false
+          where task_id = $1 and due_at > $2 and (put_off or reason = 'callee_window')",
+        task.uuid(),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Call records: lists, details, exports, and how long they are kept.
+
+mod filter;
+mod partitions;
+mod read;
+mod retention;
+mod row;
+mod select;
+mod stream;
+
+pub use partitions::ensure_partitions;
+pub use read::{
+    Analysis, Conversation, RecordCursor, Subject, conversation, count, get, list, set_analysis,
+    to_analyze, unanalyzed,
+};
+pub use retention::{Dropped, drop_expired};
+pub use select::{COUNT_MAX, RecordQuery};
+pub use stream::{RecordStream, RecordView};

@@ -1,0 +1,196 @@
+//! Records one at a time and by the page, their conversations, and what is found out of them later.
+
+use std::collections::BTreeMap;
+
+use dialog::navigation::Published;
+use outbound::Time;
+use outbound::ids::{AttemptId, EnterpriseId};
+use outbound::record::CallRecord;
+use sqlx::types::{Json, Uuid};
+
+use super::row::RecordRow;
+use super::select::{COUNT_MAX, RecordQuery, select, select_count};
+use crate::rows::{Listed, Page};
+use crate::{Store, StoreError};
+
+/// Where a page of records starts: newest first, and of one instant by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordCursor {
+    pub started_at: Time,
+    pub id: AttemptId,
+}
+
+/// The words of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    /// `[dialog::transcript::Line]`
+    pub transcript: serde_json::Value,
+    /// `[dialog::transcript::Entry]`
+    pub log: serde_json::Value,
+    /// The analysis after the call was made.
+    pub analyzed: bool,
+}
+
+/// Records that a query asks for, newest first, steady while new ones come in. Locks nothing.
+pub async fn list(
+    store: &Store,
+    enterprise: EnterpriseId,
+    query: &RecordQuery,
+    page: Page<RecordCursor>,
+) -> Result<Listed<CallRecord, RecordCursor>, StoreError> {
+    let mut sql = select(enterprise, query, page.after, page.fetched())?;
+    let rows: Vec<RecordRow> = sql.build_query_as().persistent(false).fetch_all(&store.api).await?;
+    let records = rows.into_iter().map(CallRecord::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(page.cut(records, |record| RecordCursor { started_at: record.started_at, id: record.id }))
+}
+
+/// How many there are, counted up to [`COUNT_MAX`] + 1. Locks nothing.
+pub async fn count(
+    store: &Store,
+    enterprise: EnterpriseId,
+    query: &RecordQuery,
+) -> Result<u64, StoreError> {
+    let mut sql = select_count(enterprise, query, Some(COUNT_MAX + 1))?;
+    let count: i64 = sql.build_query_scalar().persistent(false).fetch_one(&store.api).await?;
+    Ok(count.unsigned_abs())
+}
+
+/// One record. Locks nothing.
+pub async fn get(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: AttemptId,
+) -> Result<CallRecord, StoreError> {
+    let query = RecordQuery { id: Some(id), ..RecordQuery::default() };
+    let mut sql = select(enterprise, &query, None, 1)?;
+    let row: Option<RecordRow> = sql.build_query_as().fetch_optional(&store.api).await?;
+    row.ok_or(StoreError::NotFound("call record"))?.try_into()
+}
+
+/// What was said in a call. `NotFound` when there is no such record, or nothing was said. Locks
+/// nothing.
+pub async fn conversation(
+    store: &Store,
+    enterprise: EnterpriseId,
+    id: AttemptId,
+) -> Result<Conversation, StoreError> {
+    let row = sqlx::query!(
+        "select c.transcript, c.log, c.analyzed
+           from call_record r join conversation c on c.id = r.id and c.started_at = r.started_at
+          where r.id = $1 and r.enterprise_id = $2",
+        id.uuid(),
+        enterprise.uuid()
+    )
+    .fetch_optional(&store.api)
+    .await?
+    .ok_or(StoreError::NotFound("conversation"))?;
+    Ok(Conversation { transcript: row.transcript, log: row.log, analyzed: row.analyzed })
+}
+
+/// A call whose conversation is to be looked through.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// When the call started, to the microsecond.
+    pub started_at: Time,
+    /// `[dialog::transcript::Line]`
+    pub transcript: serde_json::Value,
+    /// What the call ran.
+    pub content: Published,
+    /// What the call itself found.
+    pub found: Analysis,
+}
+
+/// A conversation that is not analysed yet, by its call's start to the millisecond; none when it is, or
+/// is gone. Locks nothing.
+pub async fn to_analyze(
+    store: &Store,
+    id: AttemptId,
+    started_at: Time,
+) -> Result<Option<Subject>, StoreError> {
+    let row = sqlx::query!(
+        r#"select c.started_at, c.transcript, v.content as "content: Json<Published>", r.intent_tags,
+                  r.captures as "captures: Json<BTreeMap<String, String>>", r.process_hangup_point
+             from conversation c
+             join call_record r on r.id = c.id and r.started_at = c.started_at
+             join navigation_version v
+               on v.navigation_id = c.navigation_id and v.number = c.navigation_version
+            where c.id = $1 and not c.analyzed
+              and c.started_at >= $2 and c.started_at < $2 + interval '1 millisecond'"#,
+        id.uuid(),
+        started_at
+    )
+    .fetch_optional(&store.long)
+    .await?;
+    Ok(row.map(|row| Subject {
+        started_at: row.started_at,
+        transcript: row.transcript,
+        content: row.content.0,
+        found: Analysis {
+            intent_tags: row.intent_tags,
+            captures: row.captures.0,
+            process_hangup_point: row.process_hangup_point,
+        },
+    }))
+}
+
+/// What the analysis after a call found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Analysis {
+    pub intent_tags: Vec<String>,
+    pub captures: BTreeMap<String, String>,
+    pub process_hangup_point: String,
+}
+
+/// Write what the analysis found: twice is once. Locks the record and its conversation.
+pub async fn set_analysis(
+    store: &Store,
+    id: AttemptId,
+    started_at: Time,
+    analysis: &Analysis,
+) -> Result<(), StoreError> {
+    let analyzed = sqlx::query!(
+        "with analyzed as (
+             update conversation set analyzed = true where id = $1 and started_at = $2
+          returning id, started_at)
+         update call_record r
+            set intent_tags = $3, captures = $4, process_hangup_point = $5
+           from analyzed a where r.id = a.id and r.started_at = a.started_at",
+        id.uuid(),
+        started_at,
+        &analysis.intent_tags,
+        Json(&analysis.captures) as _,
+        analysis.process_hangup_point
+    )
+    .execute(&store.long)
+    .await?;
+    if analyzed.rows_affected() == 0 {
+        return Err(StoreError::NotFound("conversation"));
+    }
+    Ok(())
+}
+
+/// Conversations since `since` that were not analysed yet, behind `after`: an analysis job that was
+/// lost is pushed again from here. Locks nothing.
+pub async fn unanalyzed(
+    store: &Store,
+    since: Time,
+    after: Option<RecordCursor>,
+    limit: u32,
+) -> Result<Vec<RecordCursor>, StoreError> {
+    let (at, id) = after.map_or((since, Uuid::nil()), |after| (after.started_at, after.id.uuid()));
+    let rows = sqlx::query!(
+        "select id, started_at from conversation
+          where not analyzed and started_at >= $1 and (started_at, id) > ($2, $3)
+          order by started_at, id limit $4",
+        since,
+        at,
+        id,
+        i64::from(limit)
+    )
+    .fetch_all(&store.long)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| RecordCursor { started_at: row.started_at, id: row.id.into() })
+        .collect())
+}

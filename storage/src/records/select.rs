@@ -1,0 +1,118 @@
+//! The SQL of record lists: what is asked for, as bound parameters.
+
+use outbound::export::Content;
+use outbound::filter::Filter;
+use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId};
+use sqlx::{Postgres, QueryBuilder};
+
+use super::filter;
+use super::read::RecordCursor;
+use super::row::COLUMNS;
+use crate::StoreError;
+
+/// Counts for people stop here: “more than 10,000”.
+pub const COUNT_MAX: u32 = 10_000;
+
+/// Which records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordQuery {
+    pub content: Content,
+    pub id: Option<AttemptId>,
+    pub task: Option<TaskId>,
+    pub batch: Option<BatchId>,
+    pub number: Option<NumberId>,
+    pub filter: Option<Filter>,
+}
+
+impl RecordQuery {
+    /// All records of this kind.
+    pub const fn all(content: Content) -> Self {
+        Self { content, id: None, task: None, batch: None, number: None, filter: None }
+    }
+}
+
+impl Default for RecordQuery {
+    fn default() -> Self {
+        Self::all(Content::CallRecords)
+    }
+}
+
+/// Newest first, behind `after`.
+pub(super) fn select(
+    enterprise: EnterpriseId,
+    query: &RecordQuery,
+    after: Option<RecordCursor>,
+    limit: i64,
+) -> Result<QueryBuilder<Postgres>, StoreError> {
+    let mut sql = QueryBuilder::new("select ");
+    sql.push(COLUMNS);
+    match query.content {
+        Content::CallRecords => {}
+        Content::Conversations => {
+            sql.push(", c.transcript, c.log, c.analyzed");
+        }
+        Content::Recordings => {
+            sql.push(", g.object_key");
+        }
+    }
+    from_where(&mut sql, enterprise, query)?;
+    if let Some(after) = after {
+        sql.push(" and (r.started_at, r.id) < (").push_bind(after.started_at);
+        sql.push(", ").push_bind(after.id.uuid()).push(")");
+    }
+    sql.push(" order by r.started_at desc, r.id desc limit ").push_bind(limit);
+    Ok(sql)
+}
+
+/// How many, up to `most`.
+pub(super) fn select_count(
+    enterprise: EnterpriseId,
+    query: &RecordQuery,
+    most: Option<u32>,
+) -> Result<QueryBuilder<Postgres>, StoreError> {
+    let mut sql = QueryBuilder::new("select count(*) from (select");
+    from_where(&mut sql, enterprise, query)?;
+    if let Some(most) = most {
+        sql.push(" limit ").push_bind(i64::from(most));
+    }
+    sql.push(") as found");
+    Ok(sql)
+}
+
+fn from_where(
+    sql: &mut QueryBuilder<Postgres>,
+    enterprise: EnterpriseId,
+    query: &RecordQuery,
+) -> Result<(), StoreError> {
+    sql.push(" from call_record r");
+    match query.content {
+        Content::CallRecords => {}
+        Content::Conversations => {
+            sql.push(" left join conversation c on c.id = r.id and c.started_at = r.started_at");
+        }
+        Content::Recordings => {
+            sql.push(" join recording g on g.attempt_id = r.id and g.state = 'ready'");
+        }
+    }
+    sql.push(" where r.enterprise_id = ").push_bind(enterprise.uuid());
+    if query.content == Content::Conversations {
+        sql.push(" and r.result = 'answered' and r.robot_entered_at is not null");
+    }
+    if let Some(id) = query.id {
+        sql.push(" and r.id = ").push_bind(id.uuid());
+    }
+    if let Some(task) = query.task {
+        sql.push(" and r.task_id = ").push_bind(task.uuid());
+    }
+    if let Some(batch) = query.batch {
+        sql.push(" and r.batch_id = ").push_bind(batch.uuid());
+    }
+    if let Some(number) = query.number {
+        sql.push(" and r.number_id = ").push_bind(number.uuid());
+    }
+    if let Some(filter) = &query.filter {
+        sql.push(" and ");
+        filter::push(sql, filter)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! How a task stands, for whoever watches it: a handful of counters and short index reads, whatever
+//! the size of the task.
+
+use std::collections::BTreeMap;
+
+use outbound::Time;
+use outbound::ids::{EnterpriseId, TaskId};
+use outbound::number::NumberState;
+use outbound::task::TaskState;
+
+use super::get;
+use super::plan::{PlannedStep, Step};
+use crate::{Store, StoreError};
+
+/// Waiting numbers that are looked at to tell what they wait for, the next due first.
+pub const WAITING_SEEN_MAX: i64 = 10_000;
+
+/// How a task stands at one moment.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    pub state: TaskState,
+    /// Every state is there, also with nothing in it.
+    pub numbers: BTreeMap<NumberState, u64>,
+    /// Calls that are up, by their round; an attempt that was claimed and not begun counts.
+    pub live_by_round: BTreeMap<u16, u64>,
+    /// Calls that may be up: the task's limit, or the enterprise's where that is lower.
+    pub limit: u32,
+    /// Attempts that ended.
+    pub calls: u64,
+    /// Those of them that were answered.
+    pub answered: u64,
+    /// Milliseconds of talk over all answered calls.
+    pub talk_ms: u64,
+    /// What its waiting numbers wait for; the sum is held to [`WAITING_SEEN_MAX`].
+    pub waiting: Vec<Waiting>,
+    /// What the task does next by itself.
+    pub next_step: Option<PlannedStep>,
+}
+
+/// Numbers that wait for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// `redial`, `phone_busy`, `frequency_cap`, `callee_window` or `trunk_refused`.
+    pub reason: String,
+    pub numbers: u64,
+    pub next_due_at: Time,
+}
+
+impl Progress {
+    pub fn total(&self) -> u64 {
+        self.numbers.values().sum()
+    }
+
+    pub fn live(&self) -> u64 {
+        self.live_by_round.values().sum()
+    }
+
+    /// Answered calls to calls; `None` before the first.
+    pub fn connect_rate(&self) -> Option<f64> {
+        (self.calls > 0).then(|| self.answered as f64 / self.calls as f64)
+    }
+}
+
+/// How a task stands now. Locks nothing; its parts are read one after another.
+pub async fn progress(
+    store: &Store,
+    enterprise: EnterpriseId,
+    task: TaskId,
+) -> Result<Progress, StoreError> {
+    let found = get(store, enterprise, task).await?;
+    let (calls, answered, talk_ms) = calls(store, task).await?;
+    let steps = found.steps();
+    let next_step =
+        steps.into_iter().min_by_key(|planned| (planned.at, planned.step == Step::Edge));
+    Ok(Progress {
+        state: found.state,
+        numbers: numbers(store, task).await?,
+        live_by_round: live(store, task).await?,
+        limit: limit(store, enterprise, found.config.concurrency).await?,
+        calls,
+        answered,
+        talk_ms,
+        waiting: waiting(store, task).await?,
+        next_step,
+    })
+}
+
+async fn numbers(store: &Store, task: TaskId) -> Result<BTreeMap<NumberState, u64>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select state, sum(n)::bigint as "n!" from number_count where task_id = $1 group by state"#,
+        task.uuid()
+    )
+    .fetch_all(&store.api)
+    .await?;
+    let mut numbers: BTreeMap<_, _> = NumberState::ALL.map(|state| (state, 0)).into();
+    for row in rows {
+        let state = NumberState::from_word(&row.state)
+            .ok_or_else(|| StoreError::Damaged(format!("number state {}", row.state)))?;
+        numbers.insert(state, row.n.unsigned_abs());
+    }
+    Ok(numbers)
+}
+
+async fn live(store: &Store, task: TaskId) -> Result<BTreeMap<u16, u64>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select round, count(*) as "n!" from attempt where task_id = $1 group by round"#,
+        task.uuid()
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.round.unsigned_abs(), row.n.unsigned_abs())).collect())
+}
+
+async fn limit(store: &Store, enterprise: EnterpriseId, own: u32) -> Result<u32, StoreError> {
+    let all = crate::enterprises::get(store, enterprise).await?.settings.concurrency_limit;
+    Ok(own.min(all))
+}
+
+async fn calls(store: &Store, task: TaskId) -> Result<(u64, u64, u64), StoreError> {
+    let row = sqlx::query!(
+        r#"select coalesce(sum(calls), 0)::bigint as "calls!",
+                  coalesce(sum(calls) filter (where result = 'answered'), 0)::bigint as "answered!",
+                  coalesce(sum(talk_ms), 0)::bigint as "talk_ms!"
+             from call_count where task_id = $1"#,
+        task.uuid()
+    )
+    .fetch_one(&store.api)
+    .await?;
+    Ok((row.calls.unsigned_abs(), row.answered.unsigned_abs(), row.talk_ms.unsigned_abs()))
+}
+
+async fn waiting(store: &Store, task: TaskId) -> Result<Vec<Waiting>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select reason, count(*) as "n!", min(due_at) as "due!"
+             from (select reason, due_at from waiting where task_id = $1
+                    order by due_at limit $2) next
+            group by reason order by min(due_at)"#,
+        task.uuid(),
+        WAITING_SEEN_MAX
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Waiting {
+            reason: row.reason,
+            numbers: row.n.unsigned_abs(),
+            next_due_at: row.due,
+        })
+        .collect())
+}

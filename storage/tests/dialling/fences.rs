@@ -1,0 +1,157 @@
+//! A call is dialled at most once, by one worker, and a worker that was given up writes nothing.
+
+use outbound::outcome::cause;
+use storage::attempts::{PutOff, expire_leases, finish_lost, lost_jobs, renew, withdraw};
+
+use super::*;
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_job_that_is_delivered_twice_is_dialled_once(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=2)).await;
+    let calls = floor.claim(2, at("09:00")).await;
+    let order = floor.begin(&calls[..1], at("09:00")).await.remove(0);
+    assert_eq!((order.facts.callee, order.again), (phone(1), false));
+    assert_eq!((order.facts.task_name.as_str(), order.facts.batch_name.as_str()), ("A", "first"));
+    let other = floor.try_begin("dialer-2", &calls[..1], at("09:00")).await;
+    assert!(matches!(other[0], Begun::Refused));
+    let same = floor.begin(&calls[..1], at("09:00")).await;
+    assert!(same[0].again, "the same worker is told that it had begun before");
+    let stale = Call { token: 2, ..calls[1] };
+    assert!(matches!(floor.try_begin(WORKER, &[stale], at("09:00")).await[0], Begun::Refused));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_of_a_paused_task_does_not_start_and_its_number_is_next_again(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({}), &rows(1..=5)).await;
+    let calls = floor.claim(3, at("09:00")).await;
+    storage::tasks::pause(&floor.store, floor.enterprise, task, at("09:01"), ACTOR).await.unwrap();
+    let begun = floor.try_begin(WORKER, &calls, at("09:01")).await;
+    assert!(begun.iter().all(|begun| matches!(begun, Begun::Refused)));
+    assert_eq!(floor.claim(10, at("09:01")).await.len(), 0);
+    assert_eq!(floor.count(task, "pending").await, 5);
+    floor.sound().await;
+    floor.start(task, at("09:02")).await;
+    assert_eq!(who(&floor.claim(10, at("09:02")).await), [1, 2, 3, 4, 5]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_withdrawn_before_its_invite_goes_back_to_its_place_or_waits(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=3)).await;
+    let calls = floor.claim(2, at("09:00")).await;
+    let [first, second] = [calls[0], calls[1]];
+    withdraw(&floor.store, first.attempt, first.token, at("09:00"), None).await.unwrap();
+    let until = PutOff::callee_window(at("10:00"));
+    withdraw(&floor.store, second.attempt, second.token, at("09:00"), Some(until)).await.unwrap();
+    // A stale token undoes nothing.
+    let third = floor.claim(1, at("09:00")).await[0];
+    withdraw(&floor.store, third.attempt, 9, at("09:00"), None).await.unwrap();
+    assert_eq!(who(&[third]), [1]);
+    assert_eq!(who(&floor.claim(9, at("09:00")).await), [3]);
+    assert_eq!(floor.waits(2).await.unwrap(), (at("10:00"), "callee_window".into()));
+    floor.sound().await;
+    floor.promote(at("10:00")).await;
+    assert_eq!(who(&floor.claim(9, at("10:00")).await), [2]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_claimed_call_that_no_worker_took_is_handed_out_again(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let call = floor.claim(1, at("09:00")).await[0];
+    assert_eq!(lost_jobs(&floor.store, Duration::from_secs(5)).await.unwrap(), []);
+    floor.sql("update attempt set pushed_at = pushed_at - interval '6 s'", &[]).await;
+    let lost = lost_jobs(&floor.store, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(lost, [ClaimedAttempt { attempt: call.attempt, token: call.token }]);
+    assert_eq!(lost_jobs(&floor.store, Duration::from_secs(5)).await.unwrap(), []);
+
+    floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
+    assert!(matches!(floor.try_begin(WORKER, &[call], at("09:00")).await[0], Begun::Refused));
+    let expired = expire_leases(&floor.store).await.unwrap();
+    assert_eq!(expired.again, [ClaimedAttempt { attempt: call.attempt, token: 2 }]);
+    assert!(matches!(floor.try_begin(WORKER, &[call], at("09:00")).await[0], Begun::Refused));
+    floor.begin(&[Call { token: 2, ..call }], at("09:00")).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let redial = json!({ "redial": { "enabled": true, "retry_seconds": [600] } });
+    let task = floor.running("A", redial, &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let order = floor.begin(&calls, at("09:00")).await.remove(0);
+    assert_eq!(renew(&floor.store, WORKER, LEASE).await.unwrap(), [order.attempt]);
+
+    floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
+    let expired = expire_leases(&floor.store).await.unwrap();
+    assert_eq!((expired.lost[0].attempt, expired.lost[0].trunk), (order.attempt, floor.trunk));
+    assert_eq!(floor.claim(9, at("09:02")).await.len(), 0, "the slot is taken until it is hung up");
+
+    // The worker was only asleep: what it knows is nobody's by now.
+    assert_eq!(renew(&floor.store, WORKER, LEASE).await.unwrap(), []);
+    let zombie = finished(&order, ANSWERED, at("09:00"), at("09:01"));
+    let done = finish_many(&floor.store, at("09:02"), &[zombie]).await.unwrap();
+    assert!(!done[0].written);
+    assert!(matches!(floor.try_begin(WORKER, &calls, at("09:02")).await[0], Begun::Refused));
+
+    let done = finish_lost(&floor.store, at("09:02"), &expired.lost).await.unwrap();
+    assert!(done[0].written);
+    assert_eq!(done[0].due_at(), Some(at("09:10")));
+    let journey = journey_of(&floor, 1).await;
+    let calls: Vec<_> = journey.calls.iter().map(|call| (call.result.word(), call.cause.as_str())).collect();
+    assert_eq!(calls, [("call_failed", cause::WORKER_LOST)]);
+    assert_eq!(floor.count(task, "waiting").await, 1);
+    floor.sound().await;
+    assert_eq!(finish_lost(&floor.store, at("09:02"), &expired.lost).await.unwrap().len(), 0);
+}
+
+pub(crate) async fn journey_of(floor: &Floor, n: u64) -> storage::numbers::Journey {
+    let page = storage::rows::Page::first(10);
+    let found =
+        storage::numbers::search(&floor.store, floor.enterprise, phone(n), page).await.unwrap();
+    storage::numbers::journey(&floor.store, floor.enterprise, found.rows[0].id).await.unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_finished_call_leaves_record_conversation_and_recording_once(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let defaults = json!({ "variables": { "name": "friend", "day": "Monday" } });
+    let with = |n, name: &str| {
+        let variables = [("name", name), ("empty", "")].map(|(name, value)| (name.into(), value.into()));
+        LandingRow { variables: variables.into(), ..row(n) }
+    };
+    let task = floor.running("A", defaults, &[with(1, "Li"), row(2)]).await;
+    let calls = floor.claim(2, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    assert_eq!(orders[0].facts.variables["name"], "Li");
+    assert_eq!((orders[1].facts.variables["name"].as_str(), orders[1].facts.variables["day"].as_str()), ("friend", "Monday"));
+    let mut done = finished(&orders[0], ANSWERED, at("09:00"), at("09:01"));
+    let (transcript, log) = (json!([{ "text": "hello" }]), json!([]));
+    done.conversation = Some(storage::finish::NewConversation { transcript, log });
+    done.recording = Some(storage::finish::NewRecording {
+        spool: "spool-1".into(),
+        object_key: "recordings/1".into(),
+        duration_ms: 60_000,
+    });
+    let twice = finish_many(&floor.store, at("09:01"), &[done.clone(), done.clone()]).await.unwrap();
+    assert!(twice.iter().all(|done| done.written));
+    assert!(!finish_many(&floor.store, at("09:01"), &[done]).await.unwrap()[0].written);
+    let kept: (i64, i64, i64, String, Vec<String>) = sqlx::query_as(
+        "select (select count(*) from call_record), (select count(*) from conversation),
+                (select count(*) from recording where state = 'pending'), recording_state, intent_tags
+           from call_record",
+    )
+    .fetch_one(&floor.pool)
+    .await
+    .unwrap();
+    assert_eq!(kept, (1, 1, 1, "pending".into(), vec!["vip".into()]));
+    let talk: i64 = sqlx::query_scalar("select talk_ms from call_count where result = 'answered'")
+        .fetch_one(&floor.pool)
+        .await
+        .unwrap();
+    assert_eq!(talk, 60_000);
+    assert_eq!(floor.count(task, "connected").await, 1);
+    floor.sound().await;
+}

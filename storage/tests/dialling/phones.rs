@@ -1,0 +1,237 @@
+//! Who may be called, on which line, and how often.
+
+use super::fences::journey_of;
+use super::*;
+use storage::suppression::Source;
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_phone_is_never_on_two_calls_and_the_other_task_gets_it_afterwards(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let a = floor.running("A", json!({}), &rows(1..=2)).await;
+    let b = floor.running("B", json!({}), &[row(1), row(3)]).await;
+    let calls = floor.claim(10, at("09:00")).await;
+    let mut phones = who(&calls);
+    phones.sort_unstable();
+    assert_eq!(phones, [1, 2, 3]);
+    assert_eq!(floor.waits(1).await.unwrap().1, "phone_busy");
+    floor.sound().await;
+    floor.ring(&calls, ANSWERED, at("09:01")).await;
+
+    let calls = floor.claim(10, at("09:02")).await;
+    assert_eq!(who(&calls), [1]);
+    floor.ring(&calls, ANSWERED, at("09:03")).await;
+    assert_eq!(floor.count(a, "connected").await + floor.count(b, "connected").await, 4);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_number_imported_twice_is_called_twice_but_not_at_once(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({}), &[row(1), row(1)]).await;
+    let calls = floor.claim(10, at("09:00")).await;
+    assert_eq!(who(&calls), [1]);
+    let withdrawn = calls[0];
+    storage::attempts::withdraw(&floor.store, withdrawn.attempt, 1, at("09:00"), None).await.unwrap();
+    let calls = floor.claim(10, at("09:00")).await;
+    assert_eq!(who(&calls), [1]);
+    floor.ring(&calls, BUSY, at("09:01")).await;
+    let calls = floor.claim(10, at("09:02")).await;
+    floor.ring(&calls, BUSY, at("09:03")).await;
+    assert_eq!(floor.count(task, "unconnected").await, 2);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_number_on_the_do_not_call_list_is_not_dialled_at_whatever_stage(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let redial = json!({ "redial": { "enabled": true, "retry_seconds": [600] } });
+    let task = floor.running("A", redial, &rows(1..=3)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.ring(&calls, BUSY, at("09:00")).await;
+    forbid(&floor, &[1, 2], None).await;
+    assert_eq!(who(&floor.claim(10, at("09:01")).await), [3]);
+    floor.promote(at("09:10")).await;
+    assert_eq!(floor.claim(10, at("09:10")).await.len(), 0);
+    assert_eq!(floor.count(task, "suppressed").await, 2);
+    floor.sound().await;
+}
+
+async fn forbid(floor: &Floor, numbers: &[u64], until: Option<Time>) {
+    let phones: Vec<_> = numbers.iter().map(|n| phone(*n)).collect();
+    storage::suppression::add(
+        &floor.store, floor.enterprise, &phones, "asked", Source::Api, until, at("08:00"),
+    )
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_entry_of_the_do_not_call_list_that_expired_holds_no_longer(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({}), &rows(1..=2)).await;
+    let later = floor.task("B", json!({})).await;
+    floor.import(later, json!({}), &rows(1..=1)).await;
+    forbid(&floor, &[1], Some(at("09:30"))).await;
+    assert_eq!(who(&floor.claim(10, at("09:00")).await), [2]);
+    assert_eq!(floor.count(task, "suppressed").await, 1);
+    floor.start(later, at("09:30")).await;
+    assert_eq!(who(&floor.claim(10, at("09:30")).await), [1]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_customer_who_asks_on_a_call_is_not_called_by_any_task_again(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let order = floor.begin(&calls, at("09:00")).await.remove(0);
+    let asked = Finished { suppress: true, ..finished(&order, ANSWERED, at("09:00"), at("09:01")) };
+    finish_many(&floor.store, at("09:01"), &[asked]).await.unwrap();
+    let task = floor.task("B", json!({})).await;
+    let landed = floor.import(task, json!({}), &rows(1..=2)).await;
+    assert_eq!((landed.result.imported, landed.result.suppressed), (1, 1));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn backups_on_the_do_not_call_list_are_passed_by(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor
+        .running("A", json!({}), &[chain(1, &[11, 12, 13]), chain(2, &[21])])
+        .await;
+    forbid(&floor, &[11], None).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.ring(&calls, BUSY, at("09:00")).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    assert_eq!(who(&calls), [12], "the first backup may not be called");
+    floor.ring(&calls, BUSY, at("09:00")).await;
+    // Forbidden after it had become the next.
+    forbid(&floor, &[13], None).await;
+    let calls = floor.claim(1, at("09:01")).await;
+    assert_eq!(who(&calls), [2], "the chain has come to its end");
+    floor.ring(&calls, BUSY, at("09:01")).await;
+    forbid(&floor, &[2], None).await;
+    assert_eq!(floor.claim(1, at("09:02")).await.len(), 0, "who forbids one phone forbids the row");
+    assert_eq!(floor.count(task, "unconnected").await, 1);
+    assert_eq!(floor.count(task, "suppressed").await, 1);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_phone_is_called_no_more_often_than_the_frequency_cap_says(pool: PgPool) {
+    let cap = json!({ "frequency_cap": { "per_day": 2, "distance_seconds": 3600 } });
+    let mut floor = Floor::with(pool, cap).await;
+    for name in ["A", "B", "C"] {
+        floor.running(name, json!({}), &rows(1..=1)).await;
+    }
+    let calls = floor.claim(9, at("09:00")).await;
+    floor.ring(&calls, BUSY, at("09:00")).await;
+    assert_eq!(floor.claim(9, at("09:30")).await.len(), 0);
+    let waits = floor.waits(1).await.unwrap();
+    assert_eq!(waits, (at("10:00"), "frequency_cap".into()));
+    floor.promote(at("10:00")).await;
+    let calls = floor.claim(9, at("10:00")).await;
+    assert_eq!(calls.len(), 1);
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    floor.promote(at("11:00")).await;
+    assert_eq!(floor.claim(9, at("11:00")).await.len(), 0, "two calls today");
+    assert_eq!(floor.waits(1).await.unwrap().0, on("2026-03-03", "00:00"));
+    floor.promote(on("2026-03-03", "00:00")).await;
+    assert_eq!(floor.claim(9, on("2026-03-03", "00:00")).await.len(), 1);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_number_whose_own_window_is_closed_waits_and_others_go_on(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let period = json!({ "name": "Day", "kind": "call", "ranges": [{ "start": "09:00", "end": "18:00" }] });
+    let period = serde_json::from_value(period).unwrap();
+    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00")).await.unwrap();
+    let schedule = json!({ "schedule": { "call_period": period.id, "callee_local_time": true } });
+    let urumqi = LandingRow { time_zone: Some(chrono_tz::Asia::Urumqi), ..row(1) };
+    let task = floor.running("A", schedule, &[urumqi, row(2)]).await;
+    // In Urumqi it is two hours earlier.
+    assert_eq!(who(&floor.claim(9, at("09:30")).await), [2]);
+    assert_eq!(floor.waits(1).await.unwrap(), (at("11:00"), "callee_window".into()));
+    floor.promote(at("11:00")).await;
+    assert_eq!(who(&floor.claim(9, at("11:00")).await), [1]);
+    assert_eq!(floor.state(task).await, TaskState::Running);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn caller_ids_take_turns(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let second = floor.caller_id(floor.trunk, 2, "", "").await;
+    let third = floor.caller_id(floor.trunk, 3, "", "").await;
+    let callers = json!({ "caller_ids": [floor.caller, second, third] });
+    floor.running("A", callers, &rows(1..=8)).await;
+    let mut shown = Vec::new();
+    for _ in 0..4 {
+        let calls = floor.claim(2, at("09:00")).await;
+        shown.extend(floor.begin(&calls, at("09:00")).await.iter().map(|order| order.facts.caller.digits() % 10));
+    }
+    assert_eq!(shown, [1, 2, 3, 1, 2, 3, 1, 2]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn caller_ids_are_chosen_by_the_customers_place(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let nanjing = floor.caller_id(floor.trunk, 2, "Jiangsu", "Nanjing").await;
+    let suzhou = floor.caller_id(floor.trunk, 3, "Jiangsu", "Suzhou").await;
+    let own = floor.caller_id(floor.trunk, 4, "", "").await;
+    let from = |n, province: &str, city: &str| LandingRow { province: province.into(), city: city.into(), ..row(n) };
+    let of = json!({ "caller_ids": [floor.caller, nanjing, suzhou], "rotation": "location" });
+    let rows = [
+        from(1, "Jiangsu", "Suzhou"),
+        from(2, "Jiangsu", "Nanjing"),
+        LandingRow { caller_id: Some(own), ..from(3, "Jiangsu", "Suzhou") },
+        from(4, "Jiangsu", "Wuxi"),
+    ];
+    floor.running("A", of, &rows).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let shown: Vec<_> = orders.iter().map(|order| order.facts.caller.digits() % 10).collect();
+    assert_eq!(shown[..3], [3, 2, 4], "city, city, its own");
+    assert!([2, 3].contains(&shown[3]), "one of its province");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn caller_ids_are_drawn_at_random(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let second = floor.caller_id(floor.trunk, 2, "", "").await;
+    let of = json!({ "caller_ids": [floor.caller, second], "rotation": "random" });
+    floor.running("A", of, &rows(1..=60)).await;
+    let calls = floor.claim(60, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let shown = orders.iter().filter(|order| order.facts.caller.digits() % 10 == 2).count();
+    assert!((10..=50).contains(&shown), "{shown} of 60");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_number_with_a_caller_id_on_a_full_trunk_lets_others_by_and_is_next_when_there_is_room(
+    pool: PgPool,
+) {
+    let mut floor = Floor::open(pool).await;
+    let narrow = floor.trunk(json!({ "name": "Narrow", "concurrency": 1 })).await;
+    let own = floor.caller_id(narrow, 2, "", "").await;
+    let mut mixed: Vec<_> = (1..=300).map(|n| LandingRow { caller_id: Some(own), ..row(n) }).collect();
+    mixed.extend((301..=305).map(row));
+    floor.running("A", json!({ "concurrency": 4 }), &mixed).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    assert_eq!(who(&calls), [1, 301, 302, 303]);
+    floor.ring(&calls[..2], ANSWERED, at("09:01")).await;
+    assert_eq!(who(&floor.claim(9, at("09:01")).await), [2, 304]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_numbers_times_are_those_of_its_records(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &[chain(1, &[11])]).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let order = floor.begin(&calls, at("09:00")).await.remove(0);
+    let done = finished(&order, BUSY, at("09:00:07"), at("09:00:30"));
+    finish_many(&floor.store, at("09:00:31"), &[done]).await.unwrap();
+    let number = journey_of(&floor, 1).await.number;
+    assert_eq!(number.first_called_at, Some(at("09:00:07")));
+    assert_eq!((number.attempts, number.last_status), (1, Some(BUSY)));
+}

@@ -1,0 +1,141 @@
+//! Redials: when, whom, and by which policy.
+
+use super::*;
+
+fn policy(reference: &str, seconds: &[u32]) -> Value {
+    json!({ "redial": { "enabled": true, "reference": reference, "retry_seconds": seconds } })
+}
+
+/// Let a campaign run minute by minute; what is rung, with the clock.
+async fn rung(floor: &mut Floor, from: Time, until: Time, mut answer: impl FnMut(u64) -> CallResult) -> String {
+    let (mut now, mut rung) = (from, Vec::new());
+    while now <= until {
+        floor.promote(now).await;
+        loop {
+            let calls = floor.claim(100, now).await;
+            for call in &calls {
+                rung.push(format!("{}:{}", clock(now), nth(call.phone)));
+                floor.ring(&[*call], answer(nth(call.phone)), now).await;
+            }
+            if calls.is_empty() {
+                break;
+            }
+        }
+        now += minutes(1);
+    }
+    floor.sound().await;
+    rung.join(" ")
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn rings_on_the_guides_timetable_counted_from_the_last_call(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600, 1200]), &rows(1..=1)).await;
+    let rung = rung(&mut floor, at("10:00"), at("11:00"), |_| NO_ANSWER).await;
+    assert_eq!(rung, "10:00:1 10:10:1 10:30:1");
+    assert_eq!(floor.count(task, "unconnected").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn rings_on_the_guides_timetable_counted_from_the_first_call(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", policy("first_call", &[600, 1800]), &rows(1..=1)).await;
+    let rung = rung(&mut floor, at("10:00"), at("11:00"), |_| NO_ANSWER).await;
+    assert_eq!(rung, "10:00:1 10:10:1 10:30:1");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_connected_call_ends_the_number(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600, 1200]), &rows(1..=1)).await;
+    let mut answers = [NO_ANSWER, ANSWERED].into_iter();
+    let rung = rung(&mut floor, at("10:00"), at("11:00"), |_| answers.next().unwrap()).await;
+    assert_eq!(rung, "10:00:1 10:10:1");
+    assert_eq!(floor.count(task, "connected").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn backups_are_rung_in_the_same_round_and_a_redial_leaves_out_who_does_not_qualify(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let mut redial = policy("last_call", &[600]);
+    merge(&mut redial, json!({ "redial": { "mode": "advanced", "statuses": ["busy", "no_answer"] } }));
+    floor.running("A", redial, &[chain(1, &[11, 12]), row(2)]).await;
+    let answer = |n| if n == 11 || n == 2 { POWER_OFF } else { BUSY };
+    let rung = rung(&mut floor, at("10:00"), at("10:30"), answer).await;
+    assert_eq!(rung, "10:00:1 10:00:2 10:00:11 10:00:12 10:10:1 10:10:12");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_backup_that_answers_ends_the_number(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600]), &[chain(1, &[11, 12])]).await;
+    let answer = |n| if n == 11 { ANSWERED } else { BUSY };
+    let rung = rung(&mut floor, at("10:00"), at("10:30"), answer).await;
+    assert_eq!(rung, "10:00:1 10:00:11");
+    assert_eq!(floor.count(task, "connected").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_policy_in_force_when_a_call_was_triggered_decides_its_redial(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600]), &rows(1..=2)).await;
+    let first = floor.claim(1, at("10:00")).await;
+    floor.edit(task, policy("last_call", &[1800]), at("10:00")).await;
+    let second = floor.claim(1, at("10:00")).await;
+    let done = floor.ring(&[first[0], second[0]], BUSY, at("10:01")).await;
+    let due: Vec<_> = done.iter().map(|done| clock(done.due_at().unwrap())).collect();
+    assert_eq!(due, ["10:11", "10:31"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_redial_that_falls_into_a_closed_window_is_put_off_to_its_opening(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let period = json!({ "name": "Hours", "kind": "call",
+        "ranges": [{ "start": "09:00", "end": "10:04" }, { "start": "14:00", "end": "18:00" }] });
+    let period = serde_json::from_value(period).unwrap();
+    let period =
+        storage::periods::create(&floor.store, floor.enterprise, period, at("07:00")).await.unwrap();
+    let mut config = policy("last_call", &[600]);
+    merge(&mut config, json!({ "schedule": { "call_period": period.id } }));
+    let task = floor.running("A", config, &rows(1..=1)).await;
+    let calls = floor.claim(9, at("10:00")).await;
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    floor.claim(9, at("10:00")).await;
+    assert_eq!(floor.promote(at("10:10")).await.numbers, 1);
+    assert_eq!(floor.waits(1).await.unwrap().0, at("14:00"));
+    assert_eq!(floor.claim(9, at("10:10")).await.len(), 0);
+    floor.promote(at("14:00")).await;
+    assert_eq!(floor.state(task).await, TaskState::Running);
+    assert_eq!(who(&floor.claim(9, at("14:00")).await), [1]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_redial_of_a_task_paused_by_hand_waits_for_its_start(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600]), &rows(1..=1)).await;
+    let calls = floor.claim(9, at("10:00")).await;
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    storage::tasks::pause(&floor.store, floor.enterprise, task, at("10:01"), ACTOR).await.unwrap();
+    floor.promote(at("10:10")).await;
+    assert_eq!(floor.claim(9, at("10:10")).await.len(), 0);
+    assert_eq!(floor.state(task).await.words().1, Some("manual"));
+    floor.start(task, at("12:00")).await;
+    assert_eq!(who(&floor.claim(9, at("12:00")).await), [1]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn many_redials_due_at_once_are_all_promoted(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600]), &rows(1..=2_500)).await;
+    for _ in 0..3 {
+        let calls = floor.claim(1_000, at("10:00")).await;
+        floor.ring(&calls, BUSY, at("10:00")).await;
+    }
+    assert_eq!(floor.count(task, "waiting").await, 2_500);
+    assert_eq!(floor.promote(at("10:09")).await, Promoted::default());
+    let promoted = floor.promote(at("10:10")).await;
+    assert_eq!(promoted, Promoted { numbers: 2_500, tasks: vec![task] });
+    floor.sound().await;
+}

@@ -1,0 +1,95 @@
+//! Filters find what they say: each on the same three records.
+
+use outbound::filter;
+use sqlx::PgPool;
+use storage::records::{self, RecordQuery};
+use storage::rows::Page;
+
+use crate::data::{Call, World, minutes, nine, world};
+
+/// Which of the records `a` (answered), `b` (busy) and `n` (not answered) a filter finds.
+async fn found(world: &World, text: &str, [a, b, n]: [outbound::ids::AttemptId; 3]) -> String {
+    let filter = filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let query = RecordQuery { filter: Some(filter), ..RecordQuery::default() };
+    let page = records::list(&world.store, world.enterprise, &query, Page::first(10)).await;
+    let rows = page.unwrap_or_else(|error| panic!("{text}: {error}")).rows;
+    let has = |id| rows.iter().any(|record| record.id == id);
+    [(a, 'a'), (b, 'b'), (n, 'n')].into_iter().filter(|(id, _)| has(*id)).map(|(_, c)| c).collect()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_filter_finds_what_it_says(pool: PgPool) {
+    let world = world(pool).await;
+    let a = world.call(Call { turns: 6, tags: vec!["vip", "angry"], ..Call::at(nine()) }).await;
+    let b = world
+        .call(Call {
+            phone: 8_613_800_000_002,
+            variables: serde_json::json!({ "customerName": "Bob's \"O%_\" 名", "city": "" }),
+            ..Call::at(nine() + minutes(1)).result("busy")
+        })
+        .await;
+    let n = world
+        .call(Call {
+            phone: 8_613_800_000_003,
+            variables: serde_json::json!({}),
+            ..Call::at(nine() + minutes(2)).result("no_answer")
+        })
+        .await;
+    let a_id = format!("id = {a}");
+    for (text, expected) in [
+        ("", "abn"),
+        (r#"result = "answered""#, "a"),
+        (r#"result = "answered" AND turns >= 6"#, "a"),
+        (r#"result = "answered" AND turns > 6"#, ""),
+        ("result != answered", "bn"),
+        ("NOT result = answered", "bn"),
+        ("result = busy OR result = no_answer", "bn"),
+        ("NOT (result = busy OR turns = 6)", "n"),
+        ("called_status = busy", "b"),
+        ("called_status = \"\"", "a"),
+        ("answer_status = unanswered", "bn"),
+        ("robot_answer_status = answered", "a"),
+        // Blank is a value: it differs from every other, and a NOT finds it.
+        ("hangup_party = customer", "a"),
+        ("hangup_party != customer", "bn"),
+        ("NOT hangup_party = customer", "bn"),
+        ("hangup_party = \"\"", "bn"),
+        ("sip_code = 486", "bn"),
+        ("sip_code != 486", "a"),
+        ("NOT sip_code > 400", "a"),
+        ("answered_at >= 2026-11-23T09:00:10Z", "a"),
+        ("answered_at > 2026-11-23T09:00:10Z", ""),
+        ("NOT answered_at < 2027-01-01T00:00:00Z", "bn"),
+        ("started_at < 2026-11-23T09:01:00Z", "a"),
+        ("started_at >= 2026-11-23T09:01:00Z AND started_at <= 2026-11-23T09:01:00Z", "b"),
+        ("talk_seconds = 62.5", "a"),
+        ("talk_seconds = 0", "bn"),
+        ("ring_seconds = 6", "a"),
+        ("total_seconds > 30", "a"),
+        ("robot_talk_seconds >= 62", "a"),
+        ("opening_hangup_seconds = 2.3", "a"),
+        ("customer_number = +8613800000002", "b"),
+        ("customer_number != +8613800000002", "an"),
+        ("customer_number_location = \"Guangdong Shenzhen\"", "abn"),
+        ("customer_number_location : shenzhen", "abn"),
+        ("batch_name : NOV", "abn"),
+        ("batch_name = NOV", ""),
+        ("transferred = false", "abn"),
+        ("intent_tags : vip", "a"),
+        ("NOT intent_tags : vip", "bn"),
+        ("intent_tags : \"\"", "bn"),
+        ("variables.customerName = Ann", "a"),
+        ("variables.customerName != Ann", "bn"),
+        ("variables.customerName : an", "a"),
+        ("variables.customerName : \"%\"", "b"),
+        (r#"variables.customerName = "Bob's \"O%_\" 名""#, "b"),
+        ("variables.customerName : 名", "b"),
+        ("variables : customerName", "ab"),
+        ("variables : city", "b"),
+        ("variables : \"\"", "n"),
+        ("variables.city = \"\"", "abn"),
+        (a_id.as_str(), "a"),
+    ] {
+        assert_eq!(found(&world, text, [a, b, n]).await, expected, "{text}");
+    }
+}

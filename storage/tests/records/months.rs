@@ -1,0 +1,68 @@
+//! Partitions by the month, and records that are kept no longer.
+
+use chrono::{TimeDelta, TimeZone, Utc};
+use sqlx::PgPool;
+use storage::records::{self, RecordQuery, drop_expired, ensure_partitions};
+use storage::rows::Page;
+
+use crate::data::{Call, enterprise, minutes, nine, world};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn partitions_are_made_ahead_and_take_in_what_lies_in_the_default(pool: PgPool) {
+    let world = world(pool).await;
+    let early = world.call(Call::at(nine())).await;
+    let december = world.call(Call::at(nine() + TimeDelta::days(20))).await;
+    let far = world.call(Call::at(nine() + TimeDelta::days(200))).await;
+    let made = ensure_partitions(&world.store, nine()).await.unwrap();
+    let months = ["y2026m11", "y2026m12", "y2027m01"];
+    let expected: Vec<String> = months
+        .iter()
+        .flat_map(|month| [format!("call_record_{month}"), format!("conversation_{month}")])
+        .collect();
+    assert_eq!(made, expected);
+    assert!(ensure_partitions(&world.store, nine()).await.unwrap().is_empty(), "once");
+
+    assert_eq!(world.one::<i64>("select count(*) from call_record_y2026m11").await, 1);
+    assert_eq!(world.one::<i64>("select count(*) from conversation_y2026m12").await, 1);
+    assert_eq!(world.one::<i64>("select count(*) from call_record_default").await, 1);
+    let late = world.call(Call::at(nine() + minutes(1))).await;
+    assert_eq!(world.one::<i64>("select count(*) from call_record_y2026m11").await, 2);
+    let all = RecordQuery::default();
+    let page = records::list(&world.store, world.enterprise, &all, Page::first(10)).await.unwrap();
+    let ids: Vec<_> = page.rows.iter().map(|record| record.id).collect();
+    assert_eq!(ids, [far, december, late, early]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn records_go_after_their_enterprises_own_days_and_their_counters_with_them(pool: PgPool) {
+    let world = world(pool).await;
+    let (brief, brief_task) = enterprise(&world.pool, "Brief", 30).await;
+    let long_ago = Utc.with_ymd_and_hms(2025, 9, 10, 9, 30, 0).unwrap();
+    ensure_partitions(&world.store, long_ago).await.unwrap();
+    ensure_partitions(&world.store, nine()).await.unwrap();
+    for n in 0..3 {
+        world.call(Call::at(long_ago + minutes(n))).await;
+    }
+    let kept = world.call(Call::at(nine() - TimeDelta::days(100))).await;
+    let at = |days: i64| Call::at(nine() - TimeDelta::days(days));
+    world.call_of(brief, brief_task, at(31)).await;
+    world.call_of(brief, brief_task, at(31).result("busy")).await;
+    let brief_kept = world.call_of(brief, brief_task, at(29)).await;
+    world.count_calls().await;
+
+    let dropped = drop_expired(&world.store, nine()).await.unwrap();
+    assert!(dropped.partitions.contains(&"call_record_y2025m09".to_owned()));
+    assert!(dropped.partitions.contains(&"conversation_y2025m09".to_owned()));
+    assert_eq!((dropped.rows, dropped.more), (2, false));
+
+    let all = RecordQuery::default();
+    let left = |enterprise| records::list(&world.store, enterprise, &all, Page::first(10));
+    let ids = |page: storage::rows::Listed<outbound::record::CallRecord, _>| {
+        page.rows.iter().map(|record| record.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(left(world.enterprise).await.unwrap()), [kept]);
+    assert_eq!(ids(left(brief).await.unwrap()), [brief_kept]);
+    assert_eq!(world.one::<i64>("select count(*) from conversation").await, 2);
+    let mut snapshot = storage::checks::Snapshot::take(&world.store).await.unwrap();
+    assert_eq!(snapshot.mismatches(10).await.unwrap(), []);
+}

@@ -1,0 +1,169 @@
+//! What a line does: place one call, tell what happens on it, hang it up.
+//!
+//! A call is placed once per order and never again by itself; every act is in the journal before it
+//! is done. Nothing that happens to a call is an error: an error means that no call was placed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use clock::Clock;
+use dialog::conversation::Input;
+use outbound::Time;
+use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
+use outbound::outcome::{CallResult, HangupParty};
+use outbound::phone::Phone;
+use outbound::trunk::TrunkConfig;
+use tokio::time::Instant;
+
+/// A line to the phone network.
+#[async_trait]
+pub trait Carrier: Send + Sync {
+    /// Place one call: exactly one INVITE, journaled before it leaves.
+    ///
+    /// An error means that no INVITE left.
+    async fn originate(&self, order: Order) -> Result<Box<dyn Call>, CarrierError>;
+
+    /// Hang up the call of an attempt whose worker was lost, wherever it was placed from. Returns
+    /// whether there was one.
+    async fn hang_up_lost(&self, attempt: AttemptId) -> bool;
+}
+
+/// One call to place. Durations are in business time.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub attempt: AttemptId,
+    /// The fencing token that the attempt was begun with.
+    pub token: i64,
+    pub enterprise: EnterpriseId,
+    pub task: TaskId,
+    pub trunk: TrunkId,
+    pub line: Arc<TrunkConfig>,
+    pub callee: Phone,
+    pub caller: Phone,
+    pub round: u16,
+    /// 0 the phone number, k its k-th backup.
+    pub chain_index: u16,
+    /// How long the phone may ring (from the INVITE until it rings, and from then on again).
+    pub ring_timeout: Duration,
+    /// The longest call, from the answer.
+    pub max_call: Duration,
+}
+
+/// A call that was placed. Dropping it hangs it up.
+#[async_trait]
+pub trait Call: Send {
+    /// The line's own identifier of the call.
+    fn call_id(&self) -> &str;
+
+    /// What happens next. Cancel safe. After [`CallEvent::Ended`] it never returns.
+    async fn next(&mut self) -> CallEvent;
+
+    /// Do something on the call. On a call that is over nothing happens.
+    async fn send(&mut self, command: Command);
+}
+
+/// What happened on a call. Times never go back within one call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallEvent {
+    Ringing {
+        at: Time,
+    },
+    Answered {
+        at: Time,
+    },
+    /// Something that the conversation hears.
+    Heard {
+        at: Time,
+        input: Input,
+    },
+    /// The last event of a call.
+    Ended(Ending),
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    pub at: Time,
+    pub result: CallResult,
+    /// Why, where the result does not say: the words of [`outbound::outcome::cause`], else empty.
+    pub cause: String,
+    pub sip_code: Option<u16>,
+    pub q850_cause: Option<u16>,
+    /// Who hung up; none where the network ended it.
+    pub party: Option<HangupParty>,
+    /// The line itself refused: the number was not tried.
+    pub trunk_refused: bool,
+}
+
+/// What the conversation wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Play {
+        utterance: u64,
+        text: String,
+    },
+    Stop {
+        utterance: u64,
+    },
+    SendDigits(String),
+    /// End the call, in whatever phase it is. The cause goes to the record.
+    HangUp {
+        cause: &'static str,
+    },
+}
+
+/// No call was placed.
+#[derive(Debug, thiserror::Error)]
+pub enum CarrierError {
+    /// The line takes no calls now: put the number off, count it against the line.
+    #[error("the line takes no calls: {0}")]
+    Refused(String),
+    /// The journal can't be written, and without it no call is placed: stop and mend the disk.
+    #[error("the call journal can't be written: {0}")]
+    Journal(#[from] std::io::Error),
+}
+
+/// A call's own time: it starts at the business time of its INVITE and runs on at the clock's pace.
+/// A clock that is set in mid-call does not tear the call.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeline {
+    started_at: Time,
+    origin: Instant,
+    factor: u32,
+}
+
+impl Timeline {
+    /// Starts now.
+    pub fn start(clock: &Clock) -> Self {
+        let second = Duration::from_secs(1);
+        let factor = second.as_nanos() / clock.real(second).as_nanos().max(1);
+        Self {
+            started_at: clock.now(),
+            origin: Instant::now(),
+            factor: u32::try_from(factor).unwrap_or(1).max(1),
+        }
+    }
+
+    /// The business time at which it started.
+    pub fn started_at(&self) -> Time {
+        self.started_at
+    }
+
+    /// Business milliseconds since it started.
+    pub fn elapsed_ms(&self) -> u64 {
+        let real = self.origin.elapsed() * self.factor;
+        u64::try_from(real.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The business time so many milliseconds after the start.
+    pub fn at(&self, ms: u64) -> Time {
+        self.started_at + TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(0))
+    }
+
+    /// The real moment at which so many milliseconds have passed: what to sleep until.
+    pub fn instant(&self, ms: u64) -> Instant {
+        self.origin + Duration::from_millis(ms) / self.factor
+    }
+}

@@ -1,0 +1,33 @@
+//! What the database finds about itself.
+
+use super::{Findings, Rule};
+use crate::journal::truth::Truth;
+
+pub(super) fn check(truth: &Truth, findings: &mut Findings) {
+    for stray in &truth.strays {
+        findings.add(Rule::StrayNumber, None, || format!("{}: {}", stray.number, stray.detail));
+    }
+    for miscount in &truth.miscounts {
+        findings.add(Rule::Miscount, None, || {
+            format!("{} says {}, there are {}", miscount.counter, miscount.counted, miscount.found)
+        });
+    }
+    for attempt in &truth.recordings_missing {
+        findings.add(Rule::RecordingMissing, None, || {
+            format!("the recording of {attempt} is neither there nor reported as failed")
+        });
+    }
+    for step in truth.steps.iter().filter(|step| step.runs != 1) {
+        findings.add(Rule::StepNotOnce, Some(step.due_at), || {
+            format!("the {} of {} ran {} times", step.step, step.task, step.runs)
+        });
+    }
+    for import in &truth.imports {
+        let reported = import.reported.unwrap_or(0);
+        if import.found != reported {
+            findings.add(Rule::TornImport, None, || {
+                format!("{} landed {} numbers of {reported}", import.import, import.found)
+            });
+        }
+    }
+}

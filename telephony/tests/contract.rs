@@ -1,0 +1,325 @@
+//! What every carrier keeps. Each test is a function that any carrier can be run through; here is the
+//! simulated one. A carrier that joins gives a [`Line`] of its own.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use dialog::conversation::Input;
+use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
+use outbound::outcome::{CallResult, CalledStatus, HangupParty, cause};
+use outbound::phone::{Phone, parse};
+use outbound::trunk::TrunkConfig;
+use telephony::carrier::{Call, CallEvent, Carrier, Command, Ending, Order};
+use telephony::journal::{Event, Journal, read_all};
+use telephony::simulated::SimulatedCarrier;
+use telephony::spoken::spoken_ms;
+use tempfile::TempDir;
+
+/// A carrier and phones on its far end that act as they are asked to.
+trait Line {
+    type Carrier: Carrier;
+
+    fn carrier(&self) -> &Self::Carrier;
+    /// Where its journal lies.
+    fn folder(&self) -> &Path;
+    fn trunk(&self) -> TrunkConfig;
+    fn answers(&self) -> Phone;
+    fn busy(&self) -> Phone;
+    fn rings_for_ever(&self) -> Phone;
+    /// Answers and says nothing.
+    fn silent(&self) -> Phone;
+    fn hangs_up(&self) -> Phone;
+    fn refused(&self) -> Phone;
+
+    fn order(&self, callee: Phone) -> Order {
+        Order {
+            attempt: AttemptId::new(),
+            token: 1,
+            enterprise: EnterpriseId::new(),
+            task: TaskId::new(),
+            trunk: TrunkId::new(),
+            line: Arc::new(self.trunk()),
+            callee,
+            caller: parse("02160000000", "CN").unwrap(),
+            round: 0,
+            chain_index: 0,
+            ring_timeout: Duration::from_secs(45),
+            max_call: Duration::from_secs(600),
+        }
+    }
+
+    /// What the journal has of an attempt.
+    fn journaled(&self, attempt: AttemptId) -> Vec<Event> {
+        let entries = read_all(self.folder()).unwrap();
+        entries.iter().filter(|entry| entry.attempt == attempt).map(|entry| entry.event).collect()
+    }
+}
+
+struct Simulated {
+    carrier: SimulatedCarrier,
+    folder: TempDir,
+}
+
+impl Simulated {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Arc::new(Journal::open(folder.path(), "contract").unwrap());
+        Self { carrier: SimulatedCarrier::new(Clock::wall(), journal), folder }
+    }
+
+    fn phone(suffix: u32) -> Phone {
+        parse(&format!("1380000{suffix:04}"), "CN").unwrap()
+    }
+}
+
+impl Line for Simulated {
+    type Carrier = SimulatedCarrier;
+
+    fn carrier(&self) -> &SimulatedCarrier {
+        &self.carrier
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn trunk(&self) -> TrunkConfig {
+        serde_json::from_value(serde_json::json!({ "name": "line", "concurrency": 10 })).unwrap()
+    }
+
+    fn answers(&self) -> Phone {
+        Self::phone(1)
+    }
+
+    fn busy(&self) -> Phone {
+        Self::phone(2)
+    }
+
+    fn rings_for_ever(&self) -> Phone {
+        Self::phone(20)
+    }
+
+    fn silent(&self) -> Phone {
+        Self::phone(15)
+    }
+
+    fn hangs_up(&self) -> Phone {
+        Self::phone(13)
+    }
+
+    fn refused(&self) -> Phone {
+        Self::phone(14)
+    }
+}
+
+/// Whether an event brings the call to the phase that is waited for.
+type Reached = fn(&CallEvent) -> bool;
+
+/// All events up to the end.
+async fn rest(call: &mut Box<dyn Call>) -> (Vec<CallEvent>, Ending) {
+    let mut events = Vec::new();
+    loop {
+        match call.next().await {
+            CallEvent::Ended(ending) => return (events, ending),
+            event => events.push(event),
+        }
+    }
+}
+
+async fn until(call: &mut Box<dyn Call>, wanted: impl Fn(&CallEvent) -> bool) -> CallEvent {
+    loop {
+        let event = call.next().await;
+        assert!(wanted(&event) || !matches!(event, CallEvent::Ended(_)), "{event:?}");
+        if wanted(&event) {
+            return event;
+        }
+    }
+}
+
+fn ringing(event: &CallEvent) -> bool {
+    matches!(event, CallEvent::Ringing { .. })
+}
+
+fn answered(event: &CallEvent) -> bool {
+    matches!(event, CallEvent::Answered { .. })
+}
+
+async fn rings_then_answers_then_ends(line: &impl Line) {
+    let order = line.order(line.hangs_up());
+    let attempt = order.attempt;
+    let mut call = line.carrier().originate(order).await.unwrap();
+    assert_eq!(line.journaled(attempt), [Event::Invite]);
+    let CallEvent::Ringing { at: rung_at } = call.next().await else { panic!("it rings first") };
+    assert_eq!(line.journaled(attempt), [Event::Invite, Event::Ring]);
+    let CallEvent::Answered { at: answered_at } = call.next().await else { panic!("then answers") };
+    assert_eq!(line.journaled(attempt), [Event::Invite, Event::Ring, Event::Answer]);
+    let (_, ending) = rest(&mut call).await;
+    assert_eq!(line.journaled(attempt), [Event::Invite, Event::Ring, Event::Answer, Event::Bye]);
+    assert!(rung_at <= answered_at && answered_at <= ending.at);
+    assert_eq!((ending.result, ending.party), (CallResult::Answered, Some(HangupParty::Customer)));
+    assert_eq!((ending.sip_code, ending.trunk_refused), (Some(200), false));
+}
+
+async fn an_order_is_one_invite_and_an_end_is_the_last_event(line: &impl Line) {
+    let order = line.order(line.busy());
+    let attempt = order.attempt;
+    let mut call = line.carrier().originate(order).await.unwrap();
+    let (_, ending) = rest(&mut call).await;
+    assert_eq!(ending.result, CallResult::Unanswered(CalledStatus::Busy));
+    assert_eq!((ending.sip_code, ending.q850_cause), (Some(486), Some(17)));
+    call.send(Command::HangUp { cause: "" }).await;
+    let more = tokio::time::timeout(Duration::from_secs(3_600), call.next()).await;
+    assert!(more.is_err(), "{more:?}");
+    drop(call);
+    assert_eq!(line.journaled(attempt), [Event::Invite, Event::Bye]);
+}
+
+async fn a_phone_that_rings_too_long_is_cancelled(line: &impl Line) {
+    let order =
+        Order { ring_timeout: Duration::from_secs(10), ..line.order(line.rings_for_ever()) };
+    let attempt = order.attempt;
+    let mut call = line.carrier().originate(order).await.unwrap();
+    let CallEvent::Ringing { at } = call.next().await else { panic!("it rings") };
+    let (events, ending) = rest(&mut call).await;
+    assert_eq!(events, []);
+    assert_eq!(ending.at - at, chrono::TimeDelta::seconds(10));
+    assert_eq!(ending.result, CallResult::Unanswered(CalledStatus::NoAnswer));
+    assert_eq!((&*ending.cause, ending.party), (cause::RING_TIMEOUT, Some(HangupParty::System)));
+    assert_eq!(line.journaled(attempt), [Event::Invite, Event::Ring, Event::Bye]);
+}
+
+async fn a_call_can_be_hung_up_in_every_phase(line: &impl Line) {
+    let phases: [(&str, Option<Reached>); 3] =
+        [("placed", None), ("ringing", Some(ringing)), ("up", Some(answered))];
+    for (phase, reached) in phases {
+        let order = line.order(line.silent());
+        let attempt = order.attempt;
+        let mut call = line.carrier().originate(order).await.unwrap();
+        if let Some(reached) = reached {
+            until(&mut call, reached).await;
+        }
+        call.send(Command::HangUp { cause: cause::TASK_ENDED }).await;
+        assert_eq!(line.journaled(attempt).last(), Some(&Event::Bye), "{phase}");
+        let (events, ending) = rest(&mut call).await;
+        assert_eq!(events, [], "{phase}");
+        assert_eq!((&*ending.cause, ending.party), (cause::TASK_ENDED, Some(HangupParty::System)));
+        assert_eq!(ending.result == CallResult::Answered, phase == "up");
+    }
+}
+
+async fn a_call_that_is_let_go_is_hung_up(line: &impl Line) {
+    for reached in [None, Some(ringing as Reached), Some(answered)] {
+        let order = line.order(line.silent());
+        let attempt = order.attempt;
+        let mut call = line.carrier().originate(order).await.unwrap();
+        if let Some(reached) = reached {
+            until(&mut call, reached).await;
+        }
+        drop(call);
+        assert_eq!(line.journaled(attempt).last(), Some(&Event::Bye));
+    }
+}
+
+async fn no_call_is_longer_than_the_longest(line: &impl Line) {
+    let order = Order { max_call: Duration::from_secs(20), ..line.order(line.silent()) };
+    let mut call = line.carrier().originate(order).await.unwrap();
+    let CallEvent::Answered { at } = until(&mut call, answered).await else { panic!("answered") };
+    let (_, ending) = rest(&mut call).await;
+    assert_eq!(ending.at - at, chrono::TimeDelta::seconds(20));
+    assert_eq!((ending.result, &*ending.cause), (CallResult::Answered, cause::MAX_CALL));
+    assert_eq!(ending.party, Some(HangupParty::System));
+}
+
+async fn a_line_that_refuses_is_told_from_a_number_that_does(line: &impl Line) {
+    let order = line.order(line.refused());
+    let mut call = line.carrier().originate(order).await.unwrap();
+    let (_, ending) = rest(&mut call).await;
+    assert!(ending.trunk_refused);
+    assert_eq!(ending.result, CallResult::Unanswered(CalledStatus::CallFailed));
+    assert_eq!(ending.cause, cause::TRUNK_REFUSED);
+}
+
+async fn the_call_of_a_lost_worker_is_hung_up_by_its_attempt(line: &impl Line) {
+    let order = line.order(line.silent());
+    let attempt = order.attempt;
+    let mut call = line.carrier().originate(order).await.unwrap();
+    until(&mut call, answered).await;
+    assert!(line.carrier().hang_up_lost(attempt).await);
+    rest(&mut call).await;
+    assert_eq!(line.journaled(attempt).last(), Some(&Event::Bye));
+    assert!(!line.carrier().hang_up_lost(attempt).await);
+    assert!(!line.carrier().hang_up_lost(AttemptId::new()).await);
+}
+
+async fn what_is_played_is_heard_and_a_stop_tells_how_much(line: &impl Line) {
+    let text = "Good morning, this is the garage about your appointment tomorrow.";
+    let mut call = line.carrier().originate(line.order(line.silent())).await.unwrap();
+    until(&mut call, answered).await;
+    call.send(Command::Play { utterance: 1, text: text.to_owned() }).await;
+    let (started, at) = heard(&mut call).await;
+    assert_eq!(started, Input::PlaybackStarted { utterance: 1 });
+    let (finished, ended_at) = heard(&mut call).await;
+    assert_eq!(finished, Input::PlaybackFinished { utterance: 1 });
+    let lasted_ms = u64::try_from((ended_at - at).num_milliseconds()).unwrap();
+    assert_eq!(lasted_ms, spoken_ms(text));
+
+    call.send(Command::Play { utterance: 2, text: text.to_owned() }).await;
+    let (started, _) = heard(&mut call).await;
+    assert_eq!(started, Input::PlaybackStarted { utterance: 2 });
+    tokio::time::advance(Duration::from_millis(500)).await;
+    call.send(Command::Stop { utterance: 2 }).await;
+    let (stopped, _) = heard(&mut call).await;
+    let Input::PlaybackStopped { utterance: 2, played_ms } = stopped else { panic!("{stopped:?}") };
+    assert!((500..560).contains(&played_ms), "{played_ms}");
+}
+
+async fn heard(call: &mut Box<dyn Call>) -> (Input, outbound::Time) {
+    match call.next().await {
+        CallEvent::Heard { at, input } => (input, at),
+        event => panic!("{event:?}"),
+    }
+}
+
+async fn next_can_be_given_up_and_asked_again(line: &impl Line) {
+    let mut call = line.carrier().originate(line.order(line.answers())).await.unwrap();
+    let mut events = Vec::new();
+    loop {
+        match tokio::time::timeout(Duration::from_millis(70), call.next()).await {
+            Ok(CallEvent::Ended(_)) => break,
+            Ok(event) => events.push(event),
+            Err(_) => {}
+        }
+    }
+    assert!(ringing(&events[0]) && answered(&events[1]), "{events:?}");
+    assert_eq!(events.iter().filter(|event| answered(event)).count(), 1);
+}
+
+macro_rules! contract {
+    ($line:expr => $($test:ident,)*) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $test() {
+            super::$test(&$line).await;
+        }
+    )*};
+}
+
+mod simulated {
+    use super::Simulated;
+
+    contract! { Simulated::new() =>
+        rings_then_answers_then_ends,
+        an_order_is_one_invite_and_an_end_is_the_last_event,
+        a_phone_that_rings_too_long_is_cancelled,
+        a_call_can_be_hung_up_in_every_phase,
+        a_call_that_is_let_go_is_hung_up,
+        no_call_is_longer_than_the_longest,
+        a_line_that_refuses_is_told_from_a_number_that_does,
+        the_call_of_a_lost_worker_is_hung_up_by_its_attempt,
+        what_is_played_is_heard_and_a_stop_tells_how_much,
+        next_can_be_given_up_and_asked_again,
+    }
+}

@@ -1,0 +1,86 @@
+//! The house's floors: arrows go down only, and neighbours do not meet.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Floors from the top; a crate may use those of lower floors only.
+const FLOORS: [&[&str]; 5] = [
+    &["tests", "bench"],
+    &["callwright"],
+    &["api", "workers"],
+    &["jobs", "storage", "telephony", "speech"],
+    &["outbound", "dialog", "clock"],
+];
+
+/// Packages that only these rooms may name.
+const KEPT: [(&str, &[&str]); 4] = [
+    ("sqlx", &["storage"]),
+    ("aws-sdk-s3", &["storage"]),
+    ("apalis", &["jobs", "workers"]),
+    ("apalis-core", &["jobs", "workers"]),
+];
+
+/// What the pure rooms must do without.
+const IMPURE: [&str; 5] = ["tokio", "sqlx", "redis", "axum", "clock"];
+
+/// The normal dependencies of each package of the workspace.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo metadata");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages").iter();
+    packages
+        .map(|package| {
+            let all = package["dependencies"].as_array().expect("dependencies").iter();
+            let normal = all.filter(|dependency| dependency["kind"].is_null());
+            let names = normal.map(|dependency| dependency["name"].as_str().expect("a name").to_owned());
+            (package["name"].as_str().expect("a name").to_owned(), names.collect())
+        })
+        .collect()
+}
+
+fn floor(name: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&name))
+}
+
+#[test]
+fn every_room_has_a_floor() {
+    for name in dependencies().keys() {
+        assert!(floor(name).is_some(), "{name} is on no floor");
+    }
+}
+
+#[test]
+fn arrows_go_down_only_and_neighbours_do_not_meet() {
+    for (name, dependencies) in dependencies() {
+        for dependency in &dependencies {
+            let (Some(from), Some(to)) = (floor(&name), floor(dependency)) else { continue };
+            assert!(from < to, "{name} uses {dependency}, which is not below it");
+        }
+    }
+}
+
+#[test]
+fn servers_are_named_by_their_rooms_only() {
+    for (name, dependencies) in dependencies() {
+        for (package, rooms) in KEPT {
+            let named = dependencies.iter().any(|dependency| dependency == package);
+            assert!(!named || rooms.contains(&name.as_str()), "{name} names {package}");
+        }
+    }
+}
+
+#[test]
+fn the_pure_rooms_know_neither_servers_nor_a_clock() {
+    let dependencies = dependencies();
+    for room in ["outbound", "dialog"] {
+        for impure in IMPURE {
+            assert!(!dependencies[room].iter().any(|name| name == impure), "{room} uses {impure}");
+        }
+    }
+}

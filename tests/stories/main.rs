@@ -1,0 +1,3 @@
+//! The guide's scenarios, over HTTP, on real servers with the simulated line. Each reads like its page.
+
+mod first_call;

@@ -1,0 +1,165 @@
+//! One call: the leg's events go into the conversation, its commands go to the leg.
+//!
+//! It promises an [`Account`] of the call that tells the truth however it ends, and never holds on to
+//! a call whose lease is gone.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use dialog::conversation::{AgentRequest, Conversation, Input, Millis, Output, Party, Report};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use outbound::Time;
+use outbound::outcome::HangupParty;
+use speech::Agent;
+use storage::attempts::DialOrder;
+use telephony::carrier::{Call, CallEvent, Command, Ending};
+
+use crate::environment::Environment;
+use crate::live::{LiveCall, Notice};
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Account {
+    pub started_at: Time,
+    pub ringing_at: Option<Time>,
+    pub answered_at: Option<Time>,
+    pub ending: Ending,
+    /// Of an answered call.
+    pub report: Option<Report>,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Option<(u64, Input)>> + Send>>;
+
+/// A call that is up, and its conversation once it is answered.
+pub struct Talk<'a> {
+    clock: &'a clock::Clock,
+    agent: &'a Arc<dyn Agent>,
+    order: &'a DialOrder,
+    call: Box<dyn Call>,
+    conversation: Option<(Time, Conversation)>,
+    asked: FuturesUnordered<Asked>,
+    cancelled: Vec<u64>,
+}
+
+impl<'a> Talk<'a> {
+    pub fn new(env: &'a Environment, order: &'a DialOrder, call: Box<dyn Call>) -> Self {
+        Self {
+            clock: &env.clock,
+            agent: &env.agent,
+            order,
+            call,
+            conversation: None,
+            asked: FuturesUnordered::new(),
+            cancelled: Vec::new(),
+        }
+    }
+
+    /// Carry the call to its end. `None`: its lease was lost, and what came of it is not ours to write.
+    pub async fn run(mut self, started_at: Time, live: &mut LiveCall) -> Option<Account> {
+        let (mut ringing_at, mut answered_at) = (None, None);
+        let ending = loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                biased;
+                notice = live.told() => match notice {
+                    Notice::GoOn => {}
+                    Notice::HangUp(cause) => self.call.send(Command::HangUp { cause }).await,
+                    // Dropping the call hangs it up.
+                    Notice::Lost => return None,
+                },
+                event = self.call.next() => match event {
+                    CallEvent::Ringing { at } => ringing_at = Some(at),
+                    CallEvent::Answered { at } => {
+                        answered_at = Some(at);
+                        self.answered(at).await;
+                    }
+                    CallEvent::Heard { at, input } => self.hear(at, input).await,
+                    CallEvent::Ended(ending) => break ending,
+                },
+                Some(reply) = self.asked.next(), if !self.asked.is_empty() => {
+                    if let Some((request, input)) = reply
+                        && !self.cancelled.contains(&request)
+                    {
+                        let now = self.clock.now();
+                        self.hear(now, input).await;
+                    }
+                }
+                () = sleep_until(self.clock, deadline) => {
+                    let now = self.clock.now();
+                    self.hear(now, Input::Tick).await;
+                }
+            }
+        };
+        let report = self.conversation.map(|(answered, conversation)| {
+            let by = match ending.party {
+                Some(HangupParty::Customer) => Party::Customer,
+                _ => Party::System,
+            };
+            conversation.finish(millis(answered, ending.at), by)
+        });
+        Some(Account { started_at, ringing_at, answered_at, ending, report })
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let (answered, conversation) = self.conversation.as_ref()?;
+        let at = i64::try_from(conversation.deadline()?).ok()?;
+        Some(*answered + chrono::TimeDelta::milliseconds(at))
+    }
+
+    async fn answered(&mut self, at: Time) {
+        let mut variables = self.order.facts.variables.clone();
+        let local = at.with_timezone(&self.order.hours.zone);
+        variables.insert("local_time".into(), local.format("%H:%M").to_string());
+        variables.insert("weekday".into(), local.format("%a").to_string().to_lowercase());
+        let content = self.order.content.clone();
+        self.conversation = Some((at, Conversation::new(content, variables)));
+        self.hear(at, Input::Answered).await;
+    }
+
+    async fn hear(&mut self, at: Time, input: Input) {
+        let Some((answered, conversation)) = &mut self.conversation else { return };
+        let outputs = conversation.handle(millis(*answered, at), input);
+        for output in outputs {
+            match output {
+                Output::Play { utterance, text } => {
+                    self.call.send(Command::Play { utterance, text }).await;
+                }
+                Output::Stop { utterance } => self.call.send(Command::Stop { utterance }).await,
+                Output::SendDigits(digits) => self.call.send(Command::SendDigits(digits)).await,
+                Output::HangUp => self.call.send(Command::HangUp { cause: "" }).await,
+                Output::Ask(request) => self.ask(request),
+                Output::CancelAsk { id } => self.cancelled.push(id),
+                // It is in the report, and acts in the transaction that finishes the call.
+                Output::Suppress => {}
+            }
+        }
+    }
+
+    fn ask(&mut self, request: AgentRequest) {
+        let agent = self.agent.clone();
+        self.asked.push(Box::pin(async move {
+            let id = request.id;
+            let input = match agent.reply(&request).await {
+                Ok(text) => Input::AgentReply { request: id, text },
+                Err(error) => {
+                    tracing::warn!(%error, "the agent failed");
+                    Input::AgentFailed { request: id }
+                }
+            };
+            Some((id, input))
+        }));
+    }
+}
+
+fn millis(answered: Time, at: Time) -> Millis {
+    u64::try_from((at - answered).num_milliseconds()).unwrap_or(0)
+}
+
+async fn sleep_until(clock: &clock::Clock, due: Option<Time>) {
+    match due {
+        Some(due) => tokio::time::sleep(clock.until(due)).await,
+        None => std::future::pending().await,
+    }
+}

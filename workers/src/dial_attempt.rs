@@ -1,0 +1,279 @@
+//! Dial one phone number once.
+
+use std::time::{Duration, Instant};
+
+use apalis::prelude::{BoxDynError, Data};
+use dialog::conversation::Report;
+use dialog::transcript::Speaker;
+use jobs::DialAttempt;
+use outbound::Time;
+use outbound::outcome::RobotResult;
+use outbound::record::CallRecord;
+use storage::StoreError;
+use storage::attempts::{self, Begun, DialOrder, PutOff};
+use storage::finish::{Finished, NewConversation, NewRecording};
+use storage::tasks::{PlannedStep, Step};
+use telephony::carrier::{CarrierError, Order};
+use telephony::recording::{self, Side, Span};
+
+use crate::call::{Account, Talk};
+use crate::environment::Environment;
+use crate::ledger::LedgerError;
+use crate::runner::Failure;
+use crate::steps;
+
+/// The INVITE leaves within this of the begin, or the attempt is begun again: what a pause's
+/// acknowledgement waits for (250 ms), less a margin.
+const INVITE_WITHIN: Duration = Duration::from_millis(200);
+/// How late an INVITE may be on the time that calls per second gave it.
+const PACE_LATENESS: Duration = Duration::from_millis(attempts::PACE_LATENESS_MS);
+/// Tries to get an INVITE out in time, before the number goes back.
+const TRIES_MAX: u32 = 50;
+/// How long a number waits when the line takes no call at all.
+const LINE_AWAY: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+
+/// The row says whether this happens: a second delivery finds it begun, and does nothing.
+///
+/// The call runs as a task of its own: when Redis forgets the job, the call goes on.
+pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<(), BoxDynError> {
+    let env = env.0;
+    tokio::spawn(async move { dial(&env, &job).await }).await??;
+    Ok(())
+}
+
+async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
+    let mut live = env.live.enter(job.attempt);
+    let Some(order) = place(env, job).await? else { return Ok(()) };
+    let started_at = env.clock.now();
+    let call = match env.carrier.originate(leg(&order)).await {
+        Ok(call) => call,
+        Err(error) => return not_placed(env, &order, &error).await,
+    };
+    metrics::counter!("callwright_calls_started_total").increment(1);
+    let call_id = call.call_id().to_owned();
+    let talk = Talk::new(env, &order, call);
+    let Some(account) = talk.run(started_at, &mut live).await else {
+        metrics::counter!("callwright_calls_lost_total").increment(1);
+        tracing::warn!(attempt = %order.attempt, "the lease of a live call was lost; it was hung up");
+        return Ok(());
+    };
+    finish(env, order, call_id, account).await
+}
+
+/// Begin the attempt and see that nothing forbids its INVITE at this very moment. `None`: it is not
+/// to be dialled, and whatever had to be done about that is done.
+async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>, Failure> {
+    let mut turn: Option<Time> = None;
+    for _ in 0..TRIES_MAX {
+        if let Some(at) = turn {
+            tokio::time::sleep(env.clock.until(at)).await;
+        }
+        let asked = Instant::now();
+        let order = match env.ledger.begin(job.attempt, job.token).await {
+            Ok(Begun::Dial(order)) => *order,
+            Ok(Begun::Refused) => return Ok(None),
+            Err(LedgerError::Stopping(_)) => return Err(Failure::Stopping),
+            Err(LedgerError::Store(error)) => return Err(Failure::Shared(error)),
+        };
+        let now = env.clock.now();
+        if order.paced && !turn.is_some_and(|at| in_time(env, at, now)) {
+            turn = attempts::pace(&env.store, job.attempt, now).await?;
+            if turn.is_some_and(|at| at > now || asked.elapsed() > INVITE_WITHIN) {
+                continue;
+            }
+        }
+        let now = env.clock.now();
+        if order.hours.may_call(now, order.callee_zone).is_err() {
+            put_off(env, job, &order, now).await?;
+            return Ok(None);
+        }
+        if asked.elapsed() <= INVITE_WITHIN {
+            return Ok(Some(order));
+        }
+    }
+    tracing::warn!(attempt = %job.attempt, "no INVITE got out in time; the number goes back");
+    attempts::withdraw(&env.store, job.attempt, job.token, env.clock.now(), None).await?;
+    Ok(None)
+}
+
+/// Whether an INVITE that leaves now keeps the turn that calls per second gave it.
+fn in_time(env: &Environment, turn: Time, now: Time) -> bool {
+    (now - turn).to_std().is_ok_and(|late| env.clock.real(late) <= PACE_LATENESS)
+}
+
+/// The window closed on the way: the number goes back, and the task's state is made to say so.
+async fn put_off(
+    env: &Environment,
+    job: &DialAttempt,
+    order: &DialOrder,
+    now: Time,
+) -> Result<(), StoreError> {
+    let until = if order.hours.callee_local_time {
+        order.hours.next_open(now, order.callee_zone).map(PutOff::callee_window)
+    } else {
+        let edge = PlannedStep { task: order.facts.task, step: Step::Edge, at: now };
+        steps::take(env, edge).await?;
+        None
+    };
+    attempts::withdraw(&env.store, job.attempt, job.token, now, until).await?;
+    Ok(())
+}
+
+/// No INVITE left: the number goes back and waits a little for the line.
+async fn not_placed(
+    env: &Environment,
+    order: &DialOrder,
+    error: &CarrierError,
+) -> Result<(), Failure> {
+    metrics::counter!("callwright_calls_not_placed_total").increment(1);
+    tracing::error!(%error, attempt = %order.attempt, "the line placed no call; the number waits");
+    let now = env.clock.now();
+    let until = PutOff::trunk_refused(now + LINE_AWAY);
+    attempts::withdraw(&env.store, order.attempt, order.token, now, Some(until)).await?;
+    Ok(())
+}
+
+fn leg(order: &DialOrder) -> Order {
+    let facts = &order.facts;
+    Order {
+        attempt: order.attempt,
+        token: order.token,
+        enterprise: facts.enterprise,
+        task: facts.task,
+        trunk: facts.trunk,
+        line: order.line.clone(),
+        callee: facts.callee,
+        caller: facts.caller,
+        round: facts.round,
+        chain_index: facts.chain_index,
+        ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
+        max_call: Duration::from_secs(order.max_call_seconds.into()),
+    }
+}
+
+async fn finish(
+    env: &Environment,
+    order: DialOrder,
+    call_id: String,
+    account: Account,
+) -> Result<(), Failure> {
+    let attempt = order.attempt;
+    let recording = match &account.report {
+        Some(report) if order.recording => record_call(env, &order, report, &account).await,
+        _ => None,
+    };
+    let conversation = match &account.report {
+        Some(report) => Some(NewConversation {
+            transcript: serde_json::to_value(&report.transcript)?,
+            log: serde_json::to_value(&report.log)?,
+        }),
+        None => None,
+    };
+    let mut record = record_of(&order, call_id, &account);
+    record.recording_state = recording.as_ref().map(|_| "pending".to_owned());
+    let result = record.result;
+    let finished = Finished {
+        attempt,
+        token: order.token,
+        record,
+        trunk_refused: account.ending.trunk_refused,
+        conversation,
+        recording,
+        suppress: account.report.as_ref().is_some_and(|report| report.suppress),
+    };
+    let done = env.ledger.finish(finished).await.map_err(|_| Failure::Stopping)?;
+    if done.written {
+        metrics::counter!("callwright_calls_finished_total", "result" => result.word()).increment(1);
+    } else {
+        metrics::counter!("callwright_calls_lost_total").increment(1);
+        tracing::warn!(%attempt, "the call's lease was lost; nothing was written");
+    }
+    Ok(())
+}
+
+/// Write the recording into the spool. A disk that fails costs the recording, not the record.
+async fn record_call(
+    env: &Environment,
+    order: &DialOrder,
+    report: &Report,
+    account: &Account,
+) -> Option<NewRecording> {
+    let attempt = order.attempt;
+    let path = env.spool.path(attempt);
+    let length_ms = (account.ending.at - account.answered_at?).num_milliseconds();
+    let length_ms = u64::try_from(length_ms).unwrap_or(0);
+    let spans = spans(report);
+    let written = tokio::task::spawn_blocking(move || recording::write(&path, &spans, length_ms));
+    let failed = match written.await {
+        Ok(Ok(recorded)) => {
+            let key = storage::objects::keys::recording(
+                order.facts.enterprise,
+                order.facts.task,
+                attempt,
+                account.started_at,
+            );
+            return Some(NewRecording {
+                spool: env.spool.id().to_owned(),
+                object_key: key,
+                duration_ms: i64::try_from(recorded.duration_ms).unwrap_or(i64::MAX),
+            });
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    metrics::counter!("callwright_recordings_failed_total").increment(1);
+    tracing::error!(error = failed, %attempt, "the recording can't be written");
+    None
+}
+
+fn spans(report: &Report) -> Vec<Span> {
+    let lines = report.transcript.iter().map(|line| Span {
+        side: match line.speaker {
+            Speaker::Customer => Side::Customer,
+            Speaker::Robot => Side::Robot,
+        },
+        from_ms: line.start_ms,
+        to_ms: line.end_ms,
+        text: line.text.clone(),
+    });
+    lines.collect()
+}
+
+fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecord {
+    let ending = &account.ending;
+    let mut record =
+        order.facts.record(order.attempt, ending.result, account.started_at, ending.at);
+    record.call_id = call_id;
+    record.cause = ending.cause.clone();
+    record.sip_code = ending.sip_code;
+    record.q850_cause = ending.q850_cause;
+    record.hangup_party = ending.party;
+    record.ringing_at = account.ringing_at;
+    record.answered_at = account.answered_at;
+    if let Some(report) = &account.report {
+        let after = |ms: u64| {
+            let ms = i64::try_from(ms).unwrap_or(0);
+            account.answered_at.map(|at| at + chrono::TimeDelta::milliseconds(ms))
+        };
+        record.robot_entered_at = report.robot_entered_ms.and_then(after);
+        record.robot_ended_at = report.robot_ended_ms.and_then(after);
+        record.robot_name = report.robot_name.clone();
+        record.robot_answer_result = report.robot_result.map(robot_result);
+        record.turns = report.turns;
+        record.interruptions = report.interruptions;
+        record.transferred = report.transferred;
+        record.intent_tags = report.intent_tags.clone();
+        record.opening_hangup_seconds = report.opening_hangup_seconds;
+        record.process_hangup_point = report.process_hangup_point.clone();
+        record.captures = report.captures.clone();
+    }
+    record
+}
+
+const fn robot_result(result: dialog::conversation::RobotResult) -> RobotResult {
+    match result {
+        dialog::conversation::RobotResult::Answered => RobotResult::Answered,
+        dialog::conversation::RobotResult::NotAnswered => RobotResult::NotAnswered,
+        dialog::conversation::RobotResult::Error => RobotResult::Error,
+    }
+}

@@ -1,0 +1,100 @@
+//! What handlers work with: the servers, the line, the clock, and the settings of the process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use jobs::Queues;
+use speech::Agent;
+use speech::scripted::ScriptedAgent;
+use storage::Store;
+use storage::objects::Objects;
+use telephony::carrier::Carrier;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::Ledger;
+use crate::live::LiveCalls;
+use crate::spool::Spool;
+
+/// How the process works, not what for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// After how long without a sign of life a worker's calls count as lost, by the database's clock.
+    pub lease: Duration,
+    /// How long a stopping process lets calls finish.
+    pub drain: Duration,
+    /// Calls that this process carries at a time.
+    pub dial_concurrency: usize,
+    /// Looks at what may have been lost happen this often.
+    pub sweep_every: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(15),
+            drain: Duration::from_secs(20),
+            dial_concurrency: 500,
+            sweep_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What every handler gets. Clones share all of it.
+#[derive(Clone)]
+pub struct Environment {
+    pub store: Store,
+    pub queues: Queues,
+    pub objects: Objects,
+    pub clock: Clock,
+    pub carrier: Arc<dyn Carrier>,
+    pub agent: Arc<dyn Agent>,
+    pub spool: Spool,
+    pub settings: Settings,
+    /// This process among all: its attempts are leased to this name.
+    pub worker: Arc<str>,
+    pub(crate) ledger: Ledger,
+    pub(crate) live: LiveCalls,
+    /// Cancelled when the process is asked to stop.
+    pub stopping: CancellationToken,
+}
+
+impl Environment {
+    /// Put it together. Call it inside a tokio runtime: it starts the group writers.
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        store: Store,
+        queues: Queues,
+        objects: Objects,
+        clock: Clock,
+        carrier: Arc<dyn Carrier>,
+        spool: &Path,
+        settings: Settings,
+        stopping: CancellationToken,
+    ) -> std::io::Result<Self> {
+        let spool = Spool::open(spool)?;
+        let worker: Arc<str> = format!("worker-{}", uuid::Uuid::now_v7().simple()).into();
+        let ledger =
+            Ledger::start(store.clone(), queues.clone(), clock.clone(), worker.clone(), settings.lease);
+        Ok(Self {
+            store,
+            queues,
+            objects,
+            clock,
+            carrier,
+            agent: Arc::new(ScriptedAgent),
+            spool,
+            settings,
+            worker,
+            ledger,
+            live: LiveCalls::default(),
+            stopping,
+        })
+    }
+
+    /// Calls that this process has up.
+    pub fn calls_up(&self) -> usize {
+        self.live.len()
+    }
+}

@@ -1,0 +1,67 @@
+//! Signs of life for the calls of this process, and word of calls that are to be hung up.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use outbound::outcome::cause;
+use storage::attempts;
+
+use crate::environment::Environment;
+use crate::live::Notice;
+
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Renew the leases of all calls that are up, three times a lease. A call whose attempt is no longer this
+/// worker's is told so: its slot was given back.
+pub async fn renew(env: Environment) {
+    let every = env.settings.lease / 3;
+    loop {
+        // Looked at before the renewal: a call that begins meanwhile has a fresh lease.
+        let up = env.live.attempts();
+        if up.is_empty() && env.stopping.is_cancelled() {
+            return;
+        }
+        let mut pause = every;
+        if !up.is_empty() {
+            match attempts::renew(&env.store, &env.worker, env.settings.lease).await {
+                Ok(ours) => {
+                    let ours: HashSet<_> = ours.into_iter().collect();
+                    for lost in up.into_iter().filter(|attempt| !ours.contains(attempt)) {
+                        env.live.tell(lost, Notice::Lost);
+                    }
+                }
+                Err(error) => {
+                    metrics::counter!("callwright_renewals_failed_total").increment(1);
+                    tracing::warn!(%error, "leases were not renewed; it is tried again");
+                    pause = RETRY;
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = env.stopping.cancelled(), if !env.stopping.is_cancelled() => {}
+        }
+    }
+}
+
+/// Hang up the calls of tasks that were ended with `hang_up`.
+pub async fn hang_up(env: Environment) {
+    while !env.stopping.is_cancelled() {
+        let heard = async {
+            let mut listener = env.store.listen_hang_up().await?;
+            loop {
+                let attempt = listener.next().await?;
+                env.live.tell(attempt, Notice::HangUp(cause::TASK_ENDED));
+            }
+            #[expect(unreachable_code, reason = "tells the block's type")]
+            Ok::<(), storage::StoreError>(())
+        };
+        tokio::select! {
+            () = env.stopping.cancelled() => return,
+            ended = heard => if let Err(error) = ended {
+                tracing::warn!(%error, "listening for hang-ups starts over");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}

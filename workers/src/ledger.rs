@@ -1,0 +1,141 @@
+//! Begins and finishes of this process, many to a transaction, and the jobs that follow from them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use jobs::{AnalyzeCall, Queues, Redial, UploadRecording};
+use outbound::ids::AttemptId;
+use storage::attempts::{self, Begun};
+use storage::finish::{self, Finished, FinishedAs};
+use storage::{Store, StoreError};
+
+use crate::group::{Group, Stopping};
+
+/// Attempts in one begin, at most.
+const BEGINS_MAX: usize = 100;
+/// Calls in one finish, at most.
+const FINISHES_MAX: usize = 200;
+/// Between two tries while the database is away.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Where attempts are begun and finished.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    begins: Group<(AttemptId, i64), Result<Begun, Arc<StoreError>>>,
+    finishes: Group<Finished, FinishedAs>,
+}
+
+impl Ledger {
+    pub fn start(
+        store: Store,
+        queues: Queues,
+        clock: Clock,
+        worker: Arc<str>,
+        lease: Duration,
+    ) -> Self {
+        let begins = {
+            let (store, clock) = (store.clone(), clock.clone());
+            Group::start(BEGINS_MAX, move |items: Vec<(AttemptId, i64)>| {
+                let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
+                async move {
+                    let begun = attempts::begin_many(&store, &worker, lease, clock.now(), &items).await;
+                    match begun {
+                        Ok(begun) => begun.into_iter().map(Ok).collect(),
+                        Err(error) => {
+                            let error = Arc::new(error);
+                            items.iter().map(|_| Err(error.clone())).collect()
+                        }
+                    }
+                }
+            })
+        };
+        let finishes = Group::start(FINISHES_MAX, move |items: Vec<Finished>| {
+            let (store, queues, clock) = (store.clone(), queues.clone(), clock.clone());
+            async move { write(&store, &queues, &clock, items).await }
+        });
+        Self { begins, finishes }
+    }
+
+    /// Begin an attempt: the fence before its INVITE.
+    pub async fn begin(&self, attempt: AttemptId, token: i64) -> Result<Begun, LedgerError> {
+        self.begins.submit((attempt, token)).await?.map_err(LedgerError::Store)
+    }
+
+    /// Finish a call; it comes back when the record is durable.
+    pub async fn finish(&self, finished: Finished) -> Result<FinishedAs, LedgerError> {
+        Ok(self.finishes.submit(finished).await?)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+}
+
+/// A record is never given up: while the database is away the calls wait, and when it is back the
+/// fence tells whether they are still ours.
+async fn write(
+    store: &Store,
+    queues: &Queues,
+    clock: &Clock,
+    items: Vec<Finished>,
+) -> Vec<FinishedAs> {
+    let done = loop {
+        match finish::finish_many(store, clock.now(), &items).await {
+            Ok(done) => break done,
+            Err(error) => {
+                metrics::counter!("callwright_finish_retries_total").increment(1);
+                tracing::warn!(%error, calls = items.len(), "finishing calls is tried again");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    };
+    push_followers(queues, clock, &items, &done).await;
+    done
+}
+
+/// Push what follows from finished calls. What can't be pushed now the sweeps push later.
+async fn push_followers(queues: &Queues, clock: &Clock, items: &[Finished], done: &[FinishedAs]) {
+    let mut redials = BTreeMap::new();
+    let (mut uploads, mut analyses) = (Vec::new(), Vec::new());
+    for (item, done) in items.iter().zip(done).filter(|(_, done)| done.written) {
+        if let Some(at) = done.due_at() {
+            let job = Redial::at(done.task, at);
+            redials.insert((job.task, job.due_ms), job);
+        }
+        if let Some(recording) = &item.recording {
+            uploads.push(UploadRecording { attempt: item.attempt, spool: recording.spool.clone() });
+        }
+        if item.conversation.is_some() {
+            let started_at_ms = item.record.started_at.timestamp_millis();
+            analyses.push(AnalyzeCall { attempt: item.attempt, started_at_ms });
+        }
+    }
+    let redials: Vec<(Redial, Duration)> = redials
+        .into_values()
+        .map(|job| {
+            let delay = clock.until(job.due());
+            (job, delay)
+        })
+        .collect();
+    let pushed = async {
+        if !redials.is_empty() {
+            queues.push_all_in(&redials).await?;
+        }
+        if !uploads.is_empty() {
+            queues.push_all(&uploads).await?;
+        }
+        if !analyses.is_empty() {
+            queues.push_all(&analyses).await?;
+        }
+        Ok::<_, jobs::QueueError>(())
+    };
+    if let Err(error) = pushed.await {
+        tracing::warn!(%error, "jobs after calls were not pushed; the sweep will");
+    }
+}

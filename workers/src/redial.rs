@@ -1,0 +1,28 @@
+//! Redials that fell due: their numbers become pending again, and the dispatcher is told.
+
+use apalis::prelude::{BoxDynError, Data};
+use jobs::Redial;
+use outbound::ids::TaskId;
+use storage::{StoreError, numbers};
+
+use crate::Environment;
+
+/// Numbers that one transaction promotes.
+const PROMOTE_MAX: u32 = 5_000;
+
+pub async fn redial(job: Redial, env: Data<Environment>) -> Result<(), BoxDynError> {
+    promote(&env, Some(job.task)).await?;
+    Ok(())
+}
+
+/// Promote everything that is due, of one task or of all; tells how many numbers moved.
+pub async fn promote(env: &Environment, task: Option<TaskId>) -> Result<u64, StoreError> {
+    let mut moved = 0;
+    loop {
+        let promoted = numbers::promote_due(&env.store, task, env.clock.now(), PROMOTE_MAX).await?;
+        moved += u64::from(promoted.numbers);
+        if promoted.numbers < PROMOTE_MAX {
+            return Ok(moved);
+        }
+    }
+}

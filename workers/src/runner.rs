@@ -1,0 +1,218 @@
+//! The workers of a process: apalis workers a queue, sweeps, signs of life, and a clean stop.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use apalis::prelude::WorkerBuilder;
+use jobs::{
+    AnalyzeCall, ClockEdge, DialAttempt, EndTask, ImportBatch, Job, Redial, RunExport, StartTask,
+    Subscription, UploadRecording,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Environment;
+use crate::live::Notice;
+use crate::{analyze_call, dial_attempt, import_batch, leases, redial, run_export, steps, sweep, upload_recording};
+
+/// A job's lease in Redis, renewed while its handler runs.
+const JOB_LEASE: Duration = Duration::from_secs(15);
+/// Between the end of a worker that should not have ended and the start of its successor.
+const RESTART: Duration = Duration::from_millis(500);
+/// How long hung-up calls may take to be written down.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+
+/// What a process may be asked to work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Claims, and the looks that give back what was lost.
+    Sweep,
+    /// Scheduled starts and ends, window edges.
+    Step,
+    Dial,
+    Redial,
+    Import,
+    Export,
+    /// Recordings of this process' spool folder.
+    Upload,
+    Analyze,
+}
+
+impl Kind {
+    pub const ALL: [Self; 8] = [
+        Self::Sweep,
+        Self::Step,
+        Self::Dial,
+        Self::Redial,
+        Self::Import,
+        Self::Export,
+        Self::Upload,
+        Self::Analyze,
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sweep => "sweep",
+            Self::Step => "step",
+            Self::Dial => "dial",
+            Self::Redial => "redial",
+            Self::Import => "import",
+            Self::Export => "export",
+            Self::Upload => "upload",
+            Self::Analyze => "analyze",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(Self::word).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.word() == word)
+            .ok_or_else(|| format!("is not a kind of work; choose of {known}"))
+    }
+}
+
+/// Why a job is delivered again later. No outcome of a call is ever one.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("the process is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Store(#[from] storage::StoreError),
+    #[error(transparent)]
+    Queue(#[from] jobs::QueueError),
+    #[error(transparent)]
+    Carrier(#[from] telephony::carrier::CarrierError),
+    #[error("{0}")]
+    Shared(std::sync::Arc<storage::StoreError>),
+    #[error("a file of this machine: {0}")]
+    Disk(#[from] std::io::Error),
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// The work of a process, until it is stopped.
+pub struct Running {
+    work: JoinSet<()>,
+    stopping: CancellationToken,
+    drain: Duration,
+    env: Environment,
+}
+
+/// Keep an apalis worker of one queue alive until the process stops, then let it drain.
+macro_rules! keep {
+    ($work:expr, $env:expr, $job:ty, $queue:expr, $concurrency:expr, $deliveries:expr, $handler:expr) => {{
+        let (env, queue): (Environment, String) = ($env.clone(), $queue);
+        let subscription = Subscription {
+            concurrency: $concurrency,
+            lease: JOB_LEASE,
+            deliveries_max: $deliveries,
+        };
+        $work.spawn(async move {
+            while !env.stopping.is_cancelled() {
+                let stopping = env.stopping.clone();
+                let ended = WorkerBuilder::new(format!("{queue} of {}", env.worker))
+                    .backend(env.queues.subscribe::<$job>(&queue, subscription.clone()))
+                    .data(env.clone())
+                    .build($handler)
+                    .run_until(async move {
+                        stopping.cancelled().await;
+                        Ok::<(), std::io::Error>(())
+                    })
+                    .await;
+                if let Err(error) = ended
+                    && !env.stopping.is_cancelled()
+                {
+                    metrics::counter!("callwright_worker_restarts_total", "queue" => queue.clone())
+                        .increment(1);
+                    tracing::error!(%error, queue, "the worker ended and is started again");
+                    tokio::time::sleep(RESTART).await;
+                }
+            }
+        });
+    }};
+}
+
+impl Running {
+    /// Start the work of these kinds.
+    pub fn start(env: Environment, kinds: &[Kind]) -> Self {
+        let mut work = JoinSet::new();
+        for kind in kinds {
+            match kind {
+                Kind::Sweep => {
+                    work.spawn(sweep::run(env.clone()));
+                }
+                Kind::Step => {
+                    keep!(work, env, StartTask, StartTask::KIND.into(), 8, 100, steps::start_task);
+                    keep!(work, env, EndTask, EndTask::KIND.into(), 8, 100, steps::end_task);
+                    keep!(work, env, ClockEdge, ClockEdge::KIND.into(), 8, 100, steps::clock_edge);
+                }
+                Kind::Dial => {
+                    let concurrency = env.settings.dial_concurrency;
+                    keep!(work, env, DialAttempt, DialAttempt::KIND.into(), concurrency, 100, dial_attempt::dial_attempt);
+                    work.spawn(leases::renew(env.clone()));
+                    work.spawn(leases::hang_up(env.clone()));
+                }
+                Kind::Redial => {
+                    keep!(work, env, Redial, Redial::KIND.into(), 4, 100, redial::redial);
+                }
+                Kind::Import => {
+                    keep!(work, env, ImportBatch, ImportBatch::KIND.into(), 2, 5, import_batch::import_batch);
+                }
+                Kind::Export => {
+                    keep!(work, env, RunExport, RunExport::KIND.into(), 2, 5, run_export::run_export);
+                }
+                Kind::Upload => {
+                    let queue = UploadRecording::queue_of(env.spool.id());
+                    keep!(work, env, UploadRecording, queue, 4, 100, upload_recording::upload_recording);
+                }
+                Kind::Analyze => {
+                    keep!(work, env, AnalyzeCall, AnalyzeCall::KIND.into(), 4, 20, analyze_call::analyze_call);
+                }
+            }
+        }
+        Self { work, stopping: env.stopping.clone(), drain: env.settings.drain, env }
+    }
+
+    /// Take nothing new, let calls finish for the drain time, hang up what is left, and end.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        let quiet = async {
+            while let Some(ended) = self.work.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a part of the work ended badly");
+                }
+            }
+            self.env.live.quiet().await;
+        };
+        let live = self.env.live.clone();
+        tokio::pin!(quiet);
+        if tokio::time::timeout(self.drain, &mut quiet).await.is_err() {
+            tracing::info!(calls = live.len(), "the drain time is over; calls are hung up");
+            live.tell_all(Notice::HangUp(WORKER_STOPPING));
+            if tokio::time::timeout(LAST_WORDS, quiet).await.is_err() {
+                tracing::warn!(calls = live.len(), "some calls were not finished; their leases will end");
+            }
+        }
+    }
+}
+
+/// The cause of a call that a stopping worker hung up.
+const WORKER_STOPPING: &str = outbound::outcome::cause::WORKER_STOPPING;

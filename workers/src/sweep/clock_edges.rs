@@ -1,0 +1,18 @@
+//! Timed steps and redials that no job carried out: late, once, never skipped, never twice.
+
+use storage::{StoreError, tasks};
+
+use crate::{Environment, redial, steps};
+
+const STEPS_MAX: u32 = 500;
+
+pub async fn look(env: Environment) -> Result<u64, StoreError> {
+    let mut found = 0;
+    for planned in tasks::due_steps(&env.store, env.clock.now(), STEPS_MAX).await? {
+        if steps::take(&env, planned).await? {
+            found += 1;
+        }
+    }
+    found += redial::promote(&env, None).await?;
+    Ok(found)
+}

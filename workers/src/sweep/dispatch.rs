@@ -1,0 +1,169 @@
+//! Claims: woken by whatever makes a number dialable, and by a tick behind it.
+//!
+//! PostgreSQL notifies every dispatcher in the transaction that frees a slot, lands an import,
+//! promotes a redial or starts a task. Whoever gets the enterprise's lock claims; whoever does not
+//! leaves it to the holder, who was notified too and claims again.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use jobs::DialAttempt;
+
+use outbound::ids::EnterpriseId;
+use storage::StoreError;
+use storage::claim::Claimer;
+use tokio::time::Instant;
+
+use crate::Environment;
+
+/// Attempts that one claim opens, at most.
+const CLAIM_MAX: u32 = 100;
+/// Behind the notifications: a look at every enterprise that has a running task.
+const TICK: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Claim for whichever enterprise can, until the process stops.
+pub async fn dispatch(env: Environment) {
+    while !env.stopping.is_cancelled() {
+        if let Err(error) = listen(&env).await {
+            metrics::counter!("callwright_sweep_failed_total", "sweep" => "dispatch").increment(1);
+            tracing::warn!(%error, "the dispatcher starts over");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+async fn listen(env: &Environment) -> Result<(), StoreError> {
+    let mut listener = env.store.listen_dispatch().await?;
+    let mut claimer = Claimer::new();
+    let mut turns = Turns::default();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = env.stopping.cancelled() => return Ok(()),
+            woken = listener.next() => turns.want(woken?),
+            _ = tick.tick() => {
+                for enterprise in storage::claim::enterprises(&env.store).await? {
+                    turns.want(enterprise);
+                }
+            }
+            () = turns.due() => {}
+        }
+        // Whatever else was said meanwhile is one wake-up.
+        while let Some(woken) = listener.try_next()? {
+            turns.want(woken);
+        }
+        turns.move_due();
+        if let Some(enterprise) = turns.next() {
+            claim(env, &mut claimer, &mut turns, enterprise).await?;
+        }
+    }
+}
+
+/// One claim of one enterprise; enterprises take turns, so that a large one delays no other.
+async fn claim(
+    env: &Environment,
+    claimer: &mut Claimer,
+    turns: &mut Turns,
+    enterprise: EnterpriseId,
+) -> Result<(), StoreError> {
+    let begun = std::time::Instant::now();
+    let claimed =
+        claimer.claim(&env.store, enterprise, env.clock.now(), CLAIM_MAX, rand::random()).await?;
+    if claimed.busy {
+        return Ok(());
+    }
+    metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
+    if !claimed.attempts.is_empty() {
+        metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
+        let jobs: Vec<DialAttempt> = claimed
+            .attempts
+            .iter()
+            .map(|claimed| DialAttempt { attempt: claimed.attempt, token: claimed.token })
+            .collect();
+        if let Err(error) = env.queues.push_all(&jobs).await {
+            // The attempts stand; the sweep pushes them when Redis is back.
+            tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
+        }
+    }
+    if claimed.more {
+        turns.want(enterprise);
+    }
+    if let Some(at) = claimed.wake_at {
+        turns.wake(enterprise, Instant::now() + env.clock.until(at));
+    }
+    Ok(())
+}
+
+/// Whose turn it is: each enterprise stands in the queue once.
+#[derive(Default)]
+struct Turns {
+    queue: VecDeque<EnterpriseId>,
+    later: HashMap<EnterpriseId, Instant>,
+}
+
+impl Turns {
+    fn want(&mut self, enterprise: EnterpriseId) {
+        if !self.queue.contains(&enterprise) {
+            self.queue.push_back(enterprise);
+        }
+    }
+
+    fn wake(&mut self, enterprise: EnterpriseId, at: Instant) {
+        let due = self.later.entry(enterprise).or_insert(at);
+        *due = at.min(*due);
+    }
+
+    fn next(&mut self) -> Option<EnterpriseId> {
+        self.queue.pop_front()
+    }
+
+    /// Resolves at once while anyone waits for a turn, else when the first later one is due.
+    async fn due(&self) {
+        if !self.queue.is_empty() {
+            return;
+        }
+        match self.later.values().min() {
+            Some(at) => tokio::time::sleep_until(*at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn move_due(&mut self) {
+        let now = Instant::now();
+        let due: Vec<EnterpriseId> =
+            self.later.iter().filter(|(_, at)| **at <= now).map(|(enterprise, _)| *enterprise).collect();
+        for enterprise in due {
+            self.later.remove(&enterprise);
+            self.want(enterprise);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_enterprise_that_is_woken_twice_has_one_turn() {
+        let mut turns = Turns::default();
+        let (a, b) = (EnterpriseId::new(), EnterpriseId::new());
+        for enterprise in [a, b, a] {
+            turns.want(enterprise);
+        }
+        assert_eq!([turns.next(), turns.next(), turns.next()], [Some(a), Some(b), None]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_enterprise_that_waits_for_a_time_has_its_turn_then() {
+        let mut turns = Turns::default();
+        let enterprise = EnterpriseId::new();
+        turns.wake(enterprise, Instant::now() + Duration::from_secs(3));
+        turns.wake(enterprise, Instant::now() + Duration::from_secs(9));
+        turns.due().await;
+        turns.move_due();
+        assert_eq!(turns.next(), Some(enterprise));
+    }
+}

@@ -1,0 +1,59 @@
+//! Jobs that Redis no longer has: rows that wait for a job are given one again. Ids are derived, so a job
+//! that is still there stays the only one.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use jobs::{AnalyzeCall, DialAttempt, ImportBatch, QueueError, RunExport, UploadRecording};
+use storage::{StoreError, attempts, exports, imports, recordings, records};
+
+use crate::Environment;
+
+/// A claimed attempt that nobody began for this long has lost its job.
+const UNBEGUN: Duration = Duration::from_secs(5);
+/// Conversations that are older than this and still not analysed have failed too often.
+const ANALYZED_SINCE: TimeDelta = TimeDelta::days(2);
+const ROWS_MAX: u32 = 1_000;
+
+pub async fn look(env: Environment) -> Result<u64, StoreError> {
+    let attempts = attempts::lost_jobs(&env.store, UNBEGUN).await?;
+    let attempts: Vec<_> = attempts
+        .iter()
+        .map(|claimed| DialAttempt { attempt: claimed.attempt, token: claimed.token })
+        .collect();
+    let again = imports::requeue_expired(&env.store, ROWS_MAX).await?
+        + exports::requeue_expired(&env.store, ROWS_MAX).await?;
+    let imports: Vec<_> = imports::queued(&env.store, ROWS_MAX)
+        .await?
+        .into_iter()
+        .map(|(import, token)| ImportBatch { import, token })
+        .collect();
+    let exports: Vec<_> = exports::queued(&env.store, ROWS_MAX)
+        .await?
+        .into_iter()
+        .map(|(export, token)| RunExport { export, token })
+        .collect();
+    let uploads: Vec<_> = recordings::pending(&env.store, env.spool.id(), None, ROWS_MAX)
+        .await?
+        .into_iter()
+        .map(|recording| UploadRecording { attempt: recording.attempt, spool: recording.spool })
+        .collect();
+    let since = env.clock.now() - ANALYZED_SINCE;
+    let analyses: Vec<_> = records::unanalyzed(&env.store, since, None, ROWS_MAX)
+        .await?
+        .into_iter()
+        .map(|call| AnalyzeCall { attempt: call.id, started_at_ms: call.started_at.timestamp_millis() })
+        .collect();
+    let pushed = async {
+        env.queues.push_all(&attempts).await?;
+        env.queues.push_all(&imports).await?;
+        env.queues.push_all(&exports).await?;
+        env.queues.push_all(&uploads).await?;
+        env.queues.push_all(&analyses).await?;
+        Ok::<_, QueueError>(())
+    };
+    if let Err(error) = pushed.await {
+        tracing::warn!(%error, "lost jobs were not pushed; the next look does it");
+    }
+    Ok(attempts.len() as u64 + again)
+}

@@ -1,0 +1,59 @@
+//! Looks at PostgreSQL that give back what a queue, a worker or an outage lost. None is on the fast
+//! path: what they find in good times is nothing.
+
+mod clock_edges;
+mod dispatch;
+mod expired_leases;
+mod lost_jobs;
+mod retention;
+
+use std::future::Future;
+use std::time::Duration;
+
+use storage::StoreError;
+
+use crate::Environment;
+
+pub use dispatch::dispatch;
+
+/// A look that fails is made again this much later.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Run every sweep until the process stops.
+pub async fn run(env: Environment) {
+    let every = env.settings.sweep_every;
+    tokio::join!(
+        dispatch(env.clone()),
+        repeat(&env, "expired_leases", every, expired_leases::look),
+        repeat(&env, "clock_edges", every, clock_edges::look),
+        repeat(&env, "lost_jobs", every * 5, lost_jobs::look),
+        repeat(&env, "retention", Duration::from_secs(600), retention::look),
+    );
+}
+
+/// Look at once, then every so often, until the process stops.
+async fn repeat<Look, Looked>(env: &Environment, name: &'static str, every: Duration, look: Look)
+where
+    Look: Fn(Environment) -> Looked,
+    Looked: Future<Output = Result<u64, StoreError>>,
+{
+    while !env.stopping.is_cancelled() {
+        let pause = match look(env.clone()).await {
+            Ok(0) => every,
+            Ok(found) => {
+                metrics::counter!("callwright_sweep_found_total", "sweep" => name).increment(found);
+                tracing::info!(sweep = name, found, "gave back what was lost or due");
+                every
+            }
+            Err(error) => {
+                metrics::counter!("callwright_sweep_failed_total", "sweep" => name).increment(1);
+                tracing::warn!(sweep = name, %error, "is looked at again");
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = env.stopping.cancelled() => {}
+        }
+    }
+}
