@@ -84,6 +84,7 @@ create index waiting_phone on waiting (enterprise_id, phone) where reason = 'pho
 -- Live attempts: each one is a slot in its enterprise, its trunk and its task.
 create table attempt (
     id                 uuid primary key,
+    slot               bigint generated always as identity,  -- rises with every claim of an enterprise
     enterprise_id      uuid not null,
     task_id            uuid not null,
     batch_id           uuid not null,
@@ -109,7 +110,8 @@ create table attempt (
     unique (enterprise_id, phone)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 create index attempt_task on attempt (task_id);
-create index attempt_trunk on attempt (trunk_id);
+-- Live calls are counted from the oldest one on, past the dead rows of those before it.
+create index attempt_slot on attempt (enterprise_id, slot);
 
 -- Whose turn it is among a task's caller IDs. Only claims write it.
 create table task_rotation (

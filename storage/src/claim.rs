@@ -83,7 +83,7 @@ impl Claimer {
         if !lock(&mut tx, enterprise).await? {
             return Ok(Claimed { busy: true, ..Claimed::default() });
         }
-        let Some(mut scene) = scene::read(&mut tx, enterprise, now).await? else {
+        let Some(mut scene) = scene::read(store, &mut tx, enterprise, now).await? else {
             return Ok(Claimed::default());
         };
         let plain = !scene.switches.priorities;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::attempts::immutable::Immutable;
+use crate::attempts::slots::Slots;
 
 /// Where PostgreSQL is, and how many connections each use may hold.
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ pub struct Store {
     pub(crate) api: PgPool,
     pub(crate) long: PgPool,
     pub(crate) immutable: Immutable,
+    pub(crate) slots: Slots,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,26 +52,35 @@ impl Store {
             .map_err(|_| StoreError::Unavailable("DATABASE_URL is not a PostgreSQL URL".into()))?
             .application_name("callwright")
             .log_statements(tracing::log::LevelFilter::Trace);
-        let pool = |connections, test| {
+        let pool = |connections, test, options: &PgConnectOptions| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .test_before_acquire(test)
                 .acquire_timeout(CONNECT_TIMEOUT)
                 .connect_lazy_with(options.clone())
         };
+        // Queues go from empty to millions of rows and back: a plan that was made when a table was
+        // small, and kept, must not read all of it later.
+        let walking = options.clone().options([
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("jit", "off"),
+        ]);
         Ok(Self {
             // A ping before each use would cost the dial path a round trip; a broken connection
             // fails its first query, and the job that made it is delivered again.
-            hot: pool(config.hot_connections, false),
-            api: pool(config.api_connections, true),
-            long: pool(config.long_connections, true),
+            hot: pool(config.hot_connections, false, &walking),
+            api: pool(config.api_connections, true, &options),
+            long: pool(config.long_connections, true, &options),
             immutable: Immutable::default(),
+            slots: Slots::default(),
         })
     }
 
     /// One pool for every use: for tests, each on a database of its own.
     pub fn over(pool: PgPool) -> Self {
-        Self { hot: pool.clone(), api: pool.clone(), long: pool, immutable: Immutable::default() }
+        Self { hot: pool.clone(), api: pool.clone(), long: pool, immutable: Immutable::default(), slots: Slots::default() }
     }
 
     /// Apply the migrations that are still missing.

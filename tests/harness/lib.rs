@@ -4,6 +4,9 @@
 //! The servers come from `DATABASE_URL` and `TEST_REDIS_URL` (`callwright services -- cargo test`); each
 //! world has a database, a queue prefix and a data folder of its own.
 
+pub mod asks;
+pub mod files;
 pub mod world;
 
+pub use asks::{Answer, ask};
 pub use world::{Line, World, at, eventually};

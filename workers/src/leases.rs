@@ -17,7 +17,7 @@ pub async fn renew(env: Environment) {
     let every = env.settings.lease / 3;
     loop {
         // Looked at before the renewal: a call that begins meanwhile has a fresh lease.
-        let up = env.live.attempts();
+        let up = env.live.begun();
         if up.is_empty() && env.stopping.is_cancelled() {
             return;
         }

@@ -19,8 +19,14 @@ pub enum Notice {
 /// The live calls of one process.
 #[derive(Debug, Clone, Default)]
 pub struct LiveCalls {
-    calls: Arc<Mutex<HashMap<AttemptId, watch::Sender<Notice>>>>,
+    calls: Arc<Mutex<HashMap<AttemptId, Entry>>>,
     left: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    notices: watch::Sender<Notice>,
+    begun: bool,
 }
 
 /// One live call; it leaves the table when this is dropped.
@@ -32,9 +38,10 @@ pub struct LiveCall {
 }
 
 impl LiveCalls {
+    /// A call that is about to be begun. It is in the table before, so that no notice can miss it.
     pub fn enter(&self, attempt: AttemptId) -> LiveCall {
         let (sender, notices) = watch::channel(Notice::GoOn);
-        self.lock().insert(attempt, sender);
+        self.lock().insert(attempt, Entry { notices: sender, begun: false });
         LiveCall { table: self.clone(), attempt, notices }
     }
 
@@ -46,20 +53,21 @@ impl LiveCalls {
         self.lock().is_empty()
     }
 
-    /// The attempts that were live when this was asked.
-    pub fn attempts(&self) -> Vec<AttemptId> {
-        self.lock().keys().copied().collect()
+    /// The attempts that are begun: those that the database knows as this worker's.
+    pub fn begun(&self) -> Vec<AttemptId> {
+        let calls = self.lock();
+        calls.iter().filter(|(_, entry)| entry.begun).map(|(attempt, _)| *attempt).collect()
     }
 
     /// Tell one call; false when it is not here.
     pub fn tell(&self, attempt: AttemptId, notice: Notice) -> bool {
-        self.lock().get(&attempt).map(|sender| sender.send_replace(notice)).is_some()
+        self.lock().get(&attempt).map(|entry| entry.notices.send_replace(notice)).is_some()
     }
 
     /// Tell all calls.
     pub fn tell_all(&self, notice: Notice) {
-        for sender in self.lock().values() {
-            sender.send_replace(notice);
+        for entry in self.lock().values() {
+            entry.notices.send_replace(notice);
         }
     }
 
@@ -74,15 +82,17 @@ impl LiveCalls {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, watch::Sender<Notice>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, Entry>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LiveCall {
-    /// What the call was told last.
-    pub fn notice(&self) -> Notice {
-        *self.notices.borrow()
+    /// The attempt was begun: from now on its lease is renewed.
+    pub fn begin(&self) {
+        if let Some(entry) = self.table.lock().get_mut(&self.attempt) {
+            entry.begun = true;
+        }
     }
 
     /// Resolves when the call is told something.

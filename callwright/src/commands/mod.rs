@@ -54,7 +54,7 @@ enum Command {
     CheckJournal(check_journal::CheckJournal),
     /// Print the OpenAPI document of the API
     Openapi,
-    /// Run a command with a private PostgreSQL and Redis of its own
+    /// Run a command with a private PostgreSQL, Redis and object store of its own
     Services(services::Services),
     /// Create, list, start, pause, end, clone and watch tasks
     Tasks(tasks::Tasks),
@@ -114,13 +114,13 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
 #[derive(Debug, Clone, clap::Args)]
 struct Connection {
     /// URL of the API
-    #[arg(long, env = "CALLWRIGHT_URL")]
+    #[arg(long, global = true, env = "CALLWRIGHT_URL")]
     url: Option<String>,
     /// API key
-    #[arg(long, env = "CALLWRIGHT_API_KEY", hide_env_values = true)]
+    #[arg(long, global = true, env = "CALLWRIGHT_API_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Print JSON for programs instead of tables for people
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `callwright services`: a private PostgreSQL and Redis, for as long as a command runs.
+//! `callwright services`: a private PostgreSQL, Redis and object store, for as long as a command runs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
+use crate::commands::up::start_objects;
 use crate::supervise::{Postgres, Redis};
 
-/// Run a command with `DATABASE_URL` and `REDIS_URL` of servers that exist for it alone.
+/// Run a command with `DATABASE_URL`, `REDIS_URL` and `S3_*` of servers that exist for it alone.
 #[derive(Debug, clap::Args)]
 pub struct Services {
     /// Folder of the servers' data; left out: a temporary one, gone with the command
@@ -33,6 +34,7 @@ impl Services {
         std::fs::create_dir_all(&data)?;
         let postgres = Postgres::start(&data).await?;
         let redis = Redis::start(&data).await?;
+        let (objects, s3) = start_objects(&data).await?;
         let (program, arguments) =
             self.command.split_first().context("there is no command to run")?;
         let status = Command::new(program)
@@ -40,9 +42,14 @@ impl Services {
             .env("DATABASE_URL", postgres.url())
             .env("REDIS_URL", redis.url())
             .env("TEST_REDIS_URL", redis.url())
+            .env("S3_ENDPOINT", &s3.endpoint)
+            .env("S3_BUCKET", &s3.bucket)
+            .env("S3_ACCESS_KEY", &s3.access_key)
+            .env("S3_SECRET_KEY", &s3.secret_key)
             .status()
             .await
             .with_context(|| format!("`{program}` can't be run"));
+        objects.shutdown().await;
         redis.stop().await?;
         postgres.stop().await?;
         let code = status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);

@@ -163,7 +163,9 @@ impl Exports {
 
 /// A link to an export's file, made anew.
 pub async fn link(api: &Api, export: &str) -> Result<String> {
-    let link = api.get(&format!("exports/{export}/download")).await?;
+    let request = api.request(Method::GET, &format!("exports/{export}/download"));
+    // Without this the answer is a redirect to the file itself.
+    let link = body(request.header("Accept", "application/json")).await?;
     Ok(link["url"].as_str().context("the answer has no link")?.to_owned())
 }
 

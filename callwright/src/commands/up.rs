@@ -148,8 +148,10 @@ impl Up {
         let progress = api.get(&format!("tasks/{task}/progress")).await?;
         let calls = progress["calls"].as_u64().unwrap_or(0);
         for (what, export) in &exports {
-            let file = folder.join(format!("{}.{}", what.to_lowercase(), if what == "Recordings" { "zip" } else { what }));
-            let file = file.with_extension(file.extension().unwrap_or_default().to_ascii_lowercase());
+            let file = folder.join(match what.as_str() {
+                "Recordings" => "recordings.zip".to_owned(),
+                kind => format!("call-records.{}", kind.to_lowercase()),
+            });
             transfers::download(&transfers::link(&api, export).await?, &file).await?;
             let rows = super::opened::rows(&file)?;
             println!("opened   {} ({rows} rows)", file.display());
@@ -242,7 +244,9 @@ impl Servers {
             servers.redis = Some(redis);
         }
         if config.objects.is_none() {
-            servers.objects = Some(start_objects(config).await?);
+            let (objects, reached) = start_objects(&config.data).await?;
+            config.objects = Some(reached);
+            servers.objects = Some(objects);
         }
         Ok(servers)
     }
@@ -281,19 +285,20 @@ impl Servers {
     }
 }
 
-async fn start_objects(config: &mut Config) -> Result<embedded::Running> {
-    let (access_key, secret_key) = ("callwright".to_owned(), secret(&config.data, "s3.secret")?);
+/// Start the embedded object store on the folder `data`; gives it and how to reach it.
+pub async fn start_objects(data: &Path) -> Result<(embedded::Running, ObjectsConfig)> {
+    let (access_key, secret_key) = ("callwright".to_owned(), secret(data, "s3.secret")?);
     let keys =
         embedded::KeyPair { access_key: access_key.clone(), secret_key: secret_key.clone() };
-    let folder: &Path = &config.data.join("objects");
-    let running = embedded::start(folder, SocketAddr::from(([127, 0, 0, 1], 0)), keys).await?;
-    config.objects = Some(ObjectsConfig {
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let running = embedded::start(&data.join("objects"), anywhere, keys).await?;
+    let reached = ObjectsConfig {
         endpoint: format!("http://{}", running.addr),
         region: "us-east-1".into(),
         bucket: BUCKET.into(),
         access_key,
         secret_key,
         public_endpoint: None,
-    });
-    Ok(running)
+    };
+    Ok((running, reached))
 }

@@ -15,10 +15,19 @@ pub use child::Child;
 pub use postgres::Postgres;
 pub use redis::Redis;
 
-/// A TCP port of the loopback interface that nothing listens on at this moment.
+/// Ports that are tried, at most.
+const PORTS_TRIED_MAX: u32 = 200;
+
+/// A TCP port of the loopback interface that nothing listens on at this moment. It lies below those that
+/// the system gives to clients, so that none of them takes it before a server does.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
+    for _ in 0..PORTS_TRIED_MAX {
+        let port = rand::random_range(20_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no free port on 127.0.0.1")
 }
 
 /// The secret kept in `folder` under `name`, made when there is none yet. Only its owner can read it.

@@ -45,7 +45,7 @@ pub async fn begin_many(
     let mut tx = store.hot.begin().await?;
     let candidates = candidates(&mut tx, worker, items).await?;
     let scene = Scene::read(&mut tx, &candidates).await?;
-    let over = limits::over(&mut tx, &scene.limits, &candidates).await?;
+    let over = limits::over(store, &mut tx, &scene.limits, &candidates).await?;
     let (go, back): (Vec<_>, Vec<_>) = candidates
         .iter()
         .partition(|candidate| scene.may_dial(candidate) && !over.contains(&candidate.attempt));

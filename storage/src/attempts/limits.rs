@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::begin::Candidate;
-use crate::StoreError;
+use crate::{Store, StoreError};
 
 /// Calls that each scope may have up.
 pub(super) struct Limits {
@@ -22,15 +22,20 @@ pub(super) struct Limits {
 /// same order, and only its first ones, up to the limit, may begin. Locks nothing; the rows that the
 /// limits come from are locked for share.
 pub(super) async fn over(
+    store: &Store,
     conn: &mut PgConnection,
     limits: &Limits,
     candidates: &[Candidate],
 ) -> Result<HashSet<Uuid>, StoreError> {
     let enterprises: Vec<Uuid> = limits.enterprises.keys().copied().collect();
+    let slots: Vec<i64> = enterprises.iter().map(|id| store.slots.from(*id)).collect();
     let live = sqlx::query!(
-        r#"select enterprise_id, trunk_id, task_id, count(*) as "live!"
-             from attempt where enterprise_id = any($1) group by enterprise_id, trunk_id, task_id"#,
-        &enterprises
+        r#"select a.enterprise_id, a.trunk_id, a.task_id, count(*) as "live!"
+             from unnest($1::uuid[], $2::bigint[]) as e (id, slot)
+             join attempt a on a.enterprise_id = e.id and a.slot >= e.slot
+            group by a.enterprise_id, a.trunk_id, a.task_id"#,
+        &enterprises,
+        &slots
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -17,7 +17,7 @@ use sqlx::types::{Json, Uuid};
 
 use super::queue::{Cursor, Queue};
 use crate::rows::phone;
-use crate::{StoreError, lanes};
+use crate::{Store, StoreError, lanes};
 
 /// How far ahead turns of calls per second are given out.
 const AHEAD: TimeDelta = TimeDelta::seconds(1);
@@ -110,6 +110,7 @@ struct LiveRow {
     live: u32,
     ahead: u32,
     probes: u32,
+    lowest_slot: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,6 +132,7 @@ struct LaneRow {
 /// Locks the enterprise, its trunks and the tasks it reads, for share: an edit of a limit or a state
 /// waits for the claim, and the claim after it sees the edit.
 pub(super) async fn read(
+    store: &Store,
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     now: Time,
@@ -164,8 +166,9 @@ pub(super) async fn read(
             (select json_agg(x) from (
                 select task_id, trunk_id, count(*) as live,
                        count(*) filter (where phase = 'claimed') as ahead,
-                       count(*) filter (where probe) as probes
-                  from attempt where enterprise_id = $1 group by task_id, trunk_id) x)
+                       count(*) filter (where probe) as probes, min(slot) as lowest_slot
+                  from attempt where enterprise_id = $1 and slot >= $2
+                 group by task_id, trunk_id) x)
                 as "live: Json<Vec<LiveRow>>",
             (select json_agg(x) from (
                 select l.id, l.task_id, l.batch_id, l.class, l.round, l.order_revision, l.call_order,
@@ -177,7 +180,8 @@ pub(super) async fn read(
                    and (t.state = 'running' or t.pause_reason = 'trunk_failure')) x)
                 as "lanes: Json<Vec<LaneRow>>"
         "#,
-        enterprise.uuid()
+        enterprise.uuid(),
+        store.slots.from(enterprise.uuid())
     )
     .fetch_one(conn)
     .await?;
@@ -186,6 +190,9 @@ pub(super) async fn read(
     };
     let live = row.live.map_or_else(Vec::new, |live| live.0);
     let up: u32 = live.iter().map(|row| row.live).sum();
+    if let Some(lowest) = live.iter().map(|row| row.lowest_slot).min() {
+        store.slots.seen(enterprise.uuid(), lowest);
+    }
     let mut scene = Scene {
         switches: Switches {
             priorities: settings.predict_call_priority_strategy_gray,

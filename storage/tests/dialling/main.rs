@@ -12,6 +12,7 @@ mod limits;
 mod order;
 mod phones;
 mod redials;
+mod speed;
 mod states;
 
 use std::time::Duration;
