@@ -38,7 +38,8 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
         .map(|package| {
             let all = package["dependencies"].as_array().expect("dependencies").iter();
             let normal = all.filter(|dependency| dependency["kind"].is_null());
-            let names = normal.map(|dependency| dependency["name"].as_str().expect("a name").to_owned());
+            let names =
+                normal.map(|dependency| dependency["name"].as_str().expect("a name").to_owned());
             (package["name"].as_str().expect("a name").to_owned(), names.collect())
         })
         .collect()

@@ -96,8 +96,10 @@ impl Config {
         let mut reader = Reader { get, faults: Vec::new() };
         let data = reader.text("CALLWRIGHT_DATA").map_or_else(default_data, PathBuf::from);
         let port = reader.number("PORT", 8080, 0, 65_535);
-        let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(8080)));
-        let listen = reader.value("CALLWRIGHT_LISTEN", any, "write ADDRESS:PORT, as 127.0.0.1:8080");
+        let any: SocketAddr =
+            SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(8080)));
+        let listen =
+            reader.value("CALLWRIGHT_LISTEN", any, "write ADDRESS:PORT, as 127.0.0.1:8080");
         let database = reader.text("DATABASE_URL").map(|url| StoreConfig {
             hot_connections: small(reader.number("DATABASE_HOT_CONNECTIONS", 8, 2, 100)),
             api_connections: small(reader.number("DATABASE_API_CONNECTIONS", 8, 2, 100)),
@@ -113,7 +115,9 @@ impl Config {
             )),
         };
         let config = Self {
-            spool: reader.text("CALLWRIGHT_SPOOL").map_or_else(|| data.join("spool"), PathBuf::from),
+            spool: reader
+                .text("CALLWRIGHT_SPOOL")
+                .map_or_else(|| data.join("spool"), PathBuf::from),
             journal: reader
                 .text("CALLWRIGHT_JOURNAL")
                 .map_or_else(|| data.join("journal"), PathBuf::from),
@@ -121,12 +125,19 @@ impl Config {
             listen,
             database,
             redis: reader.text("REDIS_URL"),
-            queue_prefix: reader.text("CALLWRIGHT_QUEUE_PREFIX").unwrap_or_else(|| "callwright".into()),
+            queue_prefix: reader
+                .text("CALLWRIGHT_QUEUE_PREFIX")
+                .unwrap_or_else(|| "callwright".into()),
             objects: objects(&mut reader),
             clock,
             lease: Duration::from_secs(reader.number("CALLWRIGHT_LEASE_SECONDS", 15, 2, 600)),
             drain: Duration::from_secs(reader.number("CALLWRIGHT_DRAIN_SECONDS", 20, 0, 7_200)),
-            dial_concurrency: usize::try_from(reader.number("CALLWRIGHT_DIAL_CONCURRENCY", 500, 1, 10_000))?,
+            dial_concurrency: usize::try_from(reader.number(
+                "CALLWRIGHT_DIAL_CONCURRENCY",
+                500,
+                1,
+                10_000,
+            ))?,
         };
         if reader.faults.is_empty() {
             return Ok(config);
@@ -181,7 +192,9 @@ mod tests {
             Some(value.to_owned())
         };
         let said = Config::read(&get).expect_err("it has faults").to_string();
-        for part in ["PORT: 70000", "CALLWRIGHT_CLOCK", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"] {
+        for part in
+            ["PORT: 70000", "CALLWRIGHT_CLOCK", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"]
+        {
             assert!(said.contains(part), "{part} is not in: {said}");
         }
     }

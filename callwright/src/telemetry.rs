@@ -34,8 +34,9 @@ impl Telemetry {
     pub fn start(service: &'static str, form: LogForm) -> Result<Self> {
         let default = if form == LogForm::Json { "info" } else { "warn" };
         let wanted = std::env::var("CALLWRIGHT_LOG").unwrap_or_else(|_| default.into());
-        let filter = EnvFilter::try_new(&wanted)
-            .with_context(|| format!("CALLWRIGHT_LOG: `{wanted}` is not a filter; write as `info`"))?;
+        let filter = EnvFilter::try_new(&wanted).with_context(|| {
+            format!("CALLWRIGHT_LOG: `{wanted}` is not a filter; write as `info`")
+        })?;
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match form {
             LogForm::Json => lines.json().flatten_event(true).boxed(),

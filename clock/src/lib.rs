@@ -31,7 +31,9 @@ pub struct Setting {
 
 /// The text is not a clock setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a clock setting; write `wall`, or `REAL=BUSINESS*FACTOR` with two RFC 3339 times and a factor of 1 to {FACTOR_MAX}")]
+#[error(
+    "not a clock setting; write `wall`, or `REAL=BUSINESS*FACTOR` with two RFC 3339 times and a factor of 1 to {FACTOR_MAX}"
+)]
 pub struct NotASetting;
 
 impl Setting {

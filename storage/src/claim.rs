@@ -88,7 +88,8 @@ impl Claimer {
         };
         let plain = !scene.switches.priorities;
         scene.load_cursors(&self.cursors, plain);
-        let mut run = Run { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() };
+        let mut run =
+            Run { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() };
         let exhausted = run.take(store, &mut tx, enterprise, &mut scene).await?;
         let attempts = write::write(&mut tx, enterprise, now, &scene, &run.taken).await?;
         tx.commit().await?;
@@ -182,10 +183,16 @@ impl Run {
             let mut facts = judge::facts(conn, enterprise, scene, &numbers, self.now).await?;
             for (task, pulled) in pulled {
                 let Some(details) = facts.details.remove(&pulled.number) else {
-                    return Err(StoreError::Damaged(format!("{} is ready and gone", pulled.number)));
+                    return Err(StoreError::Damaged(format!(
+                        "{} is ready and gone",
+                        pulled.number
+                    )));
                 };
                 let random = self.random();
-                let verdict = judge::judge(store, conn, scene, task, &pulled, &details, &mut facts, random, self.now).await?;
+                let verdict = judge::judge(
+                    store, conn, scene, task, &pulled, &details, &mut facts, random, self.now,
+                )
+                .await?;
                 match verdict {
                     Verdict::PassOver => scene.tasks[task].queue.pass_over(&pulled),
                     verdict => {
@@ -202,7 +209,8 @@ impl Run {
     /// The next number of a sequence that the seed decides (splitmix64).
     fn random(&mut self) -> u64 {
         self.random_seed = self.random_seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random_seed ^ (self.random_seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed =
+            (self.random_seed ^ (self.random_seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }

@@ -180,10 +180,16 @@ impl Done<'_> {
     fn count(&self, counts: &mut Counts) {
         let (held, record) = (&self.held, &self.item.record);
         let talk = record.answered_at.map_or(0, |at| (record.ended_at - at).num_milliseconds());
-        let hour = chrono::DurationRound::duration_trunc(record.started_at, chrono::TimeDelta::hours(1));
+        let hour =
+            chrono::DurationRound::duration_trunc(record.started_at, chrono::TimeDelta::hours(1));
         let hour = hour.unwrap_or(record.started_at);
         counts.call(held.task, held.batch, hour, record.result.word(), talk.max(0));
-        counts.moved(held.task, held.batch, outbound::number::NumberState::Calling, self.next.state());
+        counts.moved(
+            held.task,
+            held.batch,
+            outbound::number::NumberState::Calling,
+            self.next.state(),
+        );
     }
 
     /// Whether the line took the call; `None` where nobody knows.
@@ -202,8 +208,7 @@ async fn suppress(conn: &mut PgConnection, now: Time, done: &[Done<'_>]) -> Resu
     if asked.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> =
-        asked.iter().map(|_| outbound::ids::SuppressionId::new().uuid()).collect();
+    let ids: Vec<Uuid> = asked.iter().map(|_| outbound::ids::SuppressionId::new().uuid()).collect();
     let (enterprises, phones): (Vec<Uuid>, Vec<i64>) = asked.into_iter().unzip();
     sqlx::query!(
         "insert into suppression (id, enterprise_id, phone, reason, source, created_at)

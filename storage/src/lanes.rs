@@ -77,7 +77,9 @@ pub(crate) async fn find_or_make(
     specs: impl IntoIterator<Item = LaneSpec>,
 ) -> Result<HashMap<LaneSpec, i64>, StoreError> {
     let mut wanted: Vec<LaneSpec> = specs.into_iter().collect();
-    let key = |spec: &LaneSpec| (spec.task, spec.batch, spec.class.word(), spec.round, spec.order_revision);
+    let key = |spec: &LaneSpec| {
+        (spec.task, spec.batch, spec.class.word(), spec.round, spec.order_revision)
+    };
     wanted.sort_by_key(key);
     wanted.dedup();
     let mut found = find(conn, &wanted).await?;
@@ -222,7 +224,14 @@ impl Counts {
     }
 
     /// A call ended that had started in `hour`.
-    pub fn call(&mut self, task: Uuid, batch: Uuid, hour: Time, result: &'static str, talk_ms: i64) {
+    pub fn call(
+        &mut self,
+        task: Uuid,
+        batch: Uuid,
+        hour: Time,
+        result: &'static str,
+        talk_ms: i64,
+    ) {
         let (calls, talked) = self.calls.entry((task, batch, hour, result)).or_default();
         *calls += 1;
         *talked += talk_ms;
@@ -296,9 +305,12 @@ pub(crate) async fn notify(
         return Ok(());
     }
     let enterprises: Vec<Uuid> = enterprises.into_iter().collect();
-    sqlx::query!("select pg_notify('dispatch', id::text) from unnest($1::uuid[]) as e (id)", &enterprises)
-        .fetch_all(conn)
-        .await?;
+    sqlx::query!(
+        "select pg_notify('dispatch', id::text) from unnest($1::uuid[]) as e (id)",
+        &enterprises
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(())
 }
 

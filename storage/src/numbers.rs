@@ -6,11 +6,11 @@ mod list;
 mod promote;
 mod waiters;
 
+pub(crate) use cancel::delete_ended;
 pub use cancel::{Cancelled, NAMED_MAX, Which, cancel};
 pub use delete::delete;
 pub use list::{
     Journey, JourneyCall, LiveAttempt, Number, NumberFilter, NumberWait, get, journey, list, search,
 };
 pub use promote::{Promoted, promote_due, reopen};
-pub(crate) use cancel::delete_ended;
 pub(crate) use waiters::phones_freed;

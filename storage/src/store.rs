@@ -80,7 +80,13 @@ impl Store {
 
     /// One pool for every use: for tests, each on a database of its own.
     pub fn over(pool: PgPool) -> Self {
-        Self { hot: pool.clone(), api: pool.clone(), long: pool, immutable: Immutable::default(), slots: Slots::default() }
+        Self {
+            hot: pool.clone(),
+            api: pool.clone(),
+            long: pool,
+            immutable: Immutable::default(),
+            slots: Slots::default(),
+        }
     }
 
     /// Apply the migrations that are still missing.
@@ -137,7 +143,8 @@ impl<Id: From<Uuid>> Listener<Id> {
     pub async fn next(&mut self) -> Result<Id, StoreError> {
         loop {
             let said = self.inner.try_recv().await?;
-            let said = said.ok_or_else(|| StoreError::Unavailable("a listener was cut off".into()))?;
+            let said =
+                said.ok_or_else(|| StoreError::Unavailable("a listener was cut off".into()))?;
             if let Ok(id) = said.payload().parse::<Uuid>() {
                 return Ok(id.into());
             }

@@ -420,11 +420,9 @@ pub async fn caller_ids_by_phone(
     store: &Store,
     enterprise: EnterpriseId,
 ) -> Result<BTreeMap<Phone, CallerIdId>, StoreError> {
-    let rows = sqlx::query!(
-        "select id, phone from caller_id where enterprise_id = $1",
-        enterprise.uuid()
-    )
-    .fetch_all(&store.api)
-    .await?;
+    let rows =
+        sqlx::query!("select id, phone from caller_id where enterprise_id = $1", enterprise.uuid())
+            .fetch_all(&store.api)
+            .await?;
     Ok(rows.into_iter().map(|row| (phone(row.phone), row.id.into())).collect())
 }

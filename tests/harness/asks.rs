@@ -59,20 +59,33 @@ pub async fn ask(api: &Api, method: &str, path: &str, body: Value) -> Answer {
 
 /// Every list that `everything` looks at.
 const LISTS: [&str; 12] = [
-    "tasks", "templates", "periods", "navigations", "robots", "trunks", "caller_ids", "suppressions",
-    "records", "exports", "audit", "conversations",
+    "tasks",
+    "templates",
+    "periods",
+    "navigations",
+    "robots",
+    "trunks",
+    "caller_ids",
+    "suppressions",
+    "records",
+    "exports",
+    "audit",
+    "conversations",
 ];
 
 impl World {
     /// The API by another key.
     pub fn by(&self, key: &str) -> Api {
-        Api::new(Access { url: format!("http://{}", self.address), key: key.to_owned() }).expect("a client")
+        Api::new(Access { url: format!("http://{}", self.address), key: key.to_owned() })
+            .expect("a client")
     }
 
     /// The API by a new key of that role, with these permissions only.
     pub async fn key(&self, role: &str, permissions: &[&str]) -> Api {
         let name = format!("{role} {}", permissions.join(" "));
-        let made = self.post("keys", json!({"name": name, "role": role, "permissions": permissions})).await;
+        let made = self
+            .post("keys", json!({"name": name, "role": role, "permissions": permissions}))
+            .await;
         self.by(made["secret"].as_str().expect("a secret"))
     }
 
@@ -113,8 +126,13 @@ impl World {
     /// Ask for an export and wait until it is done.
     pub async fn exported(&self, options: Value) -> Value {
         let made = self.post("exports", options).await;
-        let export = self.until_over(&format!("exports/{}", made["id"].as_str().expect("an id"))).await;
-        assert_eq!((&export["status"], &export["ready"]), (&json!("done"), &json!(true)), "{export}");
+        let export =
+            self.until_over(&format!("exports/{}", made["id"].as_str().expect("an id"))).await;
+        assert_eq!(
+            (&export["status"], &export["ready"]),
+            (&json!("done"), &json!(true)),
+            "{export}"
+        );
         export
     }
 
@@ -144,7 +162,8 @@ impl World {
     ///
     /// `witness` is a key without `see_full_numbers`, whose looking leaves no trace in the audit log.
     pub async fn everything(&self, witness: &Api) -> Map<String, Value> {
-        let list = |path: String| async move { witness.list(&path, &[], 10_000).await.expect("a list") };
+        let list =
+            |path: String| async move { witness.list(&path, &[], 10_000).await.expect("a list") };
         let mut found = Map::new();
         for name in LISTS {
             found.insert(name.into(), list(name.into()).await.into());
@@ -154,7 +173,10 @@ impl World {
         for task in tasks {
             let id = task["id"].as_str().expect("an id");
             for name in ["batches", "numbers", "imports"] {
-                found.insert(format!("{name} of {id}"), list(format!("tasks/{id}/{name}")).await.into());
+                found.insert(
+                    format!("{name} of {id}"),
+                    list(format!("tasks/{id}/{name}")).await.into(),
+                );
             }
         }
         found

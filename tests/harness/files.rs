@@ -23,7 +23,9 @@ pub fn workbook(rows: &[Vec<Value>]) -> Vec<u8> {
             match cell {
                 Value::Null => {}
                 Value::Number(number) => {
-                    sheet.write_number(row, column, number.as_f64().expect("a number")).expect("a cell");
+                    sheet
+                        .write_number(row, column, number.as_f64().expect("a number"))
+                        .expect("a cell");
                 }
                 other => {
                     let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
@@ -53,13 +55,15 @@ pub fn read_csv(bytes: &[u8]) -> Vec<Vec<String>> {
     let text = std::str::from_utf8(bytes).expect("UTF-8");
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-    let lines = reader.records().map(|line| line.expect("a line").iter().map(str::to_owned).collect());
+    let lines =
+        reader.records().map(|line| line.expect("a line").iter().map(str::to_owned).collect());
     lines.collect()
 }
 
 /// The rows of the first sheet of a workbook, as texts.
 pub fn read_workbook(bytes: &[u8]) -> Vec<Vec<String>> {
-    let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
     let name = book.sheet_names().first().cloned().expect("a sheet");
     let sheet = book.worksheet_range(&name).expect("a sheet");
     sheet.rows().map(|row| row.iter().map(ToString::to_string).collect()).collect()
@@ -67,10 +71,15 @@ pub fn read_workbook(bytes: &[u8]) -> Vec<Vec<String>> {
 
 /// The formulas of the first sheet of a workbook: what a spreadsheet would run.
 pub fn formulas(bytes: &[u8]) -> Vec<String> {
-    let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
     let name = book.sheet_names().first().cloned().expect("a sheet");
     let sheet = book.worksheet_formula(&name).expect("a sheet");
-    sheet.cells().map(|(_, _, formula)| formula.clone()).filter(|formula| !formula.is_empty()).collect()
+    sheet
+        .cells()
+        .map(|(_, _, formula)| formula.clone())
+        .filter(|formula| !formula.is_empty())
+        .collect()
 }
 
 /// The entries of a ZIP, by name.

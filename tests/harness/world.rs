@@ -67,8 +67,10 @@ impl World {
     pub async fn with(start: &str, factor: u32, line: Line) -> Self {
         let clock = Clock::with(Setting::new(chrono::Utc::now(), at(start), factor));
         let data = tempfile::tempdir().expect("a folder");
-        let server = std::env::var("DATABASE_URL").expect("DATABASE_URL: run with `callwright services --`");
-        let redis = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:63790".into());
+        let server =
+            std::env::var("DATABASE_URL").expect("DATABASE_URL: run with `callwright services --`");
+        let redis =
+            std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:63790".into());
         let name = format!("story_{}", Uuid::now_v7().simple());
         storage::store::create_database(&server, &name).await.expect("a database");
         let (base, _) = server.rsplit_once('/').expect("a database in DATABASE_URL");
@@ -95,7 +97,8 @@ impl World {
         .await
         .expect("a port");
         tokio::spawn(served);
-        let api = Api::new(Access { url: format!("http://{address}"), key: key.clone() }).expect("a client");
+        let api = Api::new(Access { url: format!("http://{address}"), key: key.clone() })
+            .expect("a client");
         let mut world = Self {
             api,
             address,
@@ -216,7 +219,8 @@ impl World {
 
     /// Import phone numbers into a batch and wait until they have landed.
     pub async fn import(&self, task: &str, batch: &str, phones: &[&str]) -> Value {
-        let numbers: Vec<Value> = phones.iter().map(|phone| json!({"phone_number": phone})).collect();
+        let numbers: Vec<Value> =
+            phones.iter().map(|phone| json!({"phone_number": phone})).collect();
         self.import_numbers(task, &json!({"batch_name": batch}), numbers).await
     }
 
@@ -226,7 +230,8 @@ impl World {
         let path = format!("imports/{}", import["id"].as_str().expect("an id"));
         let import = eventually("the import to end", || async {
             let import = self.get(&path).await;
-            matches!(import["status"].as_str(), Some("done" | "failed" | "cancelled")).then_some(import)
+            matches!(import["status"].as_str(), Some("done" | "failed" | "cancelled"))
+                .then_some(import)
         })
         .await;
         assert_eq!(import["status"], "done", "{import}");
@@ -277,7 +282,8 @@ impl World {
 
     /// Call records of a task, oldest first.
     pub async fn records(&self, task: &str) -> Vec<Value> {
-        let mut records = self.api.list("records", &[("task", task)], 100_000).await.expect("records");
+        let mut records =
+            self.api.list("records", &[("task", task)], 100_000).await.expect("records");
         records.reverse();
         records
     }
@@ -317,7 +323,14 @@ impl World {
 
 fn state(node: &Node) -> ApiState {
     let rate = RateConfig { requests: 1_000_000, ..RateConfig::default() };
-    ApiState::new(node.store.clone(), node.objects.clone(), node.queues.clone(), node.clock.clone(), None, rate)
+    ApiState::new(
+        node.store.clone(),
+        node.objects.clone(),
+        node.queues.clone(),
+        node.clock.clone(),
+        None,
+        rate,
+    )
 }
 
 async fn start_objects(config: &mut Config) -> embedded::Running {

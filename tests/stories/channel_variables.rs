@@ -77,7 +77,11 @@ async fn ms_li_and_mr_wang_hear_their_own_appointment_word_by_word() {
     ]);
     for (file, bytes) in [("li.xlsx", li), ("wang.csv", wang)] {
         let import = world.imported(&task, file, bytes, &json!({"batch_name": file})).await;
-        assert_eq!((&import["status"], &import["result"]["imported"]), (&json!("done"), &json!(1)), "{import}");
+        assert_eq!(
+            (&import["status"], &import["result"]["imported"]),
+            (&json!("done"), &json!(1)),
+            "{import}"
+        );
     }
     world.start(&task).await;
 
@@ -96,7 +100,8 @@ async fn ms_li_and_mr_wang_hear_their_own_appointment_word_by_word() {
              begin at 5:00 PM on January 1. Please arrive at the dealership on time.",
         ),
     ] {
-        let record = records.iter().find(|record| record["customer_number"] == phone).expect("a call");
+        let record =
+            records.iter().find(|record| record["customer_number"] == phone).expect("a call");
         assert_eq!(record["result"], "answered");
         assert_eq!(record["variables"]["customerName"], name);
         assert_eq!(spoken(&world, record).await, words);
@@ -116,7 +121,10 @@ async fn a_required_variable_that_a_row_leaves_empty_is_an_error_of_that_row() {
     ]);
     let import = world.imported(&task, "people.xlsx", rows, &json!({"batch_name": "May"})).await;
     let result = &import["result"];
-    assert_eq!((&result["rows"], &result["imported"], &result["invalid"]), (&json!(3), &json!(1), &json!(2)));
+    assert_eq!(
+        (&result["rows"], &result["imported"], &result["invalid"]),
+        (&json!(3), &json!(1), &json!(2))
+    );
     let id = import["id"].as_str().expect("an id");
     let errors = read_csv(&world.bytes(&format!("imports/{id}/errors")).await);
     let places: Vec<_> = errors[1..].iter().map(|line| (&*line[0], &*line[1])).collect();
@@ -133,17 +141,35 @@ async fn what_a_row_leaves_empty_is_taken_from_the_tasks_defaults() {
     // One column is empty, another is not there at all: the task knows both.
     let rows = csv(&[
         header(&["customerName", "ModelName"]),
-        vec![json!("13800000001"), Value::Null, Value::Null, Value::Null, json!("Ms. Li"), json!("")],
-        vec![json!("13800000002"), Value::Null, Value::Null, Value::Null, json!("Mr. Wang"), json!("Tianrun X9")],
+        vec![
+            json!("13800000001"),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            json!("Ms. Li"),
+            json!(""),
+        ],
+        vec![
+            json!("13800000002"),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            json!("Mr. Wang"),
+            json!("Tianrun X9"),
+        ],
     ]);
     let options = json!({"batch_name": "May", "start": "auto"});
     let import = world.imported(&task, "people.csv", rows, &options).await;
     assert_eq!(import["result"]["imported"], 2, "{import}");
     let records = world.until_records(&task, 2).await;
     for (phone, model) in [("+8613800000001", "Tianrun X5"), ("+8613800000002", "Tianrun X9")] {
-        let record = records.iter().find(|record| record["customer_number"] == phone).expect("a call");
+        let record =
+            records.iter().find(|record| record["customer_number"] == phone).expect("a call");
         let words = spoken(&world, record).await;
-        assert!(words.contains(&format!("Your scheduled {model} test drive will begin at noon.")), "{words}");
+        assert!(
+            words.contains(&format!("Your scheduled {model} test drive will begin at noon.")),
+            "{words}"
+        );
     }
     world.end().await;
 }

@@ -184,7 +184,8 @@ async fn finish(
     };
     let done = env.ledger.finish(finished).await.map_err(|_| Failure::Stopping)?;
     if done.written {
-        metrics::counter!("callwright_calls_finished_total", "result" => result.word()).increment(1);
+        metrics::counter!("callwright_calls_finished_total", "result" => result.word())
+            .increment(1);
     } else {
         metrics::counter!("callwright_calls_lost_total").increment(1);
         tracing::warn!(%attempt, "the call's lease was lost; nothing was written");

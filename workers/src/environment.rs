@@ -75,8 +75,13 @@ impl Environment {
     ) -> std::io::Result<Self> {
         let spool = Spool::open(spool)?;
         let worker: Arc<str> = format!("worker-{}", uuid::Uuid::now_v7().simple()).into();
-        let ledger =
-            Ledger::start(store.clone(), queues.clone(), clock.clone(), worker.clone(), settings.lease);
+        let ledger = Ledger::start(
+            store.clone(),
+            queues.clone(),
+            clock.clone(),
+            worker.clone(),
+            settings.lease,
+        );
         Ok(Self {
             store,
             queues,

@@ -40,7 +40,8 @@ impl Ledger {
             Group::start(BEGINS_MAX, move |items: Vec<(AttemptId, i64)>| {
                 let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
                 async move {
-                    let begun = attempts::begin_many(&store, &worker, lease, clock.now(), &items).await;
+                    let begun =
+                        attempts::begin_many(&store, &worker, lease, clock.now(), &items).await;
                     match begun {
                         Ok(begun) => begun.into_iter().map(Ok).collect(),
                         Err(error) => {

@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::live::Notice;
-use crate::{analyze_call, dial_attempt, import_batch, leases, redial, run_export, steps, sweep, upload_recording};
+use crate::{
+    analyze_call, dial_attempt, import_batch, leases, redial, run_export, steps, sweep,
+    upload_recording,
+};
 
 /// A job's lease in Redis, renewed while its handler runs.
 const JOB_LEASE: Duration = Duration::from_secs(15);
@@ -166,7 +169,15 @@ impl Running {
                 }
                 Kind::Dial => {
                     let concurrency = env.settings.dial_concurrency;
-                    keep!(work, env, DialAttempt, DialAttempt::KIND.into(), concurrency, 100, dial_attempt::dial_attempt);
+                    keep!(
+                        work,
+                        env,
+                        DialAttempt,
+                        DialAttempt::KIND.into(),
+                        concurrency,
+                        100,
+                        dial_attempt::dial_attempt
+                    );
                     work.spawn(leases::renew(env.clone()));
                     work.spawn(leases::hang_up(env.clone()));
                 }
@@ -174,17 +185,49 @@ impl Running {
                     keep!(work, env, Redial, Redial::KIND.into(), 4, 100, redial::redial);
                 }
                 Kind::Import => {
-                    keep!(work, env, ImportBatch, ImportBatch::KIND.into(), 2, 5, import_batch::import_batch);
+                    keep!(
+                        work,
+                        env,
+                        ImportBatch,
+                        ImportBatch::KIND.into(),
+                        2,
+                        5,
+                        import_batch::import_batch
+                    );
                 }
                 Kind::Export => {
-                    keep!(work, env, RunExport, RunExport::KIND.into(), 2, 5, run_export::run_export);
+                    keep!(
+                        work,
+                        env,
+                        RunExport,
+                        RunExport::KIND.into(),
+                        2,
+                        5,
+                        run_export::run_export
+                    );
                 }
                 Kind::Upload => {
                     let queue = UploadRecording::queue_of(env.spool.id());
-                    keep!(work, env, UploadRecording, queue, 4, 100, upload_recording::upload_recording);
+                    keep!(
+                        work,
+                        env,
+                        UploadRecording,
+                        queue,
+                        4,
+                        100,
+                        upload_recording::upload_recording
+                    );
                 }
                 Kind::Analyze => {
-                    keep!(work, env, AnalyzeCall, AnalyzeCall::KIND.into(), 4, 20, analyze_call::analyze_call);
+                    keep!(
+                        work,
+                        env,
+                        AnalyzeCall,
+                        AnalyzeCall::KIND.into(),
+                        4,
+                        20,
+                        analyze_call::analyze_call
+                    );
                 }
             }
         }
@@ -208,7 +251,10 @@ impl Running {
             tracing::info!(calls = live.len(), "the drain time is over; calls are hung up");
             live.tell_all(Notice::HangUp(WORKER_STOPPING));
             if tokio::time::timeout(LAST_WORDS, quiet).await.is_err() {
-                tracing::warn!(calls = live.len(), "some calls were not finished; their leases will end");
+                tracing::warn!(
+                    calls = live.len(),
+                    "some calls were not finished; their leases will end"
+                );
             }
         }
     }

@@ -77,16 +77,23 @@ fn lines(progress: &Value) -> Vec<String> {
     let text = |name: &str| progress[name].as_str().unwrap_or_default().to_owned();
     let number = |name: &str| progress[name].as_u64().unwrap_or(0);
     let total = number("total");
-    let ended = count("connected") + count("unconnected") + count("suppressed") + count("cancelled");
+    let ended =
+        count("connected") + count("unconnected") + count("suppressed") + count("cancelled");
     let full = (ended * BAR_CELLS).checked_div(total).unwrap_or(0);
     let bar: String = (0..BAR_CELLS).map(|cell| if cell < full { '█' } else { '░' }).collect();
     let state = match text("pause_reason").as_str() {
         "" => text("state"),
         reason => format!("{} ({reason})", text("state")),
     };
-    let rate = progress["connect_rate"].as_f64().map_or("–".into(), |rate| format!("{:.0} %", rate * 100.0));
+    let rate = progress["connect_rate"]
+        .as_f64()
+        .map_or("–".into(), |rate| format!("{:.0} %", rate * 100.0));
     let rounds = progress["live_by_round"].as_object().map(|rounds| {
-        rounds.iter().map(|(round, calls)| format!("round {round}: {calls}")).collect::<Vec<_>>().join(", ")
+        rounds
+            .iter()
+            .map(|(round, calls)| format!("round {round}: {calls}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     });
     let mut lines = vec![
         format!("{bar} {ended}/{total} numbers · {state}"),

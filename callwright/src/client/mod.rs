@@ -108,12 +108,18 @@ impl Api {
     }
 
     /// The rows of a list, page by page, up to `limit`.
-    pub async fn list(&self, path: &str, query: &[(&str, &str)], limit: usize) -> Result<Vec<Value>> {
+    pub async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Vec<Value>> {
         let mut rows = Vec::new();
         let mut cursor: Option<String> = None;
         while rows.len() < limit {
             let page = (limit - rows.len()).min(PAGE_ROWS_MAX).to_string();
-            let mut request = self.request(Method::GET, path).query(query).query(&[("limit", &page)]);
+            let mut request =
+                self.request(Method::GET, path).query(query).query(&[("limit", &page)]);
             if let Some(cursor) = &cursor {
                 request = request.query(&[("cursor", cursor)]);
             }
@@ -160,8 +166,12 @@ pub async fn answer(request: RequestBuilder) -> Result<Response> {
 
 fn describe(status: StatusCode, problem: &Value) -> String {
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
-    let title = if text("title").is_empty() { status.to_string() } else { text("title").to_owned() };
-    let mut said = format!("{title} ({})", if text("code").is_empty() { status.as_str() } else { text("code") });
+    let title =
+        if text("title").is_empty() { status.to_string() } else { text("title").to_owned() };
+    let mut said = format!(
+        "{title} ({})",
+        if text("code").is_empty() { status.as_str() } else { text("code") }
+    );
     if !text("detail").is_empty() {
         said.push_str(&format!(": {}", text("detail")));
     }

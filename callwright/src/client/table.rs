@@ -32,7 +32,8 @@ fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
-                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                let name =
+                    if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
                 flatten(&name, value, into);
             }
         }
@@ -64,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_column_reaches_into_a_row() {
-        let rows = [json!({"name": "spring", "progress": {"connected": 3}}), json!({"name": "autumn"})];
+        let rows =
+            [json!({"name": "spring", "progress": {"connected": 3}}), json!({"name": "autumn"})];
         let table = of_rows(&rows, &["name", "connected=progress.connected"]).to_string();
         assert!(table.contains("CONNECTED"));
         assert!(table.contains("spring"));

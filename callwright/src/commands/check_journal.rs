@@ -103,7 +103,12 @@ pub async fn report(store: &Store, config: &Config, clock: &Clock) -> Result<Rep
     let truth = truth(store, clock).await?;
     let pending_recordings = storage::recordings::pending_count(store).await?;
     let findings = check(&entries, &truth);
-    Ok(Report { findings, entries: entries.len(), records: truth.records.len(), pending_recordings })
+    Ok(Report {
+        findings,
+        entries: entries.len(),
+        records: truth.records.len(),
+        pending_recordings,
+    })
 }
 
 /// What the database says, in one snapshot.

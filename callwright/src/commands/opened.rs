@@ -41,7 +41,8 @@ fn zip_entries(path: &Path) -> Result<u64> {
     let mut zip = zip::ZipArchive::new(File::open(path)?)?;
     for at in 0..zip.len() {
         let entry = zip.by_index(at)?;
-        let wav = hound::WavReader::new(std::io::BufReader::new(entry)).context("an entry is no WAV")?;
+        let wav =
+            hound::WavReader::new(std::io::BufReader::new(entry)).context("an entry is no WAV")?;
         anyhow::ensure!(wav.spec().channels == 2, "a recording is not stereo");
         for sample in wav.into_samples::<i16>() {
             sample?;

@@ -84,34 +84,66 @@ enum Verb {
 impl Resource {
     pub async fn run(self, config: &Config) -> Result<()> {
         let (path, columns, verbs): (&str, &[&str], Verbs) = match self {
-            Self::Templates(verbs) => ("templates", &["id", "name", "concurrency", "created_at"], verbs),
+            Self::Templates(verbs) => {
+                ("templates", &["id", "name", "concurrency", "created_at"], verbs)
+            }
             Self::Periods(verbs) => ("periods", &["id", "name", "kind", "ranges"], verbs),
             Self::Navigations(verbs) => {
                 ("navigations", &["id", "name", "published_version", "created_at"], verbs)
             }
             Self::Robots(verbs) => ("robots", &["id", "name", "created_at"], verbs),
-            Self::Trunks(verbs) => {
-                ("trunks", &["id", "name", "driver", "concurrency", "calls_per_second", "in_service", "breaker"], verbs)
+            Self::Trunks(verbs) => (
+                "trunks",
+                &[
+                    "id",
+                    "name",
+                    "driver",
+                    "concurrency",
+                    "calls_per_second",
+                    "in_service",
+                    "breaker",
+                ],
+                verbs,
+            ),
+            Self::CallerIds(verbs) => {
+                ("caller_ids", &["id", "phone", "trunk", "label", "city"], verbs)
             }
-            Self::CallerIds(verbs) => ("caller_ids", &["id", "phone", "trunk", "label", "city"], verbs),
             Self::Suppressions(verbs) => {
                 ("suppressions", &["id", "phone", "reason", "source", "expires_at"], verbs)
             }
-            Self::Keys(verbs) => {
-                ("keys", &["id", "name", "prefix", "role", "permissions", "last_used_at", "revoked_at"], verbs)
+            Self::Keys(verbs) => (
+                "keys",
+                &["id", "name", "prefix", "role", "permissions", "last_used_at", "revoked_at"],
+                verbs,
+            ),
+            Self::Batches(verbs) => {
+                ("batches", &["id", "name", "priority", "started_at", "numbers"], verbs)
             }
-            Self::Batches(verbs) => ("batches", &["id", "name", "priority", "started_at", "numbers"], verbs),
             Self::Numbers(verbs) => {
                 ("numbers", &["id", "phone", "state", "round", "last_status", "attempts"], verbs)
             }
             Self::Records(verbs) => (
                 "records",
-                &["id", "customer_number", "result", "round", "started_at=start_time", "talk=customer_talk_duration", "turns=conversation_turns"],
+                &[
+                    "id",
+                    "customer_number",
+                    "result",
+                    "round",
+                    "started_at=start_time",
+                    "talk=customer_talk_duration",
+                    "turns=conversation_turns",
+                ],
                 verbs,
             ),
             Self::Conversations(verbs) => (
                 "conversations",
-                &["id", "customer_number", "intents=intent_tags", "turns=conversation_turns", "hang-up point=process_hangup_point"],
+                &[
+                    "id",
+                    "customer_number",
+                    "intents=intent_tags",
+                    "turns=conversation_turns",
+                    "hang-up point=process_hangup_point",
+                ],
                 verbs,
             ),
             Self::Audit(verbs) => ("audit", &["at", "actor", "action", "target", "source"], verbs),

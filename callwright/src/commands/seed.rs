@@ -82,9 +82,10 @@ pub async fn demo_task(api: &Api, name: &str) -> Result<String> {
     let navigation = id(api.post("navigations", &navigation).await?)?;
     api.post(&format!("navigations/{navigation}/publish"), &json!({})).await?;
     let mut callers = Vec::new();
-    for (trunk, concurrency, phones) in
-        [("east", 40, ["+862155500101", "+862155500102"]), ("north", 30, ["+861055500101", "+861055500102"])]
-    {
+    for (trunk, concurrency, phones) in [
+        ("east", 40, ["+862155500101", "+862155500102"]),
+        ("north", 30, ["+861055500101", "+861055500102"]),
+    ] {
         let line = json!({"name": format!("{name} {trunk}"), "driver": "simulated",
             "concurrency": concurrency, "simulated": {"seed": 2026}});
         let trunk = id(api.post("trunks", &line).await?)?;

@@ -16,7 +16,8 @@ pub async fn run(config: &Config) -> Result<()> {
     let metrics = telemetry::metrics()?;
     let node = Node::connect(config).await?;
     let stopping = CancellationToken::new();
-    let (address, served) = listen(config.listen, api::router(node.api(Some(metrics))), stopping.clone()).await?;
+    let (address, served) =
+        listen(config.listen, api::router(node.api(Some(metrics))), stopping.clone()).await?;
     tracing::info!(%address, "the API is served");
     tokio::select! {
         ended = served => return ended,
@@ -32,9 +33,9 @@ pub async fn listen(
     router: Router,
     stopping: CancellationToken,
 ) -> Result<(SocketAddr, impl Future<Output = Result<()>> + Send + 'static)> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("{address} can't be listened on; set PORT or CALLWRIGHT_LISTEN"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("{address} can't be listened on; set PORT or CALLWRIGHT_LISTEN")
+    })?;
     let address = listener.local_addr()?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = async move {

@@ -12,8 +12,15 @@ use crate::client::ROWS_DEFAULT;
 use crate::client::live::Live;
 use crate::config::Config;
 
-const COLUMNS: [&str; 7] =
-    ["id", "name", "state", "why=pause_title", "concurrency", "next start=next_start_at", "next edge=next_edge_at"];
+const COLUMNS: [&str; 7] = [
+    "id",
+    "name",
+    "state",
+    "why=pause_title",
+    "concurrency",
+    "next start=next_start_at",
+    "next edge=next_edge_at",
+];
 
 /// Create, list, start, pause, end, clone and watch tasks.
 #[derive(Debug, clap::Args)]
@@ -71,7 +78,9 @@ impl Tasks {
         match self.verb {
             Verb::List { limit } => out.print_rows(&api.list("tasks", &[], limit).await?, &COLUMNS),
             Verb::Show { task } => out.print_one(&api.get(&format!("tasks/{task}")).await?),
-            Verb::Progress { task } => out.print_one(&api.get(&format!("tasks/{task}/progress")).await?),
+            Verb::Progress { task } => {
+                out.print_one(&api.get(&format!("tasks/{task}/progress")).await?)
+            }
             Verb::Watch { task } => {
                 Live::default().watch(&api, &task).await?;
                 Ok(())
@@ -80,30 +89,39 @@ impl Tasks {
             Verb::Change { task, file } => {
                 out.print_one(&api.patch(&format!("tasks/{task}"), &read_json(&file)?).await?)
             }
-            Verb::Start { task } => out.print_one(&api.post(&format!("tasks/{task}/start"), &json!({})).await?),
-            Verb::Pause { task } => out.print_one(&api.post(&format!("tasks/{task}/pause"), &json!({})).await?),
+            Verb::Start { task } => {
+                out.print_one(&api.post(&format!("tasks/{task}/start"), &json!({})).await?)
+            }
+            Verb::Pause { task } => {
+                out.print_one(&api.post(&format!("tasks/{task}/pause"), &json!({})).await?)
+            }
             Verb::End { task, hang_up } => {
-                let ended = api.post(&format!("tasks/{task}/end"), &json!({"hang_up": hang_up})).await?;
+                let ended =
+                    api.post(&format!("tasks/{task}/end"), &json!({"hang_up": hang_up})).await?;
                 out.print_one(&ended)
             }
-            Verb::Clone { task, name } => {
-                out.print_one(&api.post(&format!("tasks/{task}/clone"), &json!({"name": name})).await?)
-            }
+            Verb::Clone { task, name } => out.print_one(
+                &api.post(&format!("tasks/{task}/clone"), &json!({"name": name})).await?,
+            ),
             Verb::Delete { task } => {
                 api.delete(&format!("tasks/{task}")).await?;
                 println!("deleted {task}");
                 Ok(())
             }
             Verb::Events { task, limit } => {
-                let rows: Vec<Value> = api.list(&format!("tasks/{task}/events"), &[], limit).await?;
+                let rows: Vec<Value> =
+                    api.list(&format!("tasks/{task}/events"), &[], limit).await?;
                 out.print_rows(&rows, &["at", "event", "state", "reason", "actor"])
             }
             Verb::Template { task, file } => {
-                let format = file.extension().and_then(|end| end.to_str()).unwrap_or("xlsx").to_owned();
+                let format =
+                    file.extension().and_then(|end| end.to_str()).unwrap_or("xlsx").to_owned();
                 let path = format!("tasks/{task}/import_template");
-                let request = api.request(reqwest::Method::GET, &path).query(&[("format", &format)]);
+                let request =
+                    api.request(reqwest::Method::GET, &path).query(&[("format", &format)]);
                 let bytes = crate::client::answer(request).await?.bytes().await?;
-                std::fs::write(&file, bytes).with_context(|| format!("{} can't be written", file.display()))?;
+                std::fs::write(&file, bytes)
+                    .with_context(|| format!("{} can't be written", file.display()))?;
                 println!("saved {}", file.display());
                 Ok(())
             }

@@ -65,20 +65,23 @@ impl Import {
 
 /// Import a file and wait for the end of it, with a progress bar.
 pub async fn import(api: &Api, task: &str, file: &Path, options: &Value) -> Result<Value> {
-    let bytes = tokio::fs::read(file).await.with_context(|| format!("{} can't be read", file.display()))?;
+    let bytes =
+        tokio::fs::read(file).await.with_context(|| format!("{} can't be read", file.display()))?;
     // The server takes the format from the name; the name itself is not kept.
     let end = file.extension().and_then(|end| end.to_str()).unwrap_or("csv");
     let form = Form::new()
         .part("options", Part::text(options.to_string()).mime_str("application/json")?)
         .part("file", Part::bytes(bytes).file_name(format!("numbers.{end}")));
-    let made = body(api.request(Method::POST, &format!("tasks/{task}/imports")).multipart(form)).await?;
+    let made =
+        body(api.request(Method::POST, &format!("tasks/{task}/imports")).multipart(form)).await?;
     finished(api, "imports", made).await
 }
 
 /// Wait for an import or export to end.
 pub async fn finished(api: &Api, kind: &str, made: Value) -> Result<Value> {
     let id = made["id"].as_str().context("the answer has no id")?.to_owned();
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")?);
+    let bar =
+        ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")?);
     bar.set_message(kind.trim_end_matches('s').to_owned());
     loop {
         let now = api.get(&format!("{kind}/{id}")).await?;
@@ -146,7 +149,17 @@ impl Exports {
             }
             Verb::List { limit } => {
                 let rows = api.list("exports", &[], limit).await?;
-                out.print_rows(&rows, &["id", "status", "file=file_name", "rows=progress.total", "bytes", "expires_at"])
+                out.print_rows(
+                    &rows,
+                    &[
+                        "id",
+                        "status",
+                        "file=file_name",
+                        "rows=progress.total",
+                        "bytes",
+                        "expires_at",
+                    ],
+                )
             }
             Verb::Show { export } => out.print_one(&api.get(&format!("exports/{export}")).await?),
             Verb::Cancel { export } => {

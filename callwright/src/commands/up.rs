@@ -125,7 +125,12 @@ impl Up {
     }
 
     /// The demo campaign, from wherever it stands, to its end.
-    async fn campaign(&self, config: &Config, node: &Node, address: SocketAddr) -> Result<ExitCode> {
+    async fn campaign(
+        &self,
+        config: &Config,
+        node: &Node,
+        address: SocketAddr,
+    ) -> Result<ExitCode> {
         let api = Api::new(access(config, node, address).await?)?;
         println!("key      {}", config.data.join("client.json").display());
         let task = started_task(config, &api).await?;
@@ -155,7 +160,10 @@ impl Up {
             transfers::download(&transfers::link(&api, export).await?, &file).await?;
             let rows = super::opened::rows(&file)?;
             println!("opened   {} ({rows} rows)", file.display());
-            anyhow::ensure!(what == "Recordings" || rows == calls, "{calls} calls were made, the file has {rows}");
+            anyhow::ensure!(
+                what == "Recordings" || rows == calls,
+                "{calls} calls were made, the file has {rows}"
+            );
         }
         check_journal::until_clean(config, node).await
     }
@@ -191,7 +199,11 @@ async fn started_task(config: &Config, api: &Api) -> Result<String> {
         std::fs::write(&file, PEOPLE)?;
         let options = json!({"batch_name": "reminders", "dedupe": "import"});
         let import = transfers::import(api, &task, &file, &options).await?;
-        anyhow::ensure!(import["status"] == "done", "the import did not land: {}", import["problem"]);
+        anyhow::ensure!(
+            import["status"] == "done",
+            "the import did not land: {}",
+            import["problem"]
+        );
         println!("imported {} of {} rows", import["result"]["imported"], import["result"]["rows"]);
     }
     if progress["state"] == "initial" {
@@ -204,9 +216,11 @@ async fn started_task(config: &Config, api: &Api) -> Result<String> {
 async fn exports(api: &Api, task: &str) -> Result<Vec<(String, String)>> {
     let there = api.list("exports", &[], 1_000).await?;
     let mut exports = Vec::new();
-    for (what, content, format) in
-        [("XLSX", "call_records", "xlsx"), ("CSV", "call_records", "csv"), ("Recordings", "recordings", "zip")]
-    {
+    for (what, content, format) in [
+        ("XLSX", "call_records", "xlsx"),
+        ("CSV", "call_records", "csv"),
+        ("Recordings", "recordings", "zip"),
+    ] {
         let same = |export: &&Value| {
             let options = &export["options"];
             export["status"] == "done"
@@ -288,8 +302,7 @@ impl Servers {
 /// Start the embedded object store on the folder `data`; gives it and how to reach it.
 pub async fn start_objects(data: &Path) -> Result<(embedded::Running, ObjectsConfig)> {
     let (access_key, secret_key) = ("callwright".to_owned(), secret(data, "s3.secret")?);
-    let keys =
-        embedded::KeyPair { access_key: access_key.clone(), secret_key: secret_key.clone() };
+    let keys = embedded::KeyPair { access_key: access_key.clone(), secret_key: secret_key.clone() };
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let running = embedded::start(&data.join("objects"), anywhere, keys).await?;
     let reached = ObjectsConfig {

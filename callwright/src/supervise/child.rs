@@ -105,7 +105,8 @@ impl Child {
         if !self.is_up() {
             return Ok(());
         }
-        kill(self.pid, self.stop_with).with_context(|| format!("{} can't be stopped", self.name))?;
+        kill(self.pid, self.stop_with)
+            .with_context(|| format!("{} can't be stopped", self.name))?;
         if tokio::time::timeout(STOP_PATIENCE, self.ended()).await.is_err() {
             tracing::warn!(child = self.name, "did not stop in time and is killed");
             kill(self.pid, Signal::SIGKILL)?;

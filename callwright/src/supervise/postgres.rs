@@ -91,7 +91,15 @@ impl Postgres {
 
     async fn create_database(&self, bin: &Path, password: &str) -> Result<()> {
         let made = Command::new(bin.join("createdb"))
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "callwright", "callwright"])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port.to_string(),
+                "-U",
+                "callwright",
+                "callwright",
+            ])
             .env("PGPASSWORD", password)
             .output()
             .await?;
@@ -134,10 +142,15 @@ async fn initialise(
     ];
     let log = log(folder);
     let child =
-        Child::start("initdb", &bin.join("initdb"), &arguments, &log, user, Signal::SIGTERM).await?;
+        Child::start("initdb", &bin.join("initdb"), &arguments, &log, user, Signal::SIGTERM)
+            .await?;
     let status = child.ended().await;
     std::fs::remove_file(&word)?;
-    anyhow::ensure!(status.is_some_and(|status| status.success()), "initdb failed; see {}", log.display());
+    anyhow::ensure!(
+        status.is_some_and(|status| status.success()),
+        "initdb failed; see {}",
+        log.display()
+    );
     Ok(())
 }
 

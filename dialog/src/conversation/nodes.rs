@@ -106,13 +106,19 @@ impl Conversation {
         let Stage::Agent(agent) = &self.stage else { return };
         let edge = agent.edges.get(name).cloned();
         let edge = edge.or_else(|| {
-            agent.edges.iter().find(|(edge, _)| command::same(edge, name)).map(|(_, node)| node.clone())
+            agent
+                .edges
+                .iter()
+                .find(|(edge, _)| command::same(edge, name))
+                .map(|(_, node)| node.clone())
         });
         let next = agent.next.clone();
         self.tally.transferred |= command::same(name, command::TRANSFER);
         match edge {
             Some(node) => self.leave_agent(Some(node)),
-            None if command::same(name, command::HANGUP) || command::same(name, command::DO_NOT_CALL) => {
+            None if command::same(name, command::HANGUP)
+                || command::same(name, command::DO_NOT_CALL) =>
+            {
                 self.leave_agent(None);
             }
             None if command::same(name, command::TRANSFER) => self.leave_agent(next),

@@ -223,11 +223,13 @@ impl<'a> Check<'a> {
                 match piece {
                     Piece::Leave(name)
                         if name == command::HANGUP || name == command::DO_NOT_CALL => {}
-                    Piece::Leave(name) if !edges.keys().any(|edge| command::same(edge, &name)) => self.problem(
-                        format!("{pointer}/edges"),
-                        "missing_edge",
-                        format!("the robot may say #{name}#, and no edge has that name"),
-                    ),
+                    Piece::Leave(name) if !edges.keys().any(|edge| command::same(edge, &name)) => {
+                        self.problem(
+                            format!("{pointer}/edges"),
+                            "missing_edge",
+                            format!("the robot may say #{name}#, and no edge has that name"),
+                        )
+                    }
                     Piece::Unknown(what) => self.problem(
                         format!("{pointer}/robot"),
                         "unknown_command",

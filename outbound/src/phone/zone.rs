@@ -12,7 +12,10 @@ const DATA: &str = include_str!("../../data/time_zones.txt");
 /// Prefixes and their zone; none: the prefix covers several.
 static ZONES: LazyLock<HashMap<&str, Option<Tz>>> = LazyLock::new(|| {
     let lines = DATA.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(' ')).map(|(prefix, zone)| (prefix, zone.parse().ok())).collect()
+    lines
+        .filter_map(|line| line.split_once(' '))
+        .map(|(prefix, zone)| (prefix, zone.parse().ok()))
+        .collect()
 });
 
 impl Phone {

@@ -61,8 +61,9 @@ impl Immutable {
         )
         .fetch_optional(conn)
         .await?;
-        let content = content
-            .ok_or_else(|| StoreError::Damaged(format!("no version {version} of navigation {id}")))?;
+        let content = content.ok_or_else(|| {
+            StoreError::Damaged(format!("no version {version} of navigation {id}"))
+        })?;
         Ok(self.navigations.keep((id, version), content.0, NAVIGATIONS_MAX))
     }
 }

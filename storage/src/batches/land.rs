@@ -65,7 +65,9 @@ pub async fn land(store: &Store, landing: Landing<'_>, now: Time) -> Result<Land
             return Ok(landed);
         }
     }
-    Err(StoreError::Unavailable("the task was edited again and again while an import landed".into()))
+    Err(StoreError::Unavailable(
+        "the task was edited again and again while an import landed".into(),
+    ))
 }
 
 /// One try; `None`: what it was based on changed.
@@ -191,9 +193,12 @@ async fn settle(
     now: Time,
 ) -> Result<Option<Task>, StoreError> {
     let Landing { enterprise, task, options, .. } = landing;
-    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 3))", enterprise.uuid())
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 3))",
+        enterprise.uuid()
+    )
+    .execute(&mut *conn)
+    .await?;
     let found = tasks::lock_in(conn, enterprise, task).await?;
     if found.order_revision != plan.order_revision {
         return Ok(None);
@@ -254,7 +259,10 @@ fn within(n: u64, most: u64, code: &'static str, what: &str) -> Result<(), Store
     if n <= most {
         return Ok(());
     }
-    Err(StoreError::conflict(code, format!("at most {most} {what}; with this import there would be {n}")))
+    Err(StoreError::conflict(
+        code,
+        format!("at most {most} {what}; with this import there would be {n}"),
+    ))
 }
 
 /// The batch by the table of SPEC 4. False: the one to merge into has started meanwhile, or is gone.
@@ -307,4 +315,3 @@ async fn put_lane(conn: &mut PgConnection, task: TaskId, plan: &Plan) -> Result<
     .await?;
     Ok(())
 }
-

@@ -98,7 +98,8 @@ async fn counted(store: &Store, rows: Vec<Row>) -> Result<Vec<Batch>, StoreError
     .await?;
     let mut numbers: BTreeMap<Uuid, BTreeMap<NumberState, u64>> = BTreeMap::new();
     for row in counts {
-        let state = lanes::word(NumberState::from_word(&row.state), "a number's state", &row.state)?;
+        let state =
+            lanes::word(NumberState::from_word(&row.state), "a number's state", &row.state)?;
         numbers.entry(row.batch_id).or_default().insert(state, row.n.unsigned_abs());
     }
     let batch = |row: Row| Batch {
@@ -198,6 +199,8 @@ async fn drop_empty(conn: &mut sqlx::PgConnection, batch: BatchId) -> Result<(),
     }
     sqlx::query!("delete from lane where batch_id = $1", batch.uuid()).execute(&mut *conn).await?;
     sqlx::query!("delete from batch where id = $1", batch.uuid()).execute(&mut *conn).await?;
-    sqlx::query!("delete from number_count where batch_id = $1", batch.uuid()).execute(conn).await?;
+    sqlx::query!("delete from number_count where batch_id = $1", batch.uuid())
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -64,7 +64,11 @@ pub(super) enum Verdict {
     /// On the do-not-call list.
     Suppress,
     /// Later; it keeps its lane.
-    Wait { due_at: Time, reason: &'static str, phone: i64 },
+    Wait {
+        due_at: Time,
+        reason: &'static str,
+        phone: i64,
+    },
     /// The rest of its chain is on the do-not-call list: its round is over.
     Onward(Onward),
     /// No line has room for it: it stays where it is.
@@ -119,7 +123,13 @@ pub(super) async fn facts(
             Details {
                 batch: row.batch_id,
                 batch_started: row.batch_started,
-                chain: Chain::new(row.phone, &row.backups, &row.chain_statuses, &row.suppressed, place),
+                chain: Chain::new(
+                    row.phone,
+                    &row.backups,
+                    &row.chain_statuses,
+                    &row.suppressed,
+                    place,
+                ),
                 policy: row.policy_id,
                 order_revision: row.order_revision,
                 seq: row.seq,
@@ -248,7 +258,11 @@ fn wait(
     let hours = &scene.tasks[task].hours;
     hours.may_call(now, details.zone).err().map(|_| {
         let opens = hours.next_open(now, details.zone);
-        Verdict::Wait { due_at: opens.unwrap_or(now + NEVER_OPEN_WAIT), reason: "callee_window", phone }
+        Verdict::Wait {
+            due_at: opens.unwrap_or(now + NEVER_OPEN_WAIT),
+            reason: "callee_window",
+            phone,
+        }
     })
 }
 
@@ -264,9 +278,9 @@ fn line(
 ) -> Verdict {
     let calling = &scene.tasks[task];
     // A caller ID that was deleted since leaves the number to the task's own.
-    let own = details.caller.and_then(|own| {
-        scene.lines.iter().position(|line| line.caller_id.uuid() == own)
-    });
+    let own = details
+        .caller
+        .and_then(|own| scene.lines.iter().position(|line| line.caller_id.uuid() == own));
     let places = own.map_or_else(|| calling.lines.clone(), |own| vec![own]);
     let lines: Vec<_> = places
         .iter()
@@ -303,5 +317,12 @@ fn line(
         let switches = scene.switches;
         scene.tasks[task].queue.batch_started(details.batch, at, switches);
     }
-    Verdict::Dial(Dial { chain_index, phone, caller: line.caller_id.uuid(), trunk, probe, starts_batch })
+    Verdict::Dial(Dial {
+        chain_index,
+        phone,
+        caller: line.caller_id.uuid(),
+        trunk,
+        probe,
+        starts_batch,
+    })
 }

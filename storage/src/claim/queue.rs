@@ -90,7 +90,9 @@ impl Queue {
     pub fn load_cursors(&mut self, cursors: &HashMap<i64, Cursor>, plain: bool) {
         for lane in &mut self.lanes {
             let known = cursors.get(&lane.lane.id);
-            if let Some(known) = known.filter(|known| known.entered == lane.entered && known.plain == plain) {
+            if let Some(known) =
+                known.filter(|known| known.entered == lane.entered && known.plain == plain)
+            {
                 lane.read_to = known.at;
                 lane.consumed = known.at;
                 lane.dry = known.empty;
@@ -179,7 +181,8 @@ impl Queue {
             Some((start, group))
         });
         let unknown = |lane: &QueueLane| lane.head.is_empty() && !lane.dry;
-        let Some((start, group)) = groups.find(|(_, group)| !group.iter().all(|lane| lane.dry && lane.head.is_empty()))
+        let Some((start, group)) =
+            groups.find(|(_, group)| !group.iter().all(|lane| lane.dry && lane.head.is_empty()))
         else {
             return Next::Nothing;
         };
@@ -190,7 +193,8 @@ impl Queue {
                 places.filter(|(_, lane)| unknown(lane)).map(|(place, _)| start + place).collect(),
             );
         }
-        let heads = group.iter().enumerate().filter_map(|(place, lane)| Some((place, lane.head.front()?)));
+        let heads =
+            group.iter().enumerate().filter_map(|(place, lane)| Some((place, lane.head.front()?)));
         let best = heads.min_by_key(|(_, head)| (head.place, head.number));
         best.map_or(Next::Nothing, |(place, _)| Next::Head(start + place))
     }
@@ -229,7 +233,14 @@ pub(super) async fn fetch(
         for (ord, plain_ord, number) in page {
             let at = if plain { plain_ord } else { ord };
             let class = lane.lane.class;
-            lane.head.push_back(Pulled { lane: lane.lane.id, class, number, ord, plain_ord, place: at });
+            lane.head.push_back(Pulled {
+                lane: lane.lane.id,
+                class,
+                number,
+                ord,
+                plain_ord,
+                place: at,
+            });
             lane.read_to = (at, number);
         }
     }
@@ -269,7 +280,10 @@ async fn read(
         )
         .fetch_all(conn)
         .await?;
-        return Ok(rows.into_iter().map(|row| (row.lane, row.ord, row.plain_ord, row.number_id)).collect());
+        return Ok(rows
+            .into_iter()
+            .map(|row| (row.lane, row.ord, row.plain_ord, row.number_id))
+            .collect());
     }
     let rows = sqlx::query!(
         r#"select l.lane as "lane!", r.ord, r.plain_ord, r.number_id

@@ -253,7 +253,8 @@ impl Scene {
     /// are given out for more than a second ahead.
     fn paced(&mut self, cps: Option<u32>, ahead: u32, next: Option<Time>, now: Time) -> u32 {
         let Some(cps) = cps else { return u32::MAX };
-        let from = next.map(|next| next - AHEAD).filter(|from| *from > now && *from < now + AHEAD_MAX);
+        let from =
+            next.map(|next| next - AHEAD).filter(|from| *from > now && *from < now + AHEAD_MAX);
         if from.is_some() {
             self.wake_at = [self.wake_at, from].into_iter().flatten().min();
             return 0;
@@ -270,7 +271,8 @@ impl Scene {
     ) -> Result<(), StoreError> {
         for row in rows {
             let id = TaskId::from(row.id);
-            let hours = row.hours.ok_or_else(|| StoreError::Damaged(format!("{id} has no plan")))?;
+            let hours =
+                row.hours.ok_or_else(|| StoreError::Damaged(format!("{id} has no plan")))?;
             let policy = row
                 .policy
                 .ok_or_else(|| StoreError::Damaged(format!("{id} has no redial policy")))?;
@@ -311,7 +313,8 @@ impl Scene {
             let Some(task) = self.tasks.iter_mut().find(|task| task.id == row.task_id) else {
                 continue;
             };
-            let class = lanes::word(LaneClass::from_word(&row.class), "a lane's class", &row.class)?;
+            let class =
+                lanes::word(LaneClass::from_word(&row.class), "a lane's class", &row.class)?;
             let lane = Lane {
                 id: row.id,
                 class,

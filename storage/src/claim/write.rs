@@ -156,7 +156,7 @@ impl Moves {
             Verdict::Dial(dial) => (place.round, index(dial.chain_index)),
             Verdict::Onward(Onward::Redial { round, chain_index, .. }) => {
                 (index(*round), index(*chain_index))
-            },
+            }
             _ => (place.round, index(place.chain_index)),
         };
         self.lanes.push(taken.pulled.lane);
@@ -244,7 +244,13 @@ async fn put_off(
             _ => continue,
         };
         let (task, number) = (scene.tasks[taken.task].id, taken.pulled.number);
-        waiting.push(enterprise.uuid(), lanes::Entry { lane, task, number, rank }, due_at, reason, phone);
+        waiting.push(
+            enterprise.uuid(),
+            lanes::Entry { lane, task, number, rank },
+            due_at,
+            reason,
+            phone,
+        );
     }
     waiting.write(conn).await
 }
@@ -282,7 +288,8 @@ async fn start_batches(
 
 /// Remember whose turn it is among each task's caller IDs.
 async fn turn(conn: &mut PgConnection, scene: &Scene) -> Result<(), StoreError> {
-    let turned: Vec<_> = scene.tasks.iter().filter(|task| task.turned && task.lines.len() > 1).collect();
+    let turned: Vec<_> =
+        scene.tasks.iter().filter(|task| task.turned && task.lines.len() > 1).collect();
     if turned.is_empty() {
         return Ok(());
     }

@@ -51,7 +51,8 @@ impl Chain {
         place: Place,
     ) -> Self {
         let phones: Vec<i64> = std::iter::once(phone).chain(backups.iter().copied()).collect();
-        let status = |place| statuses.get(place).and_then(|word: &String| CalledStatus::from_word(word));
+        let status =
+            |place| statuses.get(place).and_then(|word: &String| CalledStatus::from_word(word));
         Self {
             statuses: (0..phones.len()).map(status).collect(),
             suppressed: phones.iter().map(|phone| suppressed.contains(phone)).collect(),
@@ -102,15 +103,17 @@ impl Chain {
             return self.onward_from(place, policy, call);
         }
         let dials = |place: &usize| {
-            !self.suppressed[*place] && self.statuses[*place].is_none_or(|status| policy.covers(status))
+            !self.suppressed[*place]
+                && self.statuses[*place].is_none_or(|status| policy.covers(status))
         };
         let next = (here..self.phones.len()).find(dials);
         next.map_or(Onward::Unconnected, |place| Onward::NextBackup { chain_index: index(place) })
     }
 
     fn onward_from(&self, here: usize, policy: &RedialPolicy, call: Call) -> Onward {
-        let allowed: Vec<usize> =
-            (0..self.phones.len()).filter(|place| *place == here || !self.suppressed[*place]).collect();
+        let allowed: Vec<usize> = (0..self.phones.len())
+            .filter(|place| *place == here || !self.suppressed[*place])
+            .collect();
         let chain_index = allowed.iter().position(|place| *place == here).unwrap_or(0);
         let standing = Standing {
             round: self.place.round.unsigned_abs(),

@@ -98,7 +98,9 @@ impl<'a> Row<'a> {
             robot_entered_at: record.robot_entered_at,
             robot_ended_at: record.robot_ended_at,
             robot_name: &record.robot_name,
-            robot_answer_result: record.robot_answer_result.map(outbound::outcome::RobotResult::word),
+            robot_answer_result: record
+                .robot_answer_result
+                .map(outbound::outcome::RobotResult::word),
             turns: record.turns,
             interruptions: record.interruptions,
             transferred: record.transferred,

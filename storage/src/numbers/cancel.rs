@@ -171,7 +171,8 @@ pub(crate) async fn delete_ended(
     let mut counts = Counts::default();
     let mut gone = 0;
     for row in rows {
-        let state = lanes::word(NumberState::from_word(&row.state), "a number's state", &row.state)?;
+        let state =
+            lanes::word(NumberState::from_word(&row.state), "a number's state", &row.state)?;
         counts.number(task, batch, state, -row.n);
         gone += row.n;
     }

@@ -211,9 +211,10 @@ pub async fn get(
     enterprise: EnterpriseId,
     number: NumberId,
 ) -> Result<Number, StoreError> {
-    let row = number_rows!("where id = $1 and enterprise_id = $2", number.uuid(), enterprise.uuid())
-        .fetch_optional(&store.api)
-        .await?;
+    let row =
+        number_rows!("where id = $1 and enterprise_id = $2", number.uuid(), enterprise.uuid())
+            .fetch_optional(&store.api)
+            .await?;
     row.ok_or(StoreError::NotFound("number"))?.try_into()
 }
 
@@ -273,7 +274,8 @@ pub async fn journey(
     )
     .fetch_all(&store.api)
     .await?;
-    let call = |row_result: &str| lanes::word(CallResult::from_word(row_result), "a result", row_result);
+    let call =
+        |row_result: &str| lanes::word(CallResult::from_word(row_result), "a result", row_result);
     let mut calls = Vec::with_capacity(rows.len());
     for row in rows {
         calls.push(JourneyCall {

@@ -86,19 +86,16 @@ async fn due_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, StoreError> {
 }
 
 /// Some of one task's due numbers; how many.
-async fn chunk(
-    store: &Store,
-    task: TaskId,
-    now: Time,
-    most: i64,
-) -> Result<i64, StoreError> {
+async fn chunk(store: &Store, task: TaskId, now: Time, most: i64) -> Result<i64, StoreError> {
     let mut tx = store.hot.begin().await?;
     let Some((state, enterprise)) = lock(&mut tx, task).await? else { return Ok(0) };
     let closed = match state {
         TaskState::Initial | TaskState::Ended | TaskState::Paused(PauseReason::Manual) => None,
         TaskState::Running | TaskState::Paused(_) => {
             let hours = tasks::hours_of(&mut tx, task).await?;
-            hours.task_closed(now).map(|_| hours.next_open(now, None).unwrap_or(now + NEVER_OPEN_WAIT))
+            hours
+                .task_closed(now)
+                .map(|_| hours.next_open(now, None).unwrap_or(now + NEVER_OPEN_WAIT))
         }
     };
     let moved = match closed {
@@ -208,11 +205,7 @@ async fn ready(
 
 /// Numbers that were put off to an opening fall due now: call it when a task's windows were changed,
 /// and they are judged anew. Locks those numbers' waiting rows.
-pub async fn reopen(
-    conn: &mut PgConnection,
-    task: TaskId,
-    now: Time,
-) -> Result<(), StoreError> {
+pub async fn reopen(conn: &mut PgConnection, task: TaskId, now: Time) -> Result<(), StoreError> {
     sqlx::query!(
         "update waiting set due_at = $2, put_off = false
           where task_id = $1 and due_at > $2 and (put_off or reason = 'callee_window')",

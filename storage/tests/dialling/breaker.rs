@@ -50,7 +50,9 @@ async fn a_line_that_goes_on_refusing_is_a_failed_call_in_the_end(pool: PgPool) 
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_task_pauses_when_its_line_refuses_nearly_everything_and_goes_on_after_a_probe(pool: PgPool) {
+async fn a_task_pauses_when_its_line_refuses_nearly_everything_and_goes_on_after_a_probe(
+    pool: PgPool,
+) {
     let (mut floor, task) = failing(pool).await;
     let calls = floor.claim(5, at("09:00")).await;
     floor.ring(&calls[..1], ANSWERED, at("09:00")).await;

@@ -100,7 +100,8 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     assert!(done[0].written);
     assert_eq!(done[0].due_at(), Some(at("09:10")));
     let journey = journey_of(&floor, 1).await;
-    let calls: Vec<_> = journey.calls.iter().map(|call| (call.result.word(), call.cause.as_str())).collect();
+    let calls: Vec<_> =
+        journey.calls.iter().map(|call| (call.result.word(), call.cause.as_str())).collect();
     assert_eq!(calls, [("call_failed", cause::WORKER_LOST)]);
     assert_eq!(floor.count(task, "waiting").await, 1);
     floor.sound().await;
@@ -119,14 +120,18 @@ async fn a_finished_call_leaves_record_conversation_and_recording_once(pool: PgP
     let mut floor = Floor::open(pool).await;
     let defaults = json!({ "variables": { "name": "friend", "day": "Monday" } });
     let with = |n, name: &str| {
-        let variables = [("name", name), ("empty", "")].map(|(name, value)| (name.into(), value.into()));
+        let variables =
+            [("name", name), ("empty", "")].map(|(name, value)| (name.into(), value.into()));
         LandingRow { variables: variables.into(), ..row(n) }
     };
     let task = floor.running("A", defaults, &[with(1, "Li"), row(2)]).await;
     let calls = floor.claim(2, at("09:00")).await;
     let orders = floor.begin(&calls, at("09:00")).await;
     assert_eq!(orders[0].facts.variables["name"], "Li");
-    assert_eq!((orders[1].facts.variables["name"].as_str(), orders[1].facts.variables["day"].as_str()), ("friend", "Monday"));
+    assert_eq!(
+        (orders[1].facts.variables["name"].as_str(), orders[1].facts.variables["day"].as_str()),
+        ("friend", "Monday")
+    );
     let mut done = finished(&orders[0], ANSWERED, at("09:00"), at("09:01"));
     let (transcript, log) = (json!([{ "text": "hello" }]), json!([]));
     done.conversation = Some(storage::finish::NewConversation { transcript, log });
@@ -135,7 +140,8 @@ async fn a_finished_call_leaves_record_conversation_and_recording_once(pool: PgP
         object_key: "recordings/1".into(),
         duration_ms: 60_000,
     });
-    let twice = finish_many(&floor.store, at("09:01"), &[done.clone(), done.clone()]).await.unwrap();
+    let twice =
+        finish_many(&floor.store, at("09:01"), &[done.clone(), done.clone()]).await.unwrap();
     assert!(twice.iter().all(|done| done.written));
     assert!(!finish_many(&floor.store, at("09:01"), &[done]).await.unwrap()[0].written);
     let kept: (i64, i64, i64, String, Vec<String>) = sqlx::query_as(

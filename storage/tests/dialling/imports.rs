@@ -30,7 +30,9 @@ async fn a_new_batch_name_is_a_batch_of_its_own(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn the_name_of_a_batch_that_has_not_started_merges_and_the_new_priority_replaces(pool: PgPool) {
+async fn the_name_of_a_batch_that_has_not_started_merges_and_the_new_priority_replaces(
+    pool: PgPool,
+) {
     let mut floor = Floor::open(pool).await;
     let task = floor.task("A", json!({})).await;
     floor.import(task, named("march", 1), &rows(1..=2)).await;
@@ -59,15 +61,26 @@ async fn the_name_of_a_started_batch_makes_another_of_that_name(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn duplicates_are_dropped_as_asked_and_the_first_row_wins(pool: PgPool) {
     let floor = Floor::open(pool).await;
-    let again = |name: &str| LandingRow { priority: 1, variables: [("v".into(), name.into())].into(), ..row(1) };
-    for (dedupe, imported, duplicates) in [("none", 4, 0), ("import", 3, 1), ("task", 1, 3), ("batch", 2, 2)] {
+    let again = |name: &str| LandingRow {
+        priority: 1,
+        variables: [("v".into(), name.into())].into(),
+        ..row(1)
+    };
+    for (dedupe, imported, duplicates) in
+        [("none", 4, 0), ("import", 3, 1), ("task", 1, 3), ("batch", 2, 2)]
+    {
         let task = floor.task(dedupe, json!({})).await;
         floor.import(task, named("old", 0), &[row(3)]).await;
         floor.import(task, named("new", 0), &[row(2)]).await;
         let options = json!({ "batch_name": "new", "dedupe": dedupe });
-        let landed = floor.import(task, options, &[again("first"), again("second"), row(2), row(3)]).await;
+        let landed =
+            floor.import(task, options, &[again("first"), again("second"), row(2), row(3)]).await;
         let result = landed.result;
-        assert_eq!((result.rows, result.imported, result.duplicates), (4, imported, duplicates), "{dedupe}");
+        assert_eq!(
+            (result.rows, result.imported, result.duplicates),
+            (4, imported, duplicates),
+            "{dedupe}"
+        );
         if dedupe != "none" {
             let kept: Vec<String> = sqlx::query_scalar(
                 "select variables->>'v' from number where task_id = $1 and variables ? 'v'",
@@ -100,7 +113,11 @@ async fn an_import_over_a_limit_is_refused_whole_and_names_the_limit(pool: PgPoo
     }
     let full = floor.task("B", json!({})).await;
     floor.sql("update task set number_count = 10000000 where id = $1", &[full.uuid()]).await;
-    refused_for(floor.try_import(task, json!({}), &rows(3..=3)).await, "enterprise_numbers_max", "10000000");
+    refused_for(
+        floor.try_import(task, json!({}), &rows(3..=3)).await,
+        "enterprise_numbers_max",
+        "10000000",
+    );
     floor.sql("update task set number_count = 0 where id = $1", &[full.uuid()]).await;
     assert_eq!(names(&floor, task).await, [("first".into(), 0, 2)]);
     floor.sound().await;
@@ -161,7 +178,10 @@ async fn an_import_lands_once_with_its_result(pool: PgPool) {
         actor: ACTOR,
     };
     let landed = land(&floor.store, landing, at("09:00")).await.unwrap();
-    assert_eq!((landed.result.rows, landed.result.invalid, landed.task.state), (5, 2, TaskState::Running));
+    assert_eq!(
+        (landed.result.rows, landed.result.invalid, landed.task.state),
+        (5, 2, TaskState::Running)
+    );
     assert!(land(&floor.store, landing, at("09:00")).await.is_err(), "a second time");
     let kept = imports::get(&floor.store, floor.enterprise, import).await.unwrap();
     assert_eq!((kept.result, kept.batch), (Some(landed.result), landed.batch));

@@ -94,7 +94,9 @@ async fn a_trunk_out_of_service_takes_no_call_and_others_go_on(pool: PgPool) {
     floor.running("A", both, &rows(1..=20)).await;
     floor.edit_trunk(floor.trunk, json!({ "in_service": false }), at("09:00")).await;
     assert_eq!(floor.claim(100, at("09:00")).await.len(), 2);
-    floor.edit_trunk(floor.trunk, json!({ "in_service": true, "concurrency": 3 }), at("09:00")).await;
+    floor
+        .edit_trunk(floor.trunk, json!({ "in_service": true, "concurrency": 3 }), at("09:00"))
+        .await;
     assert_eq!(who(&floor.claim(100, at("09:00")).await), [3, 4, 5]);
 }
 

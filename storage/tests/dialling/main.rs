@@ -126,7 +126,8 @@ impl Floor {
         let mut all = serde_json::to_value(EnterpriseSettings::new(ZONE, 1_000)).unwrap();
         merge(&mut all, settings);
         let settings = serde_json::from_value(all).unwrap();
-        let enterprise = storage::enterprises::create(&store, "Floor", settings, now).await.unwrap().id;
+        let enterprise =
+            storage::enterprises::create(&store, "Floor", settings, now).await.unwrap().id;
         let mut floor = Self {
             store,
             pool,
@@ -154,7 +155,13 @@ impl Floor {
         merge(&mut config, change);
         let config = serde_json::from_value(config).unwrap();
         storage::trunks::update(
-            &self.store, self.enterprise, trunk, found.version, config, now, ACTOR,
+            &self.store,
+            self.enterprise,
+            trunk,
+            found.version,
+            config,
+            now,
+            ACTOR,
         )
         .await
         .unwrap();
@@ -168,7 +175,8 @@ impl Floor {
             province: province.into(),
             city: city.into(),
         };
-        let made = storage::trunks::create_caller_id(&self.store, self.enterprise, new, at("07:00"));
+        let made =
+            storage::trunks::create_caller_id(&self.store, self.enterprise, new, at("07:00"));
         made.await.unwrap().id
     }
 
@@ -222,7 +230,13 @@ impl Floor {
         merge(&mut config, change);
         let config = serde_json::from_value(config).unwrap();
         storage::tasks::update(
-            &self.store, self.enterprise, task, found.version, config, now, ACTOR,
+            &self.store,
+            self.enterprise,
+            task,
+            found.version,
+            config,
+            now,
+            ACTOR,
         )
         .await
         .unwrap();
@@ -234,7 +248,12 @@ impl Floor {
         merge(&mut settings, change);
         let settings = serde_json::from_value(settings).unwrap();
         storage::enterprises::update(
-            &self.store, self.enterprise, found.version, settings, now, ACTOR,
+            &self.store,
+            self.enterprise,
+            found.version,
+            settings,
+            now,
+            ACTOR,
         )
         .await
         .unwrap();
@@ -357,7 +376,8 @@ impl Floor {
     /// Begin and finish calls at one moment, each with this result.
     async fn ring(&self, calls: &[Call], result: CallResult, now: Time) -> Vec<FinishedAs> {
         let orders = self.begin(calls, now).await;
-        let finished: Vec<_> = orders.iter().map(|order| finished(order, result, now, now)).collect();
+        let finished: Vec<_> =
+            orders.iter().map(|order| finished(order, result, now, now)).collect();
         finish_many(&self.store, now, &finished).await.unwrap()
     }
 

@@ -36,11 +36,14 @@ async fn without_the_full_cache_a_started_batch_is_finished_first(pool: PgPool) 
 
 #[sqlx::test(migrations = "../migrations")]
 async fn without_the_priority_switch_only_the_import_order_counts(pool: PgPool) {
-    let mut floor = Floor::with(pool, json!({ "predict_call_priority_strategy_gray": false })).await;
+    let mut floor =
+        Floor::with(pool, json!({ "predict_call_priority_strategy_gray": false })).await;
     let task = floor.running("A", json!({}), &[with_priority(1, 0), with_priority(2, 7)]).await;
     floor.import(task, batch("urgent", 9), &[with_priority(3, 1), with_priority(4, 8)]).await;
     assert_eq!(who(&floor.claim(3, at("09:00")).await), [1, 2, 3]);
-    floor.edit_enterprise(json!({ "predict_call_priority_strategy_gray": true }), at("09:00")).await;
+    floor
+        .edit_enterprise(json!({ "predict_call_priority_strategy_gray": true }), at("09:00"))
+        .await;
     floor.import(task, batch("more", 9), &[with_priority(5, 9)]).await;
     assert_eq!(who(&floor.claim(3, at("09:00")).await), [5, 4]);
 }
@@ -155,7 +158,8 @@ impl Reference {
             Stands::Backup { .. } => Some((0, 0, 0, 0, 0, 0, Reverse(0), 0, own, known.n)),
             Stands::Redial { round } => {
                 let round = i32::from(round);
-                let round = if known.order.redial == RedialOrder::Descending { -round } else { round };
+                let round =
+                    if known.order.redial == RedialOrder::Descending { -round } else { round };
                 Some((1, class(Class::Redial), 0, round, 1, 0, by, 0, own, known.n))
             }
             Stands::Uncalled if random => {
@@ -184,7 +188,11 @@ impl Reference {
             })
             .unwrap();
         let known = &self.numbers[at];
-        assert_eq!(self.place(known), best, "seed {task}: {known:?} is called, the best stands at {best:?}");
+        assert_eq!(
+            self.place(known),
+            best,
+            "seed {task}: {known:?} is called, the best stands at {best:?}"
+        );
         let (round, at_phone) = match known.stands {
             Stands::Backup { round, at } => (round, at),
             Stands::Redial { round } => (round, 0),
@@ -203,7 +211,8 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 
@@ -244,7 +253,8 @@ async fn campaign(floor: &mut Floor, seed: u64) {
                 "gray_predict_call_use_full_cache": reference.full_cache })
     };
     floor.edit_enterprise(switches(&reference), now).await;
-    let config = json!({ "call_order": order, "redial": { "enabled": true, "retry_seconds": [60, 60] } });
+    let config =
+        json!({ "call_order": order, "redial": { "enabled": true, "retry_seconds": [60, 60] } });
     let task = floor.task(&format!("Task {seed}"), config).await;
     for step in 0..50 {
         match dice.roll(10) {
@@ -290,12 +300,18 @@ async fn campaign(floor: &mut Floor, seed: u64) {
     for call in floor.claim(1_000, now).await {
         reference.call(seed, nth(call.phone) - seed * 1_000_000);
     }
-    let left: Vec<_> = reference.numbers.iter().filter(|known| reference.place(known).is_some()).collect();
+    let left: Vec<_> =
+        reference.numbers.iter().filter(|known| reference.place(known).is_some()).collect();
     assert!(left.is_empty(), "seed {seed}: never called: {left:?}");
     finish_all(floor, task, now).await;
     if floor.state(task).await == TaskState::Running {
         storage::tasks::end(
-            &floor.store, floor.enterprise, task, storage::tasks::LiveCalls::Finish, now, ACTOR,
+            &floor.store,
+            floor.enterprise,
+            task,
+            storage::tasks::LiveCalls::Finish,
+            now,
+            ACTOR,
         )
         .await
         .unwrap();
@@ -330,7 +346,14 @@ async fn import(
         let digits = seed * 1_000_000 + n * 10;
         let phones: Vec<_> = (1..=backups).map(|backup| digits + backup).collect();
         rows.push(LandingRow { priority, ..chain(digits, &phones) });
-        reference.numbers.push(Known { n, batch, priority, order, backups, stands: Stands::Uncalled });
+        reference.numbers.push(Known {
+            n,
+            batch,
+            priority,
+            order,
+            backups,
+            stands: Stands::Uncalled,
+        });
     }
     let options = json!({ "batch_name": format!("batch {name}"), "batch_priority": priority });
     floor.import(task, options, &rows).await;

@@ -31,7 +31,9 @@ async fn a_number_imported_twice_is_called_twice_but_not_at_once(pool: PgPool) {
     let calls = floor.claim(10, at("09:00")).await;
     assert_eq!(who(&calls), [1]);
     let withdrawn = calls[0];
-    storage::attempts::withdraw(&floor.store, withdrawn.attempt, 1, at("09:00"), None).await.unwrap();
+    storage::attempts::withdraw(&floor.store, withdrawn.attempt, 1, at("09:00"), None)
+        .await
+        .unwrap();
     let calls = floor.claim(10, at("09:00")).await;
     assert_eq!(who(&calls), [1]);
     floor.ring(&calls, BUSY, at("09:01")).await;
@@ -59,7 +61,13 @@ async fn a_number_on_the_do_not_call_list_is_not_dialled_at_whatever_stage(pool:
 async fn forbid(floor: &Floor, numbers: &[u64], until: Option<Time>) {
     let phones: Vec<_> = numbers.iter().map(|n| phone(*n)).collect();
     storage::suppression::add(
-        &floor.store, floor.enterprise, &phones, "asked", Source::Api, until, at("08:00"),
+        &floor.store,
+        floor.enterprise,
+        &phones,
+        "asked",
+        Source::Api,
+        until,
+        at("08:00"),
     )
     .await
     .unwrap();
@@ -94,9 +102,7 @@ async fn a_customer_who_asks_on_a_call_is_not_called_by_any_task_again(pool: PgP
 #[sqlx::test(migrations = "../migrations")]
 async fn backups_on_the_do_not_call_list_are_passed_by(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
-    let task = floor
-        .running("A", json!({}), &[chain(1, &[11, 12, 13]), chain(2, &[21])])
-        .await;
+    let task = floor.running("A", json!({}), &[chain(1, &[11, 12, 13]), chain(2, &[21])]).await;
     forbid(&floor, &[11], None).await;
     let calls = floor.claim(1, at("09:00")).await;
     floor.ring(&calls, BUSY, at("09:00")).await;
@@ -142,9 +148,12 @@ async fn a_phone_is_called_no_more_often_than_the_frequency_cap_says(pool: PgPoo
 #[sqlx::test(migrations = "../migrations")]
 async fn a_number_whose_own_window_is_closed_waits_and_others_go_on(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
-    let period = json!({ "name": "Day", "kind": "call", "ranges": [{ "start": "09:00", "end": "18:00" }] });
+    let period =
+        json!({ "name": "Day", "kind": "call", "ranges": [{ "start": "09:00", "end": "18:00" }] });
     let period = serde_json::from_value(period).unwrap();
-    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00")).await.unwrap();
+    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"))
+        .await
+        .unwrap();
     let schedule = json!({ "schedule": { "call_period": period.id, "callee_local_time": true } });
     let urumqi = LandingRow { time_zone: Some(chrono_tz::Asia::Urumqi), ..row(1) };
     let task = floor.running("A", schedule, &[urumqi, row(2)]).await;
@@ -167,7 +176,13 @@ async fn caller_ids_take_turns(pool: PgPool) {
     let mut shown = Vec::new();
     for _ in 0..4 {
         let calls = floor.claim(2, at("09:00")).await;
-        shown.extend(floor.begin(&calls, at("09:00")).await.iter().map(|order| order.facts.caller.digits() % 10));
+        shown.extend(
+            floor
+                .begin(&calls, at("09:00"))
+                .await
+                .iter()
+                .map(|order| order.facts.caller.digits() % 10),
+        );
     }
     assert_eq!(shown, [1, 2, 3, 1, 2, 3, 1, 2]);
 }
@@ -178,7 +193,11 @@ async fn caller_ids_are_chosen_by_the_customers_place(pool: PgPool) {
     let nanjing = floor.caller_id(floor.trunk, 2, "Jiangsu", "Nanjing").await;
     let suzhou = floor.caller_id(floor.trunk, 3, "Jiangsu", "Suzhou").await;
     let own = floor.caller_id(floor.trunk, 4, "", "").await;
-    let from = |n, province: &str, city: &str| LandingRow { province: province.into(), city: city.into(), ..row(n) };
+    let from = |n, province: &str, city: &str| LandingRow {
+        province: province.into(),
+        city: city.into(),
+        ..row(n)
+    };
     let of = json!({ "caller_ids": [floor.caller, nanjing, suzhou], "rotation": "location" });
     let rows = [
         from(1, "Jiangsu", "Suzhou"),
@@ -213,7 +232,8 @@ async fn a_number_with_a_caller_id_on_a_full_trunk_lets_others_by_and_is_next_wh
     let mut floor = Floor::open(pool).await;
     let narrow = floor.trunk(json!({ "name": "Narrow", "concurrency": 1 })).await;
     let own = floor.caller_id(narrow, 2, "", "").await;
-    let mut mixed: Vec<_> = (1..=300).map(|n| LandingRow { caller_id: Some(own), ..row(n) }).collect();
+    let mut mixed: Vec<_> =
+        (1..=300).map(|n| LandingRow { caller_id: Some(own), ..row(n) }).collect();
     mixed.extend((301..=305).map(row));
     floor.running("A", json!({ "concurrency": 4 }), &mixed).await;
     let calls = floor.claim(9, at("09:00")).await;

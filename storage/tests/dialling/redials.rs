@@ -7,7 +7,12 @@ fn policy(reference: &str, seconds: &[u32]) -> Value {
 }
 
 /// Let a campaign run minute by minute; what is rung, with the clock.
-async fn rung(floor: &mut Floor, from: Time, until: Time, mut answer: impl FnMut(u64) -> CallResult) -> String {
+async fn rung(
+    floor: &mut Floor,
+    from: Time,
+    until: Time,
+    mut answer: impl FnMut(u64) -> CallResult,
+) -> String {
     let (mut now, mut rung) = (from, Vec::new());
     while now <= until {
         floor.promote(now).await;
@@ -55,10 +60,15 @@ async fn a_connected_call_ends_the_number(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn backups_are_rung_in_the_same_round_and_a_redial_leaves_out_who_does_not_qualify(pool: PgPool) {
+async fn backups_are_rung_in_the_same_round_and_a_redial_leaves_out_who_does_not_qualify(
+    pool: PgPool,
+) {
     let mut floor = Floor::open(pool).await;
     let mut redial = policy("last_call", &[600]);
-    merge(&mut redial, json!({ "redial": { "mode": "advanced", "statuses": ["busy", "no_answer"] } }));
+    merge(
+        &mut redial,
+        json!({ "redial": { "mode": "advanced", "statuses": ["busy", "no_answer"] } }),
+    );
     floor.running("A", redial, &[chain(1, &[11, 12]), row(2)]).await;
     let answer = |n| if n == 11 || n == 2 { POWER_OFF } else { BUSY };
     let rung = rung(&mut floor, at("10:00"), at("10:30"), answer).await;
@@ -93,8 +103,9 @@ async fn a_redial_that_falls_into_a_closed_window_is_put_off_to_its_opening(pool
     let period = json!({ "name": "Hours", "kind": "call",
         "ranges": [{ "start": "09:00", "end": "10:04" }, { "start": "14:00", "end": "18:00" }] });
     let period = serde_json::from_value(period).unwrap();
-    let period =
-        storage::periods::create(&floor.store, floor.enterprise, period, at("07:00")).await.unwrap();
+    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"))
+        .await
+        .unwrap();
     let mut config = policy("last_call", &[600]);
     merge(&mut config, json!({ "schedule": { "call_period": period.id } }));
     let task = floor.running("A", config, &rows(1..=1)).await;

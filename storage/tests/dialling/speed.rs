@@ -28,7 +28,8 @@ async fn a_hundred_thousand_rows_land_and_are_called(pool: PgPool) {
         let turn = Instant::now();
         let claimed = floor.try_claim(100, at("09:00")).await.attempts;
         claims += turn.elapsed();
-        let items: Vec<_> = claimed.iter().map(|claimed| (claimed.attempt, claimed.token)).collect();
+        let items: Vec<_> =
+            claimed.iter().map(|claimed| (claimed.attempt, claimed.token)).collect();
         let turn = Instant::now();
         let begun = begin_many(&floor.store, WORKER, LEASE, at("09:00"), &items).await.unwrap();
         begins += turn.elapsed();
@@ -66,13 +67,17 @@ async fn the_rate_holds_while_an_old_snapshot_is_held_open(pool: PgPool) {
     }
     floor.start(task, at("09:00")).await;
     let mut export = floor.pool.begin().await.unwrap();
-    sqlx::query("set transaction isolation level repeatable read").execute(&mut *export).await.unwrap();
+    sqlx::query("set transaction isolation level repeatable read")
+        .execute(&mut *export)
+        .await
+        .unwrap();
     sqlx::query("select count(*) from number").execute(&mut *export).await.unwrap();
     for _ in 0..10 {
         let (from, mut called) = (Instant::now(), 0);
         while called < 10_000 {
             let claimed = floor.try_claim(100, at("09:00")).await.attempts;
-            let items: Vec<_> = claimed.iter().map(|claimed| (claimed.attempt, claimed.token)).collect();
+            let items: Vec<_> =
+                claimed.iter().map(|claimed| (claimed.attempt, claimed.token)).collect();
             let begun = begin_many(&floor.store, WORKER, LEASE, at("09:00"), &items).await.unwrap();
             let done = begun.iter().filter_map(|begun| match begun {
                 Begun::Dial(order) => Some(finished(order, BUSY, at("09:00"), at("09:00"))),

@@ -24,7 +24,8 @@ async fn a_task_pauses_when_nothing_is_left_to_dial(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_task_that_is_to_end_when_done_waits_for_its_redials_first(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
-    let config = json!({ "when_done": "end", "redial": { "enabled": true, "retry_seconds": [600] } });
+    let config =
+        json!({ "when_done": "end", "redial": { "enabled": true, "retry_seconds": [600] } });
     let task = floor.running("A", config, &rows(1..=1)).await;
     let calls = floor.claim(9, at("09:00")).await;
     floor.ring(&calls, BUSY, at("09:00")).await;
@@ -93,11 +94,14 @@ async fn a_batch_can_be_deleted_when_its_calls_have_ended_and_its_records_stay(p
     batches::delete(&floor.store, floor.enterprise, batch).await.unwrap();
     let left = batches::list(&floor.store, floor.enterprise, task, Page::first(9)).await.unwrap();
     assert_eq!(left.rows.iter().map(|batch| batch.name.as_str()).collect::<Vec<_>>(), ["second"]);
-    let records: i64 =
-        sqlx::query_scalar("select count(*) from call_record").fetch_one(&floor.pool).await.unwrap();
+    let records: i64 = sqlx::query_scalar("select count(*) from call_record")
+        .fetch_one(&floor.pool)
+        .await
+        .unwrap();
     assert_eq!(records, 2);
     assert_eq!(who(&floor.claim(9, at("09:02")).await), [6, 7]);
-    let counted: i64 = sqlx::query_scalar("select number_count from task").fetch_one(&floor.pool).await.unwrap();
+    let counted: i64 =
+        sqlx::query_scalar("select number_count from task").fetch_one(&floor.pool).await.unwrap();
     assert_eq!(counted, 2);
 }
 
@@ -110,7 +114,8 @@ async fn numbers_are_listed_in_import_order_and_found_by_phone(pool: PgPool) {
     let list = |filter, page| numbers::list(&floor.store, floor.enterprise, task, filter, page);
     let first = list(Default::default(), Page::first(2)).await.unwrap();
     let second = list(Default::default(), Page { limit: 2, after: first.next }).await.unwrap();
-    let all: Vec<_> = first.rows.iter().chain(&second.rows).map(|number| nth(number.phone)).collect();
+    let all: Vec<_> =
+        first.rows.iter().chain(&second.rows).map(|number| nth(number.phone)).collect();
     assert_eq!((all, second.next), (vec![1, 2, 3], None));
     let batch = Some(floor.batch(task, "first").await);
     let state = Some(outbound::number::NumberState::Pending);

@@ -18,7 +18,8 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
     let mut stopped = None;
     let reader = BufReader::new(File::open(path)?);
     let mut json = serde_json::Deserializer::from_reader(reader);
-    let read = Document { rows, stopped: &mut stopped }.deserialize(&mut json).and_then(|()| json.end());
+    let read =
+        Document { rows, stopped: &mut stopped }.deserialize(&mut json).and_then(|()| json.end());
     if let Some(stop) = stopped {
         return Err(stop);
     }
@@ -46,7 +47,10 @@ pub fn read_lines(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
             break;
         }
         if line.len() as u64 > LINE_BYTES_MAX {
-            return Err(refused("row_too_long", format!("line {number} is longer than {LINE_BYTES_MAX} bytes")));
+            return Err(refused(
+                "row_too_long",
+                format!("line {number} is longer than {LINE_BYTES_MAX} bytes"),
+            ));
         }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;

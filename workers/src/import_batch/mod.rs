@@ -68,7 +68,8 @@ pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<()
         Halt::Refused(problem) => {
             let key = keys::import_errors(import.enterprise, id);
             let told = env.objects.head(&key).await?.map(|_| key);
-            imports::fail(&env.store, id, token, &problem, told.as_deref(), env.clock.now()).await?;
+            imports::fail(&env.store, id, token, &problem, told.as_deref(), env.clock.now())
+                .await?;
         }
         // Infrastructure: the lease runs out, the sweep queues it again.
         error => return Err(error.into()),
@@ -149,8 +150,7 @@ async fn read(
 ) -> Result<Read, Halt> {
     let (chunks, mut waiting) = mpsc::channel::<Vec<ReadRow>>(CHUNKS_WAITING_MAX);
     let (path, format) = (path.to_owned(), import.options.format);
-    let reader =
-        tokio::task::spawn_blocking(move || source::read(&path, format, &rules, &chunks));
+    let reader = tokio::task::spawn_blocking(move || source::read(&path, format, &rules, &chunks));
     let mut read = Read::default();
     while let Some(chunk) = waiting.recv().await {
         for row in chunk {

@@ -41,7 +41,10 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
         if at.is_some_and(|at| line < at) || line > ROW_MAX {
             return Err(refused(
                 "cell_out_of_place",
-                format!("has a cell in row {}; rows must follow one another up to row {ROW_MAX}", line + 1),
+                format!(
+                    "has a cell in row {}; rows must follow one another up to row {ROW_MAX}",
+                    line + 1
+                ),
             ));
         }
         if at != Some(line) {

@@ -17,7 +17,8 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
     let encoding = encoding_of(&mut file)?;
     file.rewind()?;
     let decoded = Decoded::new(BufReader::with_capacity(READ_BYTES, file), encoding);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded);
     let mut record = csv::StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
@@ -29,7 +30,9 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
         if record.as_slice().len() > RECORD_BYTES_MAX {
             return Err(refused(
                 "row_too_long",
-                format!("line {line} is longer than {RECORD_BYTES_MAX} bytes; is a quote not closed?"),
+                format!(
+                    "line {line} is longer than {RECORD_BYTES_MAX} bytes; is a quote not closed?"
+                ),
             ));
         }
         let cells: Vec<String> = record.iter().map(str::to_owned).collect();

@@ -56,7 +56,8 @@ pub async fn run_export(job: RunExport, env: Data<Environment>) -> Result<(), Bo
             Ok(())
         }
         Err(Halt::Store(StoreError::Refused(faults))) => {
-            let detail = faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("; ");
+            let detail =
+                faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("; ");
             let problem = ExportProblem { code: "refused".into(), detail };
             exports::fail(&env.store, export.id, export.token, &problem, env.clock.now()).await?;
             Ok(())
@@ -133,7 +134,8 @@ fn fields(export: &Export) -> Vec<&'static Field> {
 /// The whole conversation as text: who spoke, and when.
 fn conversation_text(view: &storage::records::RecordView) -> String {
     let lines = view.conversation.as_ref().and_then(|conversation| {
-        serde_json::from_value::<Vec<dialog::transcript::Line>>(conversation.transcript.clone()).ok()
+        serde_json::from_value::<Vec<dialog::transcript::Line>>(conversation.transcript.clone())
+            .ok()
     });
     let lines = lines.unwrap_or_default();
     let lines = lines.iter().map(|line| {

@@ -39,7 +39,9 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
         }
         let chunk = chunk.iter().map(|view| {
             let text = conversation_text(view);
-            let cells = fields.iter().map(|field| sheet_cell(cell(&view.record, &text, field, shown), zone));
+            let cells = fields
+                .iter()
+                .map(|field| sheet_cell(cell(&view.record, &text, field, shown), zone));
             cells.collect::<SheetRow>()
         });
         if rows.send(chunk.collect()).await.is_err() {
@@ -94,7 +96,11 @@ fn book(
     Ok(file)
 }
 
-fn titles(sheet: &mut Worksheet, fields: &[&'static Field], head: &Format) -> Result<(), XlsxError> {
+fn titles(
+    sheet: &mut Worksheet,
+    fields: &[&'static Field],
+    head: &Format,
+) -> Result<(), XlsxError> {
     for (column, field) in (0..).zip(fields) {
         sheet.write_string_with_format(0, column, field.title, head)?;
     }

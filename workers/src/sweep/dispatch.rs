@@ -133,8 +133,12 @@ impl Turns {
 
     fn move_due(&mut self) {
         let now = Instant::now();
-        let due: Vec<EnterpriseId> =
-            self.later.iter().filter(|(_, at)| **at <= now).map(|(enterprise, _)| *enterprise).collect();
+        let due: Vec<EnterpriseId> = self
+            .later
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(enterprise, _)| *enterprise)
+            .collect();
         for enterprise in due {
             self.later.remove(&enterprise);
             self.want(enterprise);

@@ -42,7 +42,10 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
     let analyses: Vec<_> = records::unanalyzed(&env.store, since, None, ROWS_MAX)
         .await?
         .into_iter()
-        .map(|call| AnalyzeCall { attempt: call.id, started_at_ms: call.started_at.timestamp_millis() })
+        .map(|call| AnalyzeCall {
+            attempt: call.id,
+            started_at_ms: call.started_at.timestamp_millis(),
+        })
         .collect();
     let pushed = async {
         env.queues.push_all(&attempts).await?;
