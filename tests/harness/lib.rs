@@ -5,6 +5,7 @@
 //! world has a database, a queue prefix and a data folder of its own.
 
 pub mod asks;
+pub mod campaign;
 pub mod files;
 pub mod world;
 

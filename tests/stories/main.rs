@@ -1,4 +1,16 @@
 //! The guide's scenarios, over HTTP, on real servers with the simulated line. Each reads like its page.
 
+mod bad_files;
+mod bad_input;
+mod batches;
 mod channel_variables;
+mod conversation;
+mod execution_logic;
 mod first_call;
+mod imports;
+mod priorities;
+mod scheduled_tasks;
+mod templates;
+mod redial;
+mod backups;
+mod call_order;

@@ -1,8 +1,7 @@
 //! A call record as the API shows it: the fields of the field table, by the same names as in filters
 //! and exports.
 
-use outbound::phone::mask_digits;
-use outbound::record::{CallRecord, Cell, FIELDS, Field, FieldKind, Shown, cell};
+use outbound::record::{CallRecord, FIELDS, Field, FieldKind, Shown, cell};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -27,14 +26,7 @@ impl RecordView {
             Numbers::Masked => Shown::Masked,
             Numbers::Full => Shown::Full,
         };
-        let value = |field: &'static Field| match cell(record, "", field, shown) {
-            // What customers said and enterprises imported may quote a phone number.
-            Cell::Map(values) if numbers == Numbers::Masked => Cell::Map(
-                values.into_iter().map(|(name, value)| (name, mask_digits(&value))).collect(),
-            ),
-            cell => cell,
-        };
-        Self(shown_fields().map(|field| (field.name.to_owned(), value(field).json())).collect())
+        Self(shown_fields().map(|field| (field.name.to_owned(), cell(record, "", field, shown).json())).collect())
     }
 }
 

@@ -53,7 +53,7 @@ impl Live {
                 writeln!(out, "\x1b[2K{line}")?;
             }
             self.drawn = lines.len();
-        } else if self.looks % LINE_EVERY == 0 || over(progress).is_some() {
+        } else if self.looks.is_multiple_of(LINE_EVERY) || over(progress).is_some() {
             writeln!(out, "{}", lines.join(" | "))?;
         }
         self.looks += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use crate::Time;
-use crate::phone::Phone;
+use crate::phone::{Phone, mask_digits};
 use crate::record::{CallRecord, Field};
 
 /// Whether phone numbers are shown in full.
@@ -81,8 +81,8 @@ pub fn cell(record: &CallRecord, conversation_text: &str, field: &Field, shown: 
             .and_then(|seconds| seconds.to_string().parse().ok())
             .map_or(Cell::Blank, Cell::Number),
         "process_hangup_point" => text(&record.process_hangup_point),
-        "captures" => map(&record.captures),
-        "variables" => map(&record.variables),
+        "captures" => map(&record.captures, shown),
+        "variables" => map(&record.variables, shown),
         "conversation_text" => text(conversation_text),
         "batch_name" => text(&record.batch_name),
         "round" => count(record.round.into()),
@@ -110,8 +110,16 @@ fn time(at: Option<Time>) -> Cell {
     at.map_or(Cell::Blank, Cell::Time)
 }
 
-fn map(values: &BTreeMap<String, String>) -> Cell {
-    if values.is_empty() { Cell::Blank } else { Cell::Map(values.clone()) }
+/// What customers said and enterprises imported may quote a phone number.
+fn map(values: &BTreeMap<String, String>, shown: Shown) -> Cell {
+    if values.is_empty() {
+        return Cell::Blank;
+    }
+    let shown = |value: &String| match shown {
+        Shown::Full => value.clone(),
+        Shown::Masked => mask_digits(value),
+    };
+    Cell::Map(values.iter().map(|(name, value)| (name.clone(), shown(value))).collect())
 }
 
 fn location(province: &str, city: &str) -> Cell {

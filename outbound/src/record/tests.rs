@@ -197,3 +197,13 @@ proptest! {
         prop_assert!(cell.ends_with(&text));
     }
 }
+
+#[test]
+fn the_page_of_the_fields_tells_all_of_them() {
+    let page = include_str!("../../../docs/fields.md");
+    for field in FIELDS {
+        let row = format!("| `{}` | {} | ", field.name, field.title);
+        assert!(page.contains(&row), "docs/fields.md lacks {row}");
+        assert!(page.contains(field.doc), "docs/fields.md lacks the meaning of {}", field.name);
+    }
+}

@@ -30,7 +30,8 @@ pub(super) async fn over(
     let enterprises: Vec<Uuid> = limits.enterprises.keys().copied().collect();
     let slots: Vec<i64> = enterprises.iter().map(|id| store.slots.from(*id)).collect();
     let live = sqlx::query!(
-        r#"select a.enterprise_id, a.trunk_id, a.task_id, count(*) as "live!"
+        r#"select a.enterprise_id, a.trunk_id, a.task_id, count(*) as "live!",
+                  min(a.slot) as "lowest!"
              from unnest($1::uuid[], $2::bigint[]) as e (id, slot)
              join attempt a on a.enterprise_id = e.id and a.slot >= e.slot
             group by a.enterprise_id, a.trunk_id, a.task_id"#,
@@ -40,11 +41,15 @@ pub(super) async fn over(
     .fetch_all(&mut *conn)
     .await?;
     let mut up: HashMap<Uuid, i64> = HashMap::new();
+    let mut lowest: HashMap<Uuid, i64> = HashMap::new();
     for row in live {
+        let slot = lowest.entry(row.enterprise_id).or_insert(row.lowest);
+        *slot = row.lowest.min(*slot);
         for scope in [row.enterprise_id, row.trunk_id, row.task_id] {
             *up.entry(scope).or_default() += row.live;
         }
     }
+    lowest.into_iter().for_each(|(enterprise, slot)| store.slots.seen(enterprise, slot));
     let exceeded = |(scope, limit): (&Uuid, &i64)| up.get(scope).is_some_and(|live| live > limit);
     let scopes = || limits.enterprises.iter().chain(&limits.trunks).chain(&limits.tasks);
     if !scopes().any(exceeded) {

@@ -14,7 +14,8 @@ use chrono::TimeDelta;
 use jobs::RunExport;
 use outbound::export::{Content, ExportFormat};
 use outbound::filter;
-use outbound::record::{FIELDS, Field, field};
+use outbound::phone::mask_digits;
+use outbound::record::{FIELDS, Field, Shown, field};
 use storage::exports::{self, Export, ExportProblem, Written};
 use storage::objects::keys;
 use storage::records::{RecordQuery, RecordStream};
@@ -132,7 +133,7 @@ fn fields(export: &Export) -> Vec<&'static Field> {
 }
 
 /// The whole conversation as text: who spoke, and when.
-fn conversation_text(view: &storage::records::RecordView) -> String {
+fn conversation_text(view: &storage::records::RecordView, shown: Shown) -> String {
     let lines = view.conversation.as_ref().and_then(|conversation| {
         serde_json::from_value::<Vec<dialog::transcript::Line>>(conversation.transcript.clone())
             .ok()
@@ -144,11 +145,15 @@ fn conversation_text(view: &storage::records::RecordView) -> String {
             dialog::transcript::Speaker::Robot => "Robot",
         };
         let seconds = line.start_ms / 1_000;
-        format!("[{:02}:{:02}] {who}: {}", seconds / 60, seconds % 60, line.text)
+        let text = match shown {
+            Shown::Full => line.text.clone(),
+            Shown::Masked => mask_digits(&line.text),
+        };
+        format!("[{:02}:{:02}] {who}: {text}", seconds / 60, seconds % 60)
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn shown(export: &Export) -> outbound::record::Shown {
-    if export.reveal { outbound::record::Shown::Full } else { outbound::record::Shown::Masked }
+fn shown(export: &Export) -> Shown {
+    if export.reveal { Shown::Full } else { Shown::Masked }
 }

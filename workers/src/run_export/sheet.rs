@@ -38,7 +38,7 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
             break;
         }
         let chunk = chunk.iter().map(|view| {
-            let text = conversation_text(view);
+            let text = conversation_text(view, shown);
             let cells = fields
                 .iter()
                 .map(|field| sheet_cell(cell(&view.record, &text, field, shown), zone));

@@ -21,7 +21,7 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
         }
         lines = csv::WriterBuilder::new().from_writer(Vec::new());
         for view in &chunk {
-            let text = conversation_text(view);
+            let text = conversation_text(view, shown);
             let cells =
                 fields.iter().map(|field| cell(&view.record, &text, field, shown).text(zone));
             lines.write_record(cells).map_err(Halt::file)?;

@@ -1,0 +1,201 @@
+//! The processes of an installation: the real binary, started, killed, stopped and started again. Each
+//! is ended by the id that its start gave.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+
+/// How long a process may take to end in order.
+const STOP: Duration = Duration::from_secs(60);
+/// One that ends by itself later than this after its start did not fail to start: it broke.
+const STARTED: Duration = Duration::from_secs(10);
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Web,
+    Dispatcher,
+    Dialer,
+    Courier,
+}
+
+impl Role {
+    const ALL: [(Self, usize); 4] =
+        [(Self::Web, 1), (Self::Dispatcher, 2), (Self::Dialer, 3), (Self::Courier, 1)];
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Web => &["serve"],
+            Self::Dispatcher => &["work", "sweep", "step"],
+            Self::Dialer => &["work", "dial", "redial"],
+            Self::Courier => &["work", "import", "export", "upload", "analyze"],
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Dispatcher => "dispatcher",
+            Self::Dialer => "dialer",
+            Self::Courier => "courier",
+        }
+    }
+}
+
+/// One process.
+struct Process {
+    role: Role,
+    /// Until it is started again after a kill, none.
+    child: Option<Child>,
+    started: Instant,
+    /// It has SIGSTOP.
+    stopped: bool,
+}
+
+/// All processes of a run.
+pub struct Fleet {
+    binary: PathBuf,
+    environment: Vec<(String, String)>,
+    logs: PathBuf,
+    processes: Vec<Process>,
+    /// Processes that ended by themselves after they had worked for a while.
+    pub broken: Vec<String>,
+}
+
+impl Fleet {
+    /// Start every process with this environment.
+    pub fn start(binary: &Path, environment: Vec<(String, String)>, folder: &Path) -> Result<Self> {
+        let logs = folder.join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let binary = binary.to_owned();
+        let mut fleet =
+            Self { binary, environment, logs, processes: Vec::new(), broken: Vec::new() };
+        for (role, count) in Role::ALL {
+            for _ in 0..count {
+                let place = fleet.processes.len();
+                let child = Some(fleet.spawn(role, place)?);
+                let started = Instant::now();
+                fleet.processes.push(Process { role, child, started, stopped: false });
+            }
+        }
+        Ok(fleet)
+    }
+
+    fn spawn(&self, role: Role, place: usize) -> Result<Child> {
+        let log = self.logs.join(format!("{}-{place}.log", role.word()));
+        let log = OpenOptions::new().create(true).append(true).open(log)?;
+        // setpriv becomes the program, which then dies with this process, whatever ends it.
+        Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(&self.binary)
+            .args(role.arguments())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} can't be started", self.binary.display()))
+    }
+
+    /// The places of the processes of a role.
+    pub fn places(&self, role: Role) -> Vec<usize> {
+        (0..self.processes.len()).filter(|place| self.processes[*place].role == role).collect()
+    }
+
+    /// kill -9. It stays down until [`Self::revive`].
+    pub async fn kill(&mut self, place: usize) -> Result<()> {
+        let process = &mut self.processes[place];
+        let Some(mut child) = process.child.take() else { return Ok(()) };
+        child.start_kill()?;
+        child.wait().await?;
+        process.stopped = false;
+        Ok(())
+    }
+
+    /// Start what was killed.
+    pub fn revive(&mut self, place: usize) -> Result<()> {
+        if self.processes[place].child.is_some() {
+            return Ok(());
+        }
+        let child = self.spawn(self.processes[place].role, place)?;
+        self.processes[place].child = Some(child);
+        self.processes[place].started = Instant::now();
+        Ok(())
+    }
+
+    /// SIGSTOP: it holds still with all it has, as a machine does that is overloaded or suspended.
+    pub fn hold(&mut self, place: usize) -> Result<()> {
+        self.signal(place, Signal::SIGSTOP)?;
+        self.processes[place].stopped = true;
+        Ok(())
+    }
+
+    /// SIGCONT.
+    pub fn release(&mut self, place: usize) -> Result<()> {
+        if self.processes[place].stopped {
+            self.signal(place, Signal::SIGCONT)?;
+            self.processes[place].stopped = false;
+        }
+        Ok(())
+    }
+
+    fn signal(&self, place: usize, signal: Signal) -> Result<()> {
+        let id = self.processes[place].child.as_ref().and_then(Child::id);
+        if let Some(id) = id {
+            kill(Pid::from_raw(i32::try_from(id)?), signal)?;
+        }
+        Ok(())
+    }
+
+    /// As a process manager does: start again what ended by itself, which one may when a server that it
+    /// needs at its start is away. One that had worked and ended is told.
+    pub fn tend(&mut self) -> Result<()> {
+        for place in 0..self.processes.len() {
+            let process = &mut self.processes[place];
+            let Some(child) = &mut process.child else { continue };
+            let Some(status) = child.try_wait()? else { continue };
+            if process.started.elapsed() > STARTED {
+                let what = format!("{}-{place} ended by itself: {status}", process.role.word());
+                self.broken.push(what);
+            }
+            process.child = None;
+            self.revive(place)?;
+        }
+        Ok(())
+    }
+
+    /// Undo everything: nothing is held, everything runs.
+    pub fn all_up(&mut self) -> Result<()> {
+        for place in 0..self.processes.len() {
+            self.release(place)?;
+            self.revive(place)?;
+        }
+        Ok(())
+    }
+
+    /// Ask all to end, and wait.
+    pub async fn stop(&mut self) -> Result<()> {
+        for place in 0..self.processes.len() {
+            self.release(place)?;
+            self.signal(place, Signal::SIGTERM)?;
+        }
+        for (place, process) in self.processes.iter_mut().enumerate() {
+            let Some(mut child) = process.child.take() else { continue };
+            if tokio::time::timeout(STOP, child.wait()).await.is_err() {
+                let what = format!("{}-{place} does not end when it is asked", process.role.word());
+                self.broken.push(what);
+                child.start_kill()?;
+                child.wait().await?;
+            }
+        }
+        Ok(())
+    }
+}
