@@ -23,11 +23,21 @@ struct Arguments {
     /// Runs of each measurement
     #[arg(long, env = "BENCH_RUNS", default_value_t = 5)]
     runs: usize,
+    /// Be the process that imports, for the measurement of its memory
+    #[arg(long, hide = true)]
+    courier: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Only {
     Dial,
+    Decay,
+    Slots,
+    Rate,
+    Insert,
+    Wave,
+    Import,
+    Queue,
 }
 
 /// A size from the environment, for quick looks; figures of another size are not comparable.
@@ -40,6 +50,9 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     // The first TLS provider that is installed stays: a second is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    if arguments.courier {
+        return figures::import::be_courier().await;
+    }
     let servers = Servers::start().await?;
     let mut ended = Ok(());
     for only in Only::value_variants() {
@@ -60,6 +73,13 @@ async fn measure(only: Only, runs: usize, servers: &Servers) -> Result<()> {
         eprintln!("{only:?}: run {number} of {runs}");
         all.push(match only {
             Only::Dial => figures::dial::run(servers).await?,
+            Only::Decay => figures::decay::run(servers).await?,
+            Only::Slots => figures::slots::run(servers).await?,
+            Only::Rate => figures::rate::run(servers).await?,
+            Only::Insert => figures::insert::run(servers).await?,
+            Only::Wave => figures::wave::run(servers).await?,
+            Only::Import => figures::import::run(servers).await?,
+            Only::Queue => figures::queue::run(servers).await?,
         });
     }
     figure::print(&all);

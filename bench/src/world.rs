@@ -149,8 +149,12 @@ impl World {
         let mut first = from;
         while first < from + count {
             let last = (first + IMPORT_ROWS_MAX).min(from + count);
-            self.land_batch(task, json!({"batch_name": format!("from {first}")}), first..last)
-                .await?;
+            self.land_batch(
+                task,
+                json!({"batch_name": format!("from {first}"), "format": "json"}),
+                first..last,
+            )
+            .await?;
             first = last;
         }
         Ok(())

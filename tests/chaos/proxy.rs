@@ -40,6 +40,16 @@ impl Gate {
     pub fn set(&self, passage: Passage) {
         self.passage.send_replace(passage);
     }
+
+    /// Set it, and open it again after a while.
+    pub fn set_for(&self, passage: Passage, span: Duration) {
+        self.set(passage);
+        let sender = self.passage.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(span).await;
+            sender.send_replace(Passage::Open);
+        });
+    }
 }
 
 async fn accept(listener: TcpListener, server: SocketAddr, passage: watch::Receiver<Passage>) {

@@ -73,7 +73,7 @@ async fn a_task_that_cant_be_is_refused_with_field_limit_and_mend() {
         (json!({"concurrency": 1_001}), "/concurrency too_large", "1 to 1000"),
         (json!({"concurrency": "ten"}), "/concurrency invalid_value", "ten"),
         (json!({"concurrency": -1}), "/concurrency invalid_value", ""),
-        (json!({"concurrency": null}), "/concurrency missing_field", ""),
+        (json!({"concurrency": null}), "/concurrency invalid_value", "null"),
         (json!({"ring_timeout_seconds": 4}), "/ring_timeout_seconds too_small", "5 to 120"),
         (json!({"colour": "red"}), "/colour unknown_field", "colour"),
         (schedule(json!({"start": "09:00"})), "/schedule/start unknown_field", "start"),

@@ -73,7 +73,7 @@ async fn a_basic_conversation_is_told_turn_by_turn() {
     assert!(robot[1].starts_with("Perfect. Please arrive at the dealership on time"), "{robot:?}");
 
     let record = &call.record;
-    assert_eq!((&record["result"], &record["robot_answer_result"]), (&json!("answered"), &json!("answered")));
+    assert_eq!((&record["result"], &record["robot_answer_result"]), (&json!("answered"), &json!("robot_answered")));
     assert_eq!((&record["robot_name"], &record["interruptions"]), (&json!("reminders robot"), &json!(0)));
     assert!(record["turns"].as_u64() >= Some(1), "{record}");
     assert_eq!(call.tags(), ["confirm", "high intent"]);
@@ -114,7 +114,10 @@ async fn a_hesitant_customer_is_heard_out() {
     let (world, task) = dealership().await;
     let call = remind(&world, &task, "0022").await;
     assert_eq!(call.said("customer")[..3], ["Well, I think", "the appointment", "is fine for me, yes."]);
-    assert!(call.logged("accumulated") > 0, "the pieces were put together: {:#?}", call.log);
+    // The scripted agent answers at once, so each piece has its own answer, and the next piece stops it.
+    // (Pieces that come while the agent still thinks: `dialog`, tests of the guide's diagrams.)
+    assert!(call.record["interruptions"].as_u64() >= Some(1), "{}", call.record);
+    assert!(call.said("robot").last().is_some_and(|words| words.starts_with("Perfect.")), "{:?}", call.said("robot"));
     assert!(call.tags().contains(&"confirm"), "{:?}", call.tags());
     world.end().await;
 }

@@ -9,6 +9,7 @@ mod execution_logic;
 mod first_call;
 mod imports;
 mod priorities;
+mod records;
 mod scheduled_tasks;
 mod templates;
 mod redial;

@@ -23,7 +23,8 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     world.start(task).await?;
     world.until_calls(task, numbers / 10).await?;
     let better = numbers..numbers + BETTER;
-    let options = serde_json::json!({"batch_name": "better", "batch_priority": 9});
+    let options =
+        serde_json::json!({"batch_name": "better", "batch_priority": 9, "format": "json"});
     let asked = real_us();
     world.land_batch(task, options, better.clone()).await?;
     let landed = real_us();
@@ -34,8 +35,7 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     world.check().await?;
     let hashes: std::collections::HashSet<_> = {
-        let journal =
-            telephony::journal::Journal::open(&world.config.journal, "bench")?;
+        let journal = telephony::journal::Journal::open(&world.config.journal, "bench")?;
         better.map(|n| journal.phone_hash(world.enterprise, phone(n))).collect()
     };
     let journal = world.journal()?;

@@ -1,15 +1,18 @@
-//! The figures of issue 3's table, one file each.
+//! The figures, one file each.
 
+pub mod decay;
 pub mod dial;
+pub mod import;
+pub mod insert;
+pub mod queue;
+pub mod rate;
+pub mod slots;
+pub mod wave;
 
 use telephony::journal::{Entry, Event};
 
 /// Real times of the INVITEs, µs, in order.
 pub fn invites(journal: &[Entry]) -> Vec<i64> {
-    times(journal, Event::Invite)
-}
-
-/// Real times of one kind of entry, µs, in order.
-pub fn times(journal: &[Entry], event: Event) -> Vec<i64> {
-    journal.iter().filter(|entry| entry.event == event).map(|entry| entry.real_us).collect()
+    let invites = journal.iter().filter(|entry| entry.event == Event::Invite);
+    invites.map(|entry| entry.real_us).collect()
 }

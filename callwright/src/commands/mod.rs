@@ -26,6 +26,7 @@ use crate::telemetry::{LogForm, Telemetry};
 pub use migrate::run as migrate;
 pub use seed::{PEOPLE, demo_task, enterprise};
 pub use serve::listen;
+pub use up::start_objects;
 
 /// Self-hosted automatic outbound calls: import numbers, call them at allowed hours with a voice robot,
 /// redial, record, export.

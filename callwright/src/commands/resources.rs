@@ -10,6 +10,9 @@ use super::Connection;
 use crate::client::ROWS_DEFAULT;
 use crate::config::Config;
 
+/// Resources whose lists lie below a task.
+const BELOW_TASKS: [&str; 2] = ["batches", "numbers"];
+
 /// Resources that are listed, shown, created, changed and deleted.
 #[derive(Debug, Subcommand)]
 pub enum Resource {
@@ -166,10 +169,16 @@ impl Verbs {
                 if let Some(filter) = &filter {
                     query.push(("filter", filter.as_str()));
                 }
-                if let Some(task) = &task {
-                    query.push(("task", task.as_str()));
+                let mut path = path.to_owned();
+                match &task {
+                    // Batches and numbers are listed below their task.
+                    Some(task) if BELOW_TASKS.contains(&path.as_str()) => {
+                        path = format!("tasks/{task}/{path}");
+                    }
+                    Some(task) => query.push(("task", task.as_str())),
+                    None => {}
                 }
-                let rows = api.list(path, &query, limit).await?;
+                let rows = api.list(&path, &query, limit).await?;
                 self.connection.print_rows(&rows, columns)
             }
             Verb::Show { id } => self.connection.print_one(&api.get(&one(id.as_deref())).await?),

@@ -130,6 +130,7 @@ pub(crate) async fn rehour(
     actor: &str,
 ) -> Result<(), StoreError> {
     write_plan(conn, task.id, hours, now).await?;
+    crate::numbers::reopen(conn, task.id, now).await?;
     window(conn, task, hours, now, actor).await
 }
 

@@ -13,6 +13,15 @@ async fn failing(pool: PgPool) -> (Floor, TaskId) {
     (floor, task)
 }
 
+/// A call that the line itself refused.
+fn refused(order: &DialOrder, now: Time) -> Finished {
+    let failed = CallResult::Unanswered(CalledStatus::CallFailed);
+    let mut finished = finished(order, failed, now, now);
+    finished.trunk_refused = true;
+    finished.record.cause = outbound::outcome::cause::TRUNK_REFUSED.into();
+    finished
+}
+
 async fn refuse(floor: &Floor, calls: &[Call], now: Time) -> Vec<FinishedAs> {
     let orders = floor.begin(calls, now).await;
     let refusals: Vec<_> = orders.iter().map(|order| refused(order, now)).collect();

@@ -472,15 +472,6 @@ fn finished(order: &DialOrder, result: CallResult, started_at: Time, ended_at: T
     Finished::of(order.token, record)
 }
 
-/// A call that the line itself refused.
-fn refused(order: &DialOrder, now: Time) -> Finished {
-    let failed = CallResult::Unanswered(CalledStatus::CallFailed);
-    let mut finished = finished(order, failed, now, now);
-    finished.trunk_refused = true;
-    finished.record.cause = outbound::outcome::cause::TRUNK_REFUSED.into();
-    finished
-}
-
 /// A merge patch, as the API's.
 fn merge(into: &mut Value, patch: Value) {
     match (into, patch) {

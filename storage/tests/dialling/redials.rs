@@ -97,17 +97,20 @@ async fn the_policy_in_force_when_a_call_was_triggered_decides_its_redial(pool: 
     assert_eq!(due, ["10:11", "10:31"]);
 }
 
-#[sqlx::test(migrations = "../migrations")]
-async fn a_redial_that_falls_into_a_closed_window_is_put_off_to_its_opening(pool: PgPool) {
-    let mut floor = Floor::open(pool).await;
+/// Open in the morning and from `afternoon` on.
+fn hours(afternoon: &str) -> outbound::period::PeriodConfig {
     let period = json!({ "name": "Hours", "kind": "call",
-        "ranges": [{ "start": "09:00", "end": "10:04" }, { "start": "14:00", "end": "18:00" }] });
-    let period = serde_json::from_value(period).unwrap();
-    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"))
-        .await
-        .unwrap();
+        "ranges": [{ "start": "09:00", "end": "10:04" }, { "start": afternoon, "end": "18:00" }] });
+    serde_json::from_value(period).unwrap()
+}
+
+/// A redial was due at 10:10, with calls until 10:04 and from 14:00 on.
+async fn put_off(floor: &mut Floor) -> (TaskId, outbound::ids::PeriodId) {
+    let made =
+        storage::periods::create(&floor.store, floor.enterprise, hours("14:00"), at("07:00"));
+    let period = made.await.unwrap().id;
     let mut config = policy("last_call", &[600]);
-    merge(&mut config, json!({ "schedule": { "call_period": period.id } }));
+    merge(&mut config, json!({ "schedule": { "call_period": period } }));
     let task = floor.running("A", config, &rows(1..=1)).await;
     let calls = floor.claim(9, at("10:00")).await;
     floor.ring(&calls, BUSY, at("10:00")).await;
@@ -115,10 +118,39 @@ async fn a_redial_that_falls_into_a_closed_window_is_put_off_to_its_opening(pool
     assert_eq!(floor.promote(at("10:10")).await.numbers, 1);
     assert_eq!(floor.waits(1).await.unwrap().0, at("14:00"));
     assert_eq!(floor.claim(9, at("10:10")).await.len(), 0);
+    (task, period)
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_redial_that_falls_into_a_closed_window_is_put_off_to_its_opening(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let (task, _) = put_off(&mut floor).await;
     floor.promote(at("14:00")).await;
     assert_eq!(floor.state(task).await, TaskState::Running);
     assert_eq!(who(&floor.claim(9, at("14:00")).await), [1]);
     floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_redial_that_was_put_off_follows_an_edit_of_the_period(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let (_, period) = put_off(&mut floor).await;
+    let found = storage::periods::get(&floor.store, floor.enterprise, period).await.unwrap();
+    storage::periods::update(
+        &floor.store,
+        floor.enterprise,
+        period,
+        found.version,
+        hours("11:00"),
+        at("10:30"),
+        ACTOR,
+    )
+    .await
+    .unwrap();
+    floor.promote(at("10:30")).await;
+    assert_eq!(floor.waits(1).await.unwrap().0, at("11:00"));
+    floor.promote(at("11:00")).await;
+    assert_eq!(who(&floor.claim(9, at("11:00")).await), [1]);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -1,0 +1,135 @@
+//! `queue`: no-op jobs a second and idle latency of the queue itself; BullMQ beside it on the same Redis,
+//! where `BENCH_BULLMQ` names a folder with its package.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
+use jobs::{Job, Queues, Subscription};
+use serde::{Deserialize, Serialize};
+use telephony::journal::real_us;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::figure::{Run, quantile};
+use crate::servers::Servers;
+use crate::size;
+
+const JOBS: u64 = 100_000;
+const CONCURRENCY: usize = 100;
+const IDLE_JOBS: u64 = 300;
+/// Between two jobs of the idle measurement.
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Noop {
+    n: u64,
+    pushed_us: i64,
+}
+
+impl Job for Noop {
+    const KIND: &'static str = "noop";
+
+    fn id(&self) -> String {
+        self.n.to_string()
+    }
+}
+
+#[derive(Clone)]
+struct Seen {
+    done: Arc<AtomicU64>,
+    waits: mpsc::UnboundedSender<f64>,
+}
+
+async fn noop(job: Noop, seen: Data<Seen>) -> Result<(), BoxDynError> {
+    seen.done.fetch_add(1, Ordering::Relaxed);
+    // Nobody listens any more when the measurement is over.
+    let _ = seen.waits.send((real_us() - job.pushed_us) as f64 / 1e3);
+    Ok(())
+}
+
+pub async fn run(servers: &Servers) -> Result<Run> {
+    let jobs = size("BENCH_JOBS", JOBS);
+    let mut run = Run::default();
+    let prefix = format!("bench_{}", uuid::Uuid::now_v7().simple());
+    let queues = Queues::connect(servers.redis.url(), &prefix).await?;
+    let all: Vec<Noop> = (0..jobs).map(|n| Noop { n, pushed_us: real_us() }).collect();
+    let from = Instant::now();
+    queues.push_all(&all).await?;
+    let pushed = from.elapsed().as_secs_f64();
+
+    let (waits, mut waited) = mpsc::unbounded_channel();
+    let seen = Seen { done: Arc::default(), waits };
+    let stopping = CancellationToken::new();
+    let from = Instant::now();
+    let worker = tokio::spawn({
+        let (queues, seen, stopping) = (queues.clone(), seen.clone(), stopping.clone());
+        async move {
+            let subscription = Subscription { concurrency: CONCURRENCY, ..Subscription::default() };
+            WorkerBuilder::new("bench")
+                .backend(queues.subscribe::<Noop>(Noop::KIND, subscription))
+                .data(seen)
+                .build(noop)
+                .run_until(async move {
+                    stopping.cancelled().await;
+                    Ok::<(), std::io::Error>(())
+                })
+                .await
+        }
+    });
+    // Done is done when nothing is left: acknowledged, not only run.
+    while queues.stats(Noop::KIND.into()).await?.in_flight > 0
+        || seen.done.load(Ordering::Relaxed) < jobs
+    {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let took = from.elapsed().as_secs_f64();
+    ensure!(seen.done.load(Ordering::Relaxed) == jobs, "a job ran twice");
+    while waited.try_recv().is_ok() {}
+
+    let mut idle = Vec::new();
+    for n in 0..IDLE_JOBS {
+        tokio::time::sleep(PAUSE).await;
+        queues.push(&Noop { n: jobs + n, pushed_us: real_us() }).await?;
+        idle.push(waited.recv().await.context("the worker ended")?);
+    }
+    stopping.cancel();
+    worker.await??;
+    run.put("queue.push", jobs as f64 / pushed, "jobs/s");
+    run.put("queue", jobs as f64 / took, "jobs/s");
+    run.put("queue.idle.p50", quantile(&mut idle, 0.5), "ms");
+    run.put("queue.idle.p99", quantile(&mut idle, 0.99), "ms");
+    match std::env::var_os("BENCH_BULLMQ") {
+        Some(folder) => bullmq(servers, folder.into(), &mut run).await?,
+        None => {
+            eprintln!("queue: BullMQ is left out; BENCH_BULLMQ names a folder with its package")
+        }
+    }
+    Ok(run)
+}
+
+/// The same with BullMQ: a script that prints `name value unit`, as this does.
+async fn bullmq(servers: &Servers, folder: PathBuf, run: &mut Run) -> Result<()> {
+    const SCRIPT: &str = include_str!("bullmq.mjs");
+    let script = folder.join("callwright-bench.mjs");
+    std::fs::write(&script, SCRIPT)?;
+    let ended = tokio::process::Command::new("node")
+        .arg(&script)
+        .env("REDIS_URL", servers.redis.url())
+        .env("JOBS", size("BENCH_BULLMQ_JOBS", 10_000).to_string())
+        .env("CONCURRENCY", CONCURRENCY.to_string())
+        .env("IDLE_JOBS", IDLE_JOBS.to_string())
+        .output()
+        .await?;
+    ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    for line in String::from_utf8_lossy(&ended.stdout).lines() {
+        let mut words = line.split_whitespace();
+        let (name, value) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let unit = if name.contains("idle") { "ms" } else { "jobs/s" };
+        run.put(format!("queue.bullmq{name}"), value.parse()?, unit);
+    }
+    Ok(())
+}

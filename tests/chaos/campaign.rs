@@ -1,0 +1,265 @@
+//! What is called in a run: two enterprises with a trunk each, three tasks, and numbers that land while
+//! things break.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use callwright::client::{self, Access, Api};
+use chrono::Utc;
+use chrono_tz::Tz;
+use clock::{Clock, Setting};
+use outbound::Time;
+use outbound::enterprise::EnterpriseSettings;
+use reqwest::Method;
+use serde_json::{Value, json};
+use storage::Store;
+
+/// Business seconds of a real second.
+pub const SPEED: u32 = 20;
+/// How long what must succeed is tried.
+const PATIENCE: Duration = Duration::from_secs(90);
+const RETRY: Duration = Duration::from_millis(500);
+/// Of a chunk of numbers, one in so many is in the neighbour task too.
+const SHARED: usize = 20;
+
+/// One task of the run.
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub name: &'static str,
+    pub id: String,
+    /// The enterprise that it is of, in the order of [`Campaign::enterprises`].
+    pub enterprise: usize,
+    pub concurrency: u32,
+    /// Numbers that it must have in the end.
+    pub numbers: usize,
+}
+
+/// One enterprise of the run.
+pub struct Enterprise {
+    pub api: Api,
+    pub trunk: String,
+    pub trunk_concurrency: u32,
+    pub concurrency: u32,
+}
+
+/// See the module.
+pub struct Campaign {
+    clock_file: PathBuf,
+    pub clock: Clock,
+    pub enterprises: Vec<Enterprise>,
+    pub tasks: Vec<Task>,
+    /// Imports that were asked for: the task's place and what answered.
+    pub imports: Vec<(usize, String)>,
+    chunks: usize,
+}
+
+/// The clock that all processes of a run read.
+pub fn clock(file: &Path, start: &str) -> Result<Clock> {
+    write_clock(file, start.parse()?)?;
+    Ok(Clock::from_file(file.to_owned()))
+}
+
+/// Replaced in one step, so that no process reads half of it.
+fn write_clock(file: &Path, business: Time) -> Result<()> {
+    let draft = file.with_extension("draft");
+    std::fs::write(&draft, Setting::new(Utc::now(), business, SPEED).to_string())?;
+    std::fs::rename(&draft, file)?;
+    Ok(())
+}
+
+impl Campaign {
+    /// Make enterprises, trunks and tasks; nothing is started.
+    pub async fn make(store: &Store, url: &str, clock_file: &Path, clock: Clock) -> Result<Self> {
+        let mut campaign = Self {
+            clock_file: clock_file.to_owned(),
+            clock,
+            enterprises: Vec::new(),
+            tasks: Vec::new(),
+            imports: Vec::new(),
+            chunks: 0,
+        };
+        campaign.enterprise(store, url, "East", chrono_tz::Europe::Berlin, [60, 50]).await?;
+        campaign.enterprise(store, url, "West", chrono_tz::America::New_York, [50, 40]).await?;
+        let day = json!([{"start": "01:30", "end": "03:30"}, {"start": "08:00", "end": "20:00"}]);
+        let lunch = json!([{"start": "17:00", "end": "17:59"}, {"start": "22:00", "end": "23:59"},
+            {"start": "00:00", "end": "05:59"}]);
+        let night = json!([{"start": "01:30", "end": "03:30"}, {"start": "09:00", "end": "17:59"}]);
+        let plans = [
+            ("Interval", 0, "call", day, json!({"enabled": true, "retry_seconds": [60, 120]})),
+            (
+                "Quiet",
+                0,
+                "do_not_call",
+                lunch,
+                json!({"enabled": true, "mode": "advanced", "statuses": ["busy", "no_answer"],
+                    "reference": "first_call", "retry_seconds": [90, 300]}),
+            ),
+            ("Far", 1, "call", night, json!({"enabled": true, "retry_seconds": [60]})),
+        ];
+        for (name, enterprise, kind, ranges, redial) in plans {
+            campaign.task(name, enterprise, kind, ranges, redial).await?;
+        }
+        Ok(campaign)
+    }
+
+    async fn enterprise(
+        &mut self,
+        store: &Store,
+        url: &str,
+        name: &str,
+        zone: Tz,
+        [concurrency, trunk_concurrency]: [u32; 2],
+    ) -> Result<()> {
+        let settings = EnterpriseSettings::new(zone, concurrency);
+        let now = self.clock.now();
+        let key = callwright::commands::enterprise(store, name, settings, now).await?;
+        let api = Api::new(Access { url: url.to_owned(), key })?;
+        let line = json!({"name": "line", "concurrency": trunk_concurrency,
+            "breaker": {"enabled": false},
+            "simulated": {"seed": 7, "test_numbers": false, "refuse_percent": 1,
+                "mix": {"answered": 50, "no_answer": 20, "busy": 20, "power_off": 10},
+                "setup_ms": [300, 1_500], "ring_ms": [1_000, 8_000]}});
+        let trunk = made(&api, "trunks", line).await?;
+        self.enterprises.push(Enterprise { api, trunk, trunk_concurrency, concurrency });
+        Ok(())
+    }
+
+    async fn task(
+        &mut self,
+        name: &'static str,
+        enterprise: usize,
+        kind: &str,
+        ranges: Value,
+        redial: Value,
+    ) -> Result<()> {
+        let Enterprise { api, trunk, .. } = &self.enterprises[enterprise];
+        let period =
+            made(api, "periods", json!({"name": name, "kind": kind, "ranges": ranges})).await?;
+        let navigation = made(
+            api,
+            "navigations",
+            json!({"name": name, "start": "word", "nodes": [
+                {"name": "word", "kind": "play", "text": "Hello", "next": "end"},
+                {"name": "end", "kind": "hangup"}]}),
+        )
+        .await?;
+        api.post(&format!("navigations/{navigation}/publish"), &json!({})).await?;
+        let phone = format!("+8621555001{:02}", self.tasks.len());
+        let caller = made(api, "caller_ids", json!({"trunk": trunk, "phone": phone})).await?;
+        let concurrency = 30;
+        let config = json!({"name": name, "concurrency": concurrency, "navigation": navigation,
+            "caller_ids": [caller], "ring_timeout_seconds": 30, "max_call_seconds": 60,
+            "schedule": {(format!("{kind}_period")): period}, "redial": redial,
+            "recording": name == "Quiet"});
+        let id = made(api, "tasks", config).await?;
+        self.tasks.push(Task { name, id, enterprise, concurrency, numbers: 0 });
+        Ok(())
+    }
+
+    pub fn api(&self, task: usize) -> &Api {
+        &self.enterprises[self.tasks[task].enterprise].api
+    }
+
+    /// Import `count` more numbers into a task; the answer may be lost and the import asked for again,
+    /// which drops the rows that have landed.
+    pub async fn import(&mut self, task: usize, count: usize) -> Result<()> {
+        self.chunks += 1;
+        let chunk = self.chunks;
+        let numbers: Vec<Value> = (0..count).map(|row| self.number(task, chunk, row)).collect();
+        let path = format!("tasks/{}/imports", self.tasks[task].id);
+        let batch = format!("batch {chunk}");
+        let deadline = Instant::now() + PATIENCE;
+        let asked = loop {
+            let query = [("batch_name", batch.as_str()), ("dedupe", "task"), ("start", "manual")];
+            let request = self.api(task).request(Method::POST, &path).query(&query);
+            let request = request.timeout(PATIENCE).json(&json!({"numbers": numbers}));
+            match client::body(request).await {
+                Ok(asked) => break asked,
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => tokio::time::sleep(RETRY).await,
+            }
+        };
+        let id = asked["id"].as_str().context("an import has an id")?;
+        self.imports.push((task, id.to_owned()));
+        self.tasks[task].numbers += count;
+        Ok(())
+    }
+
+    /// A phone of its own for each row; some rows of the second task are phones of the first too, and
+    /// some have backups.
+    fn number(&self, task: usize, chunk: usize, row: usize) -> Value {
+        let place = chunk * 20_000 + row;
+        let shared = row.is_multiple_of(SHARED) && task < 2;
+        // What is shared has no chunk in it, and a chunk of the other task has the same.
+        let phone = if shared {
+            let of_task = self.imports.iter().filter(|(of, _)| *of == task).count();
+            format!("137{:08}", of_task * 20_000 + row)
+        } else {
+            format!("13{}{place:08}", 5 + task)
+        };
+        let backups: Vec<String> = match row % 10 {
+            3 if !shared => vec![format!("15{}{place:08}", 5 + task)],
+            _ => Vec::new(),
+        };
+        json!({"phone_number": phone, "backup_numbers": backups, "priority": row % 3})
+    }
+
+    /// POST until it is done; what the task's state refuses is done too.
+    pub async fn surely(&self, task: usize, what: &str, body: &Value) -> Result<Value> {
+        let path = format!("tasks/{}/{what}", self.tasks[task].id);
+        surely(|| async { self.api(task).post(&path, body).await }).await
+    }
+
+    /// Move the clock forward to a time; back it never goes.
+    pub fn move_to(&self, time: Time) -> Result<()> {
+        if time > self.clock.now() {
+            write_clock(&self.clock_file, time)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers that have not ended, over all tasks, and all numbers.
+    pub async fn open(&self) -> Result<(u64, u64)> {
+        let (mut open, mut all) = (0, 0);
+        for (place, task) in self.tasks.iter().enumerate() {
+            let progress = self.api(place).get(&format!("tasks/{}/progress", task.id)).await?;
+            let count = |name: &str| progress["numbers"][name].as_u64().unwrap_or(0);
+            open += ["pending", "waiting", "calling"].map(count).iter().sum::<u64>();
+            all += progress["total"].as_u64().unwrap_or(0);
+        }
+        Ok((open, all))
+    }
+}
+
+/// Try until it is done. A refusal by a rule is an answer as well.
+pub async fn surely<Try, Tried>(attempt: Try) -> Result<Value>
+where
+    Try: Fn() -> Tried,
+    Tried: Future<Output = Result<Value>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            // The try before was done, and its answer lost.
+            Err(error) if is_done(&error.to_string()) => return Ok(Value::Null),
+            Err(error) if Instant::now() > deadline => {
+                bail!("still refused after {} s: {error:#}", PATIENCE.as_secs())
+            }
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+    }
+}
+
+fn is_done(refusal: &str) -> bool {
+    ["(task_not_running)", "(task_already_running)", "(task_already_ended)"]
+        .iter()
+        .any(|code| refusal.contains(code))
+}
+
+async fn made(api: &Api, path: &str, body: Value) -> Result<String> {
+    let made = surely(|| api.post(path, &body)).await?;
+    Ok(made["id"].as_str().with_context(|| format!("no id in {made}"))?.to_owned())
+}

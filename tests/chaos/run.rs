@@ -1,0 +1,276 @@
+//! A run while it goes on: cards are played, and what must be undone is undone when its time has come.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use outbound::Time;
+use serde_json::json;
+use storage::Store;
+
+use crate::campaign::{Campaign, surely};
+use crate::deck::{Card, Deck};
+use crate::processes::{Fleet, Role};
+use crate::proxy::Passage;
+use crate::servers::Servers;
+use crate::watch::Watch;
+
+/// Stops of the clock, each seconds before an edge: a do-not-call period begins and ends, summer time
+/// begins in New York and in Berlin, and ends in both.
+pub const STOPS: [&str; 6] = [
+    "2026-03-06T15:59:50Z",
+    "2026-03-06T16:59:50Z",
+    "2026-03-08T06:59:40Z",
+    "2026-03-29T00:59:40Z",
+    "2026-10-25T00:59:40Z",
+    "2026-11-01T05:59:40Z",
+];
+/// Where a run begins: everything is open.
+pub const START: &str = "2026-03-06T15:00:00Z";
+/// An edit of a limit and a call that is on its way may cross for as long as the checker allows; no jump
+/// of the clock may fall into that.
+const AFTER_EDIT: Duration = Duration::from_secs(6);
+/// Clocks of processes differ for as long as it takes each to see the move.
+const CLOCKS_AGREE: Duration = Duration::from_millis(200);
+
+/// What is still to be undone.
+#[derive(Debug, Clone, Copy)]
+enum Undo {
+    Revive(usize),
+    Release(usize),
+    Start(usize),
+}
+
+/// See the module.
+pub struct Run {
+    pub servers: Servers,
+    pub fleet: Fleet,
+    pub campaign: Campaign,
+    pub store: Store,
+    pub deck: Deck,
+    pub watch: Watch,
+    pub lease: Duration,
+    /// Numbers of one import.
+    pub chunk: usize,
+    pub played: BTreeMap<&'static str, u32>,
+    pub notes: Vec<String>,
+    undo: Vec<(Instant, Undo)>,
+    edited: Instant,
+    stops: usize,
+    imports: usize,
+}
+
+impl Run {
+    pub fn new(
+        servers: Servers,
+        fleet: Fleet,
+        campaign: Campaign,
+        store: Store,
+        deck: Deck,
+        lease: Duration,
+        chunk: usize,
+    ) -> Self {
+        Self {
+            servers,
+            fleet,
+            campaign,
+            store,
+            deck,
+            watch: Watch::default(),
+            lease,
+            chunk,
+            played: BTreeMap::new(),
+            notes: Vec::new(),
+            undo: Vec::new(),
+            edited: Instant::now(),
+            stops: 0,
+            imports: 0,
+        }
+    }
+
+    /// Play the cards until there is none, or until the time is up.
+    pub async fn play(&mut self, until: Instant) -> Result<()> {
+        while Instant::now() < until {
+            self.tend().await?;
+            let Some(card) = self.deck.draw() else { break };
+            let begun = Instant::now();
+            self.act(card).await?;
+            *self.played.entry(card.word()).or_default() += 1;
+            eprintln!("{card:<24} {:>5} ms", begun.elapsed().as_millis());
+            let pause = self.deck.ms(300, 2_000);
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    /// Undo what is due, start what ended, and look.
+    pub async fn tend(&mut self) -> Result<()> {
+        self.fleet.tend()?;
+        let now = Instant::now();
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.undo).into_iter().partition(|(at, _)| *at <= now);
+        self.undo = later;
+        for (_, undo) in due {
+            match undo {
+                Undo::Revive(place) => self.fleet.revive(place)?,
+                Undo::Release(place) => self.fleet.release(place)?,
+                Undo::Start(task) => self.start(task).await?,
+            }
+        }
+        self.watch.look(&self.store).await
+    }
+
+    /// Undo everything, and give all limits back.
+    pub async fn end_faults(&mut self) -> Result<()> {
+        self.undo.clear();
+        self.servers.gate.set(Passage::Open);
+        self.fleet.all_up()?;
+        for enterprise in &self.campaign.enterprises {
+            let api = &enterprise.api;
+            let limit = json!({"concurrency_limit": enterprise.concurrency});
+            surely(|| api.patch("settings", &limit)).await?;
+            let path = format!("trunks/{}", enterprise.trunk);
+            let limit = json!({"concurrency": enterprise.trunk_concurrency});
+            surely(|| api.patch(&path, &limit)).await?;
+        }
+        for (place, task) in self.campaign.tasks.iter().enumerate() {
+            let path = format!("tasks/{}", task.id);
+            let limit = json!({"concurrency": task.concurrency});
+            surely(|| self.campaign.api(place).patch(&path, &limit)).await?;
+        }
+        for task in 0..self.campaign.tasks.len() {
+            self.start(task).await?;
+        }
+        Ok(())
+    }
+
+    /// Start a task that was stopped.
+    pub async fn start(&mut self, task: usize) -> Result<()> {
+        self.watch.starts(&self.campaign.tasks[task].id);
+        self.campaign.surely(task, "start", &json!({})).await?;
+        Ok(())
+    }
+
+    /// The next import, of the next task in turn.
+    pub async fn import(&mut self) -> Result<()> {
+        let task = self.imports % self.campaign.tasks.len();
+        self.imports += 1;
+        self.campaign.import(task, self.chunk).await
+    }
+
+    async fn act(&mut self, card: Card) -> Result<()> {
+        match card {
+            Card::Kill(role) => self.kill(role).await?,
+            Card::Hold(role) => self.hold(role)?,
+            Card::FlushRedis => {
+                self.servers.flush_redis().await?;
+                self.watch.flushed(&self.store).await?;
+            }
+            Card::RestartRedis(death) => {
+                if let Err(error) = self.servers.keep_redis().await {
+                    self.notes.push(format!("Redis was not copied: {error}"));
+                }
+                self.servers.restart_redis(death).await?;
+            }
+            Card::RollBackRedis => self.roll_back().await?,
+            Card::RestartPostgres(death) => self.servers.restart_postgres(death).await?,
+            Card::ObjectsDown => self.gate(Passage::Shut),
+            Card::ObjectsSlow => self.gate(Passage::Slow),
+            Card::TaskConcurrency | Card::TrunkConcurrency | Card::EnterpriseConcurrency => {
+                self.limit(card).await?;
+            }
+            Card::Pause | Card::End | Card::EndAndHangUp => self.stop_task(card).await?,
+            Card::MoveClock => self.move_clock().await?,
+            Card::Import => self.import().await?,
+        }
+        Ok(())
+    }
+
+    async fn kill(&mut self, role: Role) -> Result<()> {
+        let places = self.fleet.places(role);
+        let place = self.deck.one_of(&places);
+        self.fleet.kill(place).await?;
+        let down = self.deck.ms(100, 2_500);
+        if role == Role::Web {
+            // What comes next asks the API.
+            tokio::time::sleep(down / 2).await;
+            self.fleet.revive(place)?;
+        } else {
+            self.undo.push((Instant::now() + down, Undo::Revive(place)));
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, role: Role) -> Result<()> {
+        let places = self.fleet.places(role);
+        let place = self.deck.one_of(&places);
+        self.fleet.hold(place)?;
+        let held = self.lease + self.deck.ms(1_000, 4_000);
+        self.undo.push((Instant::now() + held, Undo::Release(place)));
+        Ok(())
+    }
+
+    async fn roll_back(&mut self) -> Result<()> {
+        self.servers.keep_redis().await?;
+        let older = self.deck.ms(1_000, 4_000);
+        tokio::time::sleep(older).await;
+        self.servers.roll_back_redis().await?;
+        Ok(())
+    }
+
+    fn gate(&mut self, passage: Passage) {
+        let for_ms = self.deck.ms(2_000, 6_000);
+        self.servers.gate.set_for(passage, for_ms);
+    }
+
+    async fn limit(&mut self, card: Card) -> Result<()> {
+        let enterprise = self.deck.one_of(&[0, 1]);
+        let task = self.deck.one_of(&[0, 1, 2]);
+        let low = self.deck.one_of(&[3, 5, 10, 20]);
+        let task_path = format!("tasks/{}", self.campaign.tasks[task].id);
+        let trunk_path = format!("trunks/{}", self.campaign.enterprises[enterprise].trunk);
+        let (api, path, patch) = match card {
+            Card::TaskConcurrency => {
+                (self.campaign.api(task), task_path, json!({"concurrency": low}))
+            }
+            Card::TrunkConcurrency => (
+                &self.campaign.enterprises[enterprise].api,
+                trunk_path,
+                json!({"concurrency": low}),
+            ),
+            // A task's own limit is at most its enterprise's.
+            _ => (
+                &self.campaign.enterprises[enterprise].api,
+                "settings".to_owned(),
+                json!({"concurrency_limit": 30 + low}),
+            ),
+        };
+        surely(|| api.patch(&path, &patch)).await?;
+        self.edited = Instant::now();
+        Ok(())
+    }
+
+    async fn stop_task(&mut self, card: Card) -> Result<()> {
+        let task = self.deck.one_of(&[0, 1, 2]);
+        let (what, body) = match card {
+            Card::Pause => ("pause", json!({})),
+            Card::End => ("end", json!({})),
+            _ => ("end", json!({"hang_up": true})),
+        };
+        self.campaign.surely(task, what, &body).await?;
+        self.watch.stopped(&self.campaign.tasks[task].id, what);
+        let stopped = self.deck.ms(500, 4_000);
+        self.undo.push((Instant::now() + stopped, Undo::Start(task)));
+        Ok(())
+    }
+
+    async fn move_clock(&mut self) -> Result<()> {
+        let Some(stop) = STOPS.get(self.stops) else { return Ok(()) };
+        self.stops += 1;
+        tokio::time::sleep(AFTER_EDIT.saturating_sub(self.edited.elapsed())).await;
+        let stop: Time = stop.parse()?;
+        self.campaign.move_to(stop)?;
+        tokio::time::sleep(CLOCKS_AGREE).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! The lines of a task: which caller ID a call shows, and what happens when a trunk fails. (SPEC 3, 9.)
+
+use std::collections::BTreeSet;
+
+use harness::World;
+use harness::campaign::{results, silent_numbers};
+use serde_json::{Value, json};
+
+/// The caller IDs that were shown, call by call, by their last two digits.
+fn shown(records: &[Value]) -> Vec<String> {
+    let last = |record: &Value| {
+        let number = record["outbound_number"].as_str().expect("a number");
+        number[number.len() - 2..].to_owned()
+    };
+    records.iter().map(last).collect()
+}
+
+/// Caller IDs of the world's trunk.
+async fn callers(world: &World, places: &[(&str, &str, &str)]) -> Vec<String> {
+    let mut callers = Vec::new();
+    for (last, province, city) in places {
+        let phone = format!("+8621555003{last}");
+        let caller = json!({"trunk": world.trunk, "phone": phone, "province": province, "city": city});
+        callers.push(world.made("caller_ids", caller).await);
+    }
+    callers
+}
+
+#[tokio::test]
+async fn caller_ids_take_turns_one_after_another() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let callers = callers(&world, &[("01", "", ""), ("02", "", ""), ("03", "", "")]).await;
+    let task = world.task("turns", json!({"concurrency": 1, "caller_ids": callers})).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(7)).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 7).await;
+    assert_eq!(shown(&records).join(" "), "01 02 03 01 02 03 01");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn caller_ids_are_drawn_at_random() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let callers = callers(&world, &[("01", "", ""), ("02", "", "")]).await;
+    let config = json!({"concurrency": 1, "caller_ids": callers, "rotation": "random"});
+    let task = world.task("random", config).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(40)).await;
+    world.start(&task).await;
+    let shown = shown(&world.until_records(&task, 40).await);
+    assert_eq!(shown.iter().collect::<BTreeSet<_>>().len(), 2, "{shown:?}");
+    assert!(shown.windows(2).any(|pair| pair[0] == pair[1]), "not in turns: {shown:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn caller_ids_follow_the_location_of_the_callee() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("probe", json!({})).await;
+    // Where the numbers are from, as the import looked it up.
+    let phones = ["13800100003", "13800210003", "13800200003"];
+    world.import(&task, "all", &phones).await;
+    let found = world.numbers(&task).await;
+    let text = |place: usize, name: &str| found[place][name].as_str().unwrap_or_default().to_owned();
+    let (first, second) = ((text(0, "province"), text(0, "city")), (text(1, "province"), text(1, "city")));
+    assert!(!first.0.is_empty() && !second.0.is_empty() && first.0 != second.0, "{found:?}");
+
+    let places = [("01", &*first.0, &*first.1), ("02", &*second.0, "elsewhere"), ("03", "", "")];
+    let callers = callers(&world, &places).await;
+    let config = json!({"concurrency": 1, "caller_ids": callers, "rotation": "location"});
+    let task = world.task("location", config).await;
+    world.import(&task, "all", &[phones[1], phones[0], phones[1]]).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 3).await;
+    assert_eq!(shown(&records).join(" "), "02 01 02", "by city, else by province");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_id_of_the_row_goes_before_the_tasks() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    callers(&world, &[("01", "", "")]).await;
+    let task = world.task("own", json!({"concurrency": 1})).await;
+    let numbers = vec![
+        json!({"phone_number": "13900010003", "caller_id": "+862155500301"}),
+        json!({"phone_number": "13900020003"}),
+    ];
+    world.import_numbers(&task, &json!({"batch_name": "all"}), numbers).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 2).await;
+    assert_eq!(shown(&records).join(" "), "01 00");
+    world.end().await;
+}
+
+/// A trunk whose carrier refuses everything, and a task of twelve numbers that call through it.
+async fn failing(world: &World) -> (String, String) {
+    let carrier = json!({"refuse_percent": 100, "test_numbers": false, "mix": {"answered": 1}});
+    let breaker = json!({"breaker": {"calls": 3, "refused_percent": 90, "probe_seconds": 20}});
+    let (trunk, caller) = world.line("failing", "+862155500201", carrier, breaker).await;
+    let redial = json!({"enabled": true, "retry_seconds": [600]});
+    let config = json!({"concurrency": 3, "caller_ids": [caller], "redial": redial});
+    let task = world.task("on a failing line", config).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(12)).await;
+    world.start(&task).await;
+    world.until_state(&task, "paused trunk_failure").await;
+    (trunk, task)
+}
+
+#[tokio::test]
+async fn a_line_that_refuses_everything_pauses_its_tasks_and_they_resume_when_it_is_back() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let (trunk, task) = failing(&world).await;
+    world.until_live(&task, 0).await;
+    let refused = world.records(&task).await;
+    assert!((3..=6).contains(&refused.len()), "it opened early: {}", refused.len());
+    assert!(refused.iter().all(|record| record["cause"] == "trunk_refused"), "{refused:?}");
+    assert_eq!(world.get(&format!("tasks/{task}")).await["pause_title"], "Trunk Failure");
+
+    // Each probe is one call; refused, it leaves the breaker open.
+    for probes in 1..=2 {
+        world.clock.set(world.clock.now() + chrono::TimeDelta::seconds(31));
+        let records = world.until_records(&task, refused.len() + probes).await;
+        assert_eq!(records.len(), refused.len() + probes, "one probe at a time");
+        assert_eq!(world.state(&task).await, "paused trunk_failure");
+    }
+
+    // The carrier is back: a probe finds it, the task resumes, and nobody lost a retry.
+    let mut line = world.get(&format!("trunks/{trunk}")).await["simulated"].clone();
+    line["refuse_percent"] = 0.into();
+    world.patch(&format!("trunks/{trunk}"), json!({"simulated": line})).await;
+    world.clock.set(world.clock.now() + chrono::TimeDelta::seconds(31));
+    world.until_number_states(&task, &["connected"; 12].join(" ")).await;
+    let records = world.records(&task).await;
+    assert!(records.iter().all(|record| record["round"] == 0), "no retry was burnt");
+    let answered = results(&records).split(' ').filter(|result| *result == "answered").count();
+    assert_eq!(answered, 12);
+    world.until_state(&task, "paused no_pending_numbers").await;
+    let events = world.events(&task).await;
+    assert!(events.contains("start trunk_failed trunk_recovered"), "{events}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_task_with_another_line_goes_on_when_one_fails() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let carrier = json!({"refuse_percent": 100, "test_numbers": false});
+    let breaker = json!({"breaker": {"calls": 3, "probe_seconds": 3_600}});
+    let (_, failing) = world.line("failing", "+862155500201", carrier, breaker).await;
+    let config = json!({"concurrency": 2, "caller_ids": [failing, world.caller]});
+    let task = world.task("two lines", config).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(20)).await;
+    world.start(&task).await;
+    let through = |name: &'static str| {
+        let world = &world;
+        let task = &task;
+        async move {
+            let records = world.records(task).await;
+            records.iter().filter(|record| record["trunk_name"] == name).count()
+        }
+    };
+    harness::eventually("the good line to have most", || async {
+        (through("line").await >= 15).then_some(())
+    })
+    .await;
+    // Those that the bad line refused are called through the good one, after their half minute.
+    world.clock.set(world.clock.now() + chrono::TimeDelta::seconds(31));
+    world.until_number_states(&task, &["unconnected"; 20].join(" ")).await;
+    assert_eq!(through("line").await, 20);
+    assert!(through("failing").await <= 6);
+    assert!(!world.events(&task).await.contains("trunk_failed"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_trunk_out_of_service_places_no_call() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let (trunk, caller) = world.line("off", "+862155500201", json!({}), json!({"in_service": false})).await;
+    let task = world.task("waits", json!({"caller_ids": [caller]})).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(2)).await;
+    world.start(&task).await;
+    let witness = world.task("witness", json!({})).await;
+    world.import_auto(&witness, "all", &["13800000002"]).await;
+    world.until_records(&witness, 1).await;
+    assert!(world.records(&task).await.is_empty());
+    world.patch(&format!("trunks/{trunk}"), json!({"in_service": true})).await;
+    world.until_records(&task, 2).await;
+    world.end().await;
+}
