@@ -24,7 +24,7 @@ use storage::statistics::Counts;
 use telephony::journal::{Entry, read_all};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workers::{Kind, Running, Settings};
+use workers::{Kind, Running};
 
 use crate::servers::Servers;
 
@@ -205,7 +205,6 @@ impl World {
     /// Start the workers of the process.
     pub fn run(&mut self) -> Result<()> {
         let env = self.node.environment(&self.config, CancellationToken::new())?;
-        let env = workers::Environment { settings: Settings { ..env.settings }, ..env };
         self.running = Some(Running::start(env, &Kind::ALL));
         Ok(())
     }

@@ -128,6 +128,7 @@ async fn finish(
     now: Time,
     items: &[Finished],
 ) -> Result<Vec<FinishedAs>, StoreError> {
+    breaker::put_off_probes(store, items, now).await?;
     let mut tx = store.hot.begin().await?;
     let mut held = take::take(&mut tx, items, now).await?;
     let mut done = Vec::with_capacity(held.len());

@@ -125,9 +125,6 @@ impl Deck {
         Self { dice, cards }
     }
 
-    pub fn left(&self) -> usize {
-        self.cards.len()
-    }
 
     pub fn draw(&mut self) -> Option<Card> {
         self.cards.pop()

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use callwright::commands::demo_task;
+use harness::files::read_csv;
 use harness::{Answer, Line, World, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -88,6 +89,19 @@ async fn a_basic_conversation_is_told_turn_by_turn() {
     }
     let times: Vec<_> = call.log.iter().map(|entry| entry["at_ms"].as_u64().expect("a time")).collect();
     assert!(times.is_sorted(), "{times:?}");
+
+    // The conversation text is exported whole: of conversations, and of call records where it is chosen.
+    for content in ["conversations", "call_records"] {
+        let options = json!({"task": task, "content": content, "format": "csv", "fields": ["id", "conversation_text"]});
+        let export = world.exported(options).await;
+        let path = format!("exports/{}/download", export["id"].as_str().expect("an id"));
+        let rows = read_csv(&world.download(&path).await);
+        assert_eq!((rows.len(), json!(rows[1][0])), (2, record["id"].clone()));
+        let lines: Vec<&str> = rows[1][1].lines().collect();
+        assert_eq!(lines.len(), call.transcript.len(), "{lines:?}");
+        assert_eq!(lines[0], format!("[00:00] Robot: {}", robot[0]), "{content}");
+        assert!(lines[1].ends_with("] Customer: Yes, that works for me."), "{lines:?}");
+    }
     world.end().await;
 }
 

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use harness::World;
-use harness::campaign::{numbers, results, rung, silent_numbers, time, wall, wall_seconds, ZONE};
+use harness::campaign::{results, rung, silent_numbers, time, wall, wall_seconds, ZONE};
 use serde_json::{Value, json};
 
 /// The most calls that were up at a time.
@@ -204,17 +204,5 @@ async fn a_phone_has_one_live_call_at_a_time_across_tasks() {
         let gap = time(&pair[1]["started_at"]) - time(&pair[0]["ended_at"]);
         assert!(gap < TimeDelta::seconds(5), "{gap}");
     }
-    world.end().await;
-}
-
-#[tokio::test]
-async fn who_asks_the_robot_not_to_be_called_is_never_called_again() {
-    let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let script = json!({"rules": [{"name": "opt_out", "any_of": ["call"], "reply": "Sorry. #DoNotCall#"}]});
-    drop(script);
-    let task = world.task("later", json!({})).await;
-    world.import_numbers(&task, &json!({"batch_name": "a"}), numbers(["13800000001"])).await;
-    world.start(&task).await;
-    world.until_records(&task, 1).await;
     world.end().await;
 }

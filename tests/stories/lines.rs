@@ -53,25 +53,17 @@ async fn caller_ids_are_drawn_at_random() {
 }
 
 #[tokio::test]
-async fn caller_ids_follow_the_location_of_the_callee() {
+async fn by_location_a_callee_of_unknown_location_is_called_in_turns() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let task = world.task("probe", json!({})).await;
-    // Where the numbers are from, as the import looked it up.
-    let phones = ["13800100003", "13800210003", "13800200003"];
-    world.import(&task, "all", &phones).await;
-    let found = world.numbers(&task).await;
-    let text = |place: usize, name: &str| found[place][name].as_str().unwrap_or_default().to_owned();
-    let (first, second) = ((text(0, "province"), text(0, "city")), (text(1, "province"), text(1, "city")));
-    assert!(!first.0.is_empty() && !second.0.is_empty() && first.0 != second.0, "{found:?}");
-
-    let places = [("01", &*first.0, &*first.1), ("02", &*second.0, "elsewhere"), ("03", "", "")];
+    let places = [("01", "Beijing", "Beijing"), ("02", "Shanghai", "Shanghai")];
     let callers = callers(&world, &places).await;
     let config = json!({"concurrency": 1, "caller_ids": callers, "rotation": "location"});
     let task = world.task("location", config).await;
-    world.import(&task, "all", &[phones[1], phones[0], phones[1]]).await;
+    // No prefix of a mobile network: nobody knows where it is.
+    world.import(&task, "all", &["+442071838750", "+442071838751", "+442071838752"]).await;
     world.start(&task).await;
     let records = world.until_records(&task, 3).await;
-    assert_eq!(shown(&records).join(" "), "02 01 02", "by city, else by province");
+    assert_eq!(shown(&records).join(" "), "01 02 01");
     world.end().await;
 }
 
@@ -133,6 +125,7 @@ async fn a_line_that_refuses_everything_pauses_its_tasks_and_they_resume_when_it
     assert!(records.iter().all(|record| record["round"] == 0), "no retry was burnt");
     let answered = results(&records).split(' ').filter(|result| *result == "answered").count();
     assert_eq!(answered, 12);
+    assert_eq!(records.len(), refused.len() + 2 + 12, "two probes were refused, no more");
     world.until_state(&task, "paused no_pending_numbers").await;
     let events = world.events(&task).await;
     assert!(events.contains("start trunk_failed trunk_recovered"), "{events}");

@@ -1,11 +1,13 @@
 //! The guide's scenarios, over HTTP, on real servers with the simulated line. Each reads like its page.
 
+mod access;
 mod bad_files;
 mod bad_input;
 mod batches;
 mod channel_variables;
 mod conversation;
 mod execution_logic;
+mod exports;
 mod first_call;
 mod imports;
 mod priorities;
@@ -15,3 +17,7 @@ mod templates;
 mod redial;
 mod backups;
 mod call_order;
+mod edges;
+mod edits;
+mod limits;
+mod lines;

@@ -161,14 +161,17 @@ async fn without_the_permission_no_path_shows_a_whole_number() {
     let masked = world.key("admin", &["export", "listen_recordings"]).await;
     let mut paths = vec![
         "records".to_owned(), "conversations".into(), "suppressions".into(), "numbers?phone=13800000001".into(),
-        format!("tasks/{task}/numbers"), "audit".into(), "exports".into(), "imports".into(),
+        format!("tasks/{task}/numbers"), "audit".into(), "exports".into(),
         format!("tasks/{task}/imports"), format!("imports/{}/errors", import["id"].as_str().expect("an id")),
     ];
     for record in &records {
-        let (record, number) = (record["id"].as_str().expect("an id"), record["number"].as_str().expect("an id"));
-        paths.extend([format!("records/{record}"), format!("records/{record}/conversation"), format!("numbers/{number}")]);
+        let (id, number) = (record["id"].as_str().expect("an id"), record["number"].as_str().expect("an id"));
+        paths.extend([format!("records/{id}"), format!("numbers/{number}")]);
+        if record["result"] == "answered" {
+            paths.push(format!("records/{id}/conversation"));
+        }
     }
-    for path in paths.iter().filter(|path| *path != "imports") {
+    for path in &paths {
         let answer = ask(&masked, "GET", path, Value::Null).await;
         assert_eq!(answer.told(), "200", "{path}");
         let text = String::from_utf8(answer.bytes).expect("text");

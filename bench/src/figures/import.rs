@@ -116,7 +116,7 @@ fn csv(there: u64, rows: u64) -> Result<Vec<u8>> {
 
 fn xlsx(there: u64, rows: u64) -> Result<Vec<u8>> {
     let mut book = Workbook::new();
-    let sheet = book.add_worksheet_with_constant_memory();
+    let sheet = book.add_worksheet_with_constant_memory()?;
     for (column, name) in (0..).zip(HEADER) {
         sheet.write_string(0, column, name)?;
     }

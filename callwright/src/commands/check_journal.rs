@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::TimeDelta;
 use clock::Clock;
-use outbound::task::TaskState;
+use outbound::task::{PauseReason, TaskState};
 use serde_json::json;
 use storage::Store;
 use storage::checks::{self, Snapshot};
@@ -123,7 +123,8 @@ async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
     }
     for event in snapshot.events().await? {
         let to = match event.state {
-            TaskState::Running => MoveTo::Running,
+            // A task whose lines have failed still places their probes.
+            TaskState::Running | TaskState::Paused(PauseReason::TrunkFailure) => MoveTo::Running,
             // A stop is told to whoever asked for it once no begun call can still send its INVITE.
             _ => MoveTo::Stopped { acknowledged_at: event.at + truth.grace.begin },
         };

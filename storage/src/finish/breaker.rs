@@ -9,7 +9,7 @@ use outbound::trunk::TrunkConfig;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use super::Done;
+use super::{Done, Finished};
 use crate::tasks::{notify_dispatch, trunk_changed};
 use crate::{Store, StoreError};
 
@@ -51,6 +51,37 @@ pub(super) async fn count(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<
         &refused
     )
     .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Puts off the next probe of the trunks that refused one of these calls as a probe. Before the calls
+/// finish: a probe that is over lets another in, and [`judge`] comes only after that. Should the finish
+/// fail, the next probe is a little late.
+///
+/// Locks those trunks, and nothing else, in a transaction of its own.
+pub(super) async fn put_off_probes(
+    store: &Store,
+    items: &[Finished],
+    now: Time,
+) -> Result<(), StoreError> {
+    let refused: Vec<Uuid> =
+        items.iter().filter(|item| item.trunk_refused).map(|item| item.attempt.uuid()).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "with held as (
+             select id, (config->'breaker'->>'probe_seconds')::double precision as wait from trunk
+              where breaker = 'open'
+                and id in (select trunk_id from attempt where id = any($1) and probe)
+              order by id for no key update)
+         update trunk t set breaker_until = $2::timestamptz + make_interval(secs => coalesce(held.wait, 30))
+           from held where t.id = held.id",
+        &refused,
+        now
+    )
+    .execute(&store.hot)
     .await?;
     Ok(())
 }

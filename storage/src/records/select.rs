@@ -17,6 +17,8 @@ pub const COUNT_MAX: u32 = 10_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordQuery {
     pub content: Content,
+    /// Also what was said, where there was a conversation.
+    pub words: bool,
     pub id: Option<AttemptId>,
     pub task: Option<TaskId>,
     pub batch: Option<BatchId>,
@@ -27,7 +29,8 @@ pub struct RecordQuery {
 impl RecordQuery {
     /// All records of this kind.
     pub const fn all(content: Content) -> Self {
-        Self { content, id: None, task: None, batch: None, number: None, filter: None }
+        let words = matches!(content, Content::Conversations);
+        Self { content, words, id: None, task: None, batch: None, number: None, filter: None }
     }
 }
 
@@ -46,14 +49,11 @@ pub(super) fn select(
 ) -> Result<QueryBuilder<Postgres>, StoreError> {
     let mut sql = QueryBuilder::new("select ");
     sql.push(COLUMNS);
-    match query.content {
-        Content::CallRecords => {}
-        Content::Conversations => {
-            sql.push(", c.transcript, c.log, c.analyzed");
-        }
-        Content::Recordings => {
-            sql.push(", g.object_key");
-        }
+    if query.words {
+        sql.push(", c.transcript, c.log, c.analyzed");
+    }
+    if query.content == Content::Recordings {
+        sql.push(", g.object_key");
     }
     from_where(&mut sql, enterprise, query)?;
     if let Some(after) = after {
@@ -85,14 +85,11 @@ fn from_where(
     query: &RecordQuery,
 ) -> Result<(), StoreError> {
     sql.push(" from call_record r");
-    match query.content {
-        Content::CallRecords => {}
-        Content::Conversations => {
-            sql.push(" left join conversation c on c.id = r.id and c.started_at = r.started_at");
-        }
-        Content::Recordings => {
-            sql.push(" join recording g on g.attempt_id = r.id and g.state = 'ready'");
-        }
+    if query.words {
+        sql.push(" left join conversation c on c.id = r.id and c.started_at = r.started_at");
+    }
+    if query.content == Content::Recordings {
+        sql.push(" join recording g on g.attempt_id = r.id and g.state = 'ready'");
     }
     sql.push(" where r.enterprise_id = ").push_bind(enterprise.uuid());
     if query.content == Content::Conversations {

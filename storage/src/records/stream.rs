@@ -23,7 +23,7 @@ const CHUNK_CONVERSATIONS: i64 = 200;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordView {
     pub record: CallRecord,
-    /// With [`Content::Conversations`].
+    /// With [`RecordQuery::words`].
     pub conversation: Option<Conversation>,
     /// With [`Content::Recordings`]: the recording's object.
     pub recording_key: Option<String>,
@@ -61,8 +61,7 @@ impl RecordStream {
         if self.ended {
             return Ok(Vec::new());
         }
-        let conversations = self.query.content == Content::Conversations;
-        let limit = if conversations { CHUNK_CONVERSATIONS } else { CHUNK_ROWS };
+        let limit = if self.query.words { CHUNK_CONVERSATIONS } else { CHUNK_ROWS };
         let mut sql = select(self.enterprise, &self.query, self.after, limit)?;
         let rows = sql.build().persistent(false).fetch_all(&mut *self.snapshot).await?;
         self.ended = (rows.len() as i64) < limit;
@@ -76,10 +75,7 @@ impl RecordStream {
 
     fn view(&self, row: &sqlx::postgres::PgRow) -> Result<RecordView, StoreError> {
         let record = RecordRow::from_row(row)?.try_into()?;
-        let conversation = match self.query.content {
-            Content::Conversations => words(row)?,
-            Content::CallRecords | Content::Recordings => None,
-        };
+        let conversation = if self.query.words { words(row)? } else { None };
         let recording_key = match self.query.content {
             Content::Recordings => Some(row.try_get("object_key")?),
             Content::CallRecords | Content::Conversations => None,

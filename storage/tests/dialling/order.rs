@@ -231,7 +231,7 @@ const ROUNDS: u16 = 2;
 #[sqlx::test(migrations = "../migrations")]
 async fn calls_follow_a_sorted_reference_through_random_campaigns(pool: PgPool) {
     let floor = &mut Floor::open(pool).await;
-    for seed in 14..90 {
+    for seed in 0..14 {
         campaign(floor, seed).await;
     }
     floor.sound().await;

@@ -77,7 +77,7 @@ pub struct Move {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoveTo {
-    /// It places calls from then on.
+    /// It places calls from then on, and be it probes of lines that have failed.
     Running,
     /// It was paused or ended, and whoever did it was told so at `acknowledged_at`. For a stop that nobody
     /// asked for, the moment by which all workers must have heard of it.

@@ -15,7 +15,7 @@ use jobs::RunExport;
 use outbound::export::{Content, ExportFormat};
 use outbound::filter;
 use outbound::phone::mask_digits;
-use outbound::record::{FIELDS, Field, Shown, field};
+use outbound::record::Shown;
 use storage::exports::{self, Export, ExportProblem, Written};
 use storage::objects::keys;
 use storage::records::{RecordQuery, RecordStream};
@@ -98,7 +98,9 @@ async fn write(env: &Environment, export: &Export) -> Result<(), Halt> {
         // It was checked when it was asked for.
         Err(error) => return Err(StoreError::Damaged(error.to_string()).into()),
     };
-    let query = RecordQuery { task: options.task, filter, ..RecordQuery::all(options.content) };
+    let words = options.columns().iter().any(|field| field.name == "conversation_text");
+    let all = RecordQuery::all(options.content);
+    let query = RecordQuery { task: options.task, filter, words, ..all };
     let rows = RecordStream::open(&env.store, export.enterprise, query).await?;
     let mut run = Run { env, export, rows, done: 0 };
     let extension = match (options.content, options.format) {
@@ -122,14 +124,6 @@ async fn write(env: &Environment, export: &Export) -> Result<(), Halt> {
     };
     exports::finish(&env.store, export.id, export.token, written, now).await?;
     Ok(())
-}
-
-/// The chosen fields, or all.
-fn fields(export: &Export) -> Vec<&'static Field> {
-    if export.options.fields.is_empty() {
-        return FIELDS.iter().collect();
-    }
-    export.options.fields.iter().filter_map(|name| field(name)).collect()
 }
 
 /// The whole conversation as text: who spoke, and when.

@@ -8,7 +8,7 @@ use outbound::record::{Cell, Field, cell};
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 use tokio::sync::mpsc;
 
-use super::{Halt, Run, conversation_text, fields, shown};
+use super::{Halt, Run, conversation_text, shown};
 
 /// Rows of a sheet below its head.
 const SHEET_ROWS_MAX: u32 = 1_048_575;
@@ -26,7 +26,7 @@ enum SheetCell {
 type SheetRow = Vec<SheetCell>;
 
 pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> {
-    let (fields, shown) = (fields(run.export), shown(run.export));
+    let (fields, shown) = (run.export.options.columns(), shown(run.export));
     let file = tempfile::NamedTempFile::new().map_err(Halt::file)?;
     let path = file.path().to_owned();
     let (rows, waiting) = mpsc::channel::<Vec<SheetRow>>(CHUNKS_WAITING_MAX);

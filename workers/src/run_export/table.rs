@@ -4,10 +4,10 @@ use chrono_tz::Tz;
 use outbound::record::cell;
 use tokio::io::AsyncWriteExt;
 
-use super::{Halt, Run, conversation_text, fields, shown};
+use super::{Halt, Run, conversation_text, shown};
 
 pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> {
-    let (fields, shown) = (fields(run.export), shown(run.export));
+    let (fields, shown) = (run.export.options.columns(), shown(run.export));
     let mut upload = run.env.objects.upload(key, "text/csv; charset=utf-8");
     upload.write_all("\u{feff}".as_bytes()).await.map_err(Halt::file)?;
     let mut lines = csv::WriterBuilder::new().from_writer(Vec::new());

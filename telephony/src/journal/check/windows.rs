@@ -70,9 +70,11 @@ fn stops(moves: &[Move]) -> BTreeMap<TaskId, Vec<Stop>> {
     for change in moves {
         by_task.entry(change.task).or_default().push(change);
     }
-    let spans = |mut moves: Vec<&Move>| {
-        moves.sort_by_key(|change| change.at);
+    // In the order that they were made: whoever made one may have read the clock before the one that came
+    // ahead of it in the task's lock, so their times may stand the other way round.
+    let spans = |moves: Vec<&Move>| {
         let mut spans = Vec::new();
+        let mut latest = Time::MIN_UTC;
         // Before its first start a task is stopped too.
         let mut from = Some(Time::MIN_UTC);
         for change in moves {
@@ -81,8 +83,11 @@ fn stops(moves: &[Move]) -> BTreeMap<TaskId, Vec<Stop>> {
                     spans.extend(from.take().map(|from| Stop { from, until: Some(change.at) }));
                 }
                 // A second stop does not open what the first has closed.
-                MoveTo::Stopped { acknowledged_at } => from = from.or(Some(acknowledged_at)),
+                MoveTo::Stopped { acknowledged_at } => {
+                    from = from.or(Some(acknowledged_at.max(latest)));
+                }
             }
+            latest = latest.max(change.at);
         }
         spans.extend(from.map(|from| Stop { from, until: None }));
         spans.retain(|span| span.until.is_none_or(|until| span.from < until));
