@@ -7,6 +7,7 @@
 mod figure;
 mod figures;
 mod servers;
+mod tenant;
 mod world;
 
 use anyhow::Result;
@@ -38,6 +39,7 @@ enum Only {
     Wave,
     Import,
     Queue,
+    Tenants,
 }
 
 /// A size from the environment, for quick looks; figures of another size are not comparable.
@@ -80,6 +82,7 @@ async fn measure(only: Only, runs: usize, servers: &Servers) -> Result<()> {
             Only::Wave => figures::wave::run(servers).await?,
             Only::Import => figures::import::run(servers).await?,
             Only::Queue => figures::queue::run(servers).await?,
+            Only::Tenants => figures::tenants::run(servers).await?,
         });
     }
     figure::print(&all);

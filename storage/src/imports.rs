@@ -328,6 +328,26 @@ pub async fn cancel(
     }
 }
 
+/// Renew the lease of an import while it is under way; false when it is not this worker's any more.
+/// Locks the row.
+pub async fn renew(
+    store: &Store,
+    id: ImportId,
+    token: i64,
+    lease: Duration,
+) -> Result<bool, StoreError> {
+    let renewed = sqlx::query!(
+        "update import set lease_until = clock_timestamp() + make_interval(secs => $3)
+          where id = $1 and token = $2 and status = 'running'",
+        id.uuid(),
+        token,
+        seconds(lease)
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(renewed.rows_affected() > 0)
+}
+
 /// Queue again what a worker left: imports whose lease ran out, at most `limit`. Locks those rows.
 pub async fn requeue_expired(store: &Store, limit: u32) -> Result<u64, StoreError> {
     let requeued = sqlx::query!(

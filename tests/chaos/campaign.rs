@@ -220,6 +220,19 @@ impl Campaign {
         Ok(())
     }
 
+    /// The places of tasks that have pending numbers and are paused because they once had none.
+    pub async fn idle(&self) -> Result<Vec<usize>> {
+        let mut idle = Vec::new();
+        for (place, task) in self.tasks.iter().enumerate() {
+            let progress = self.api(place).get(&format!("tasks/{}/progress", task.id)).await?;
+            let pending = progress["numbers"]["pending"].as_u64().unwrap_or(0);
+            if pending > 0 && progress["pause_reason"] == "no_pending_numbers" {
+                idle.push(place);
+            }
+        }
+        Ok(idle)
+    }
+
     /// Numbers that have not ended, over all tasks, and all numbers.
     pub async fn open(&self) -> Result<(u64, u64)> {
         let (mut open, mut all) = (0, 0);

@@ -83,6 +83,10 @@ async fn all_ended(run: &mut Run, clock: &Clock, until: Instant) -> Result<Vec<S
     loop {
         run.tend().await?;
         open_windows(run, clock)?;
+        // Numbers that land by themselves in a task that had nothing left to call wait for a start.
+        for task in run.campaign.idle().await? {
+            run.start(task).await?;
+        }
         let (open, found) = run.campaign.open().await?;
         if open == 0 && found >= all as u64 && run.watch.is_whole() {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Who may do what: keys, roles, enterprises, versions, repeated requests, and the audit log (SPEC 2, API.md).
+//! Who may do what: keys, roles, enterprises, and the audit log (SPEC 2).
 
 use callwright::client::Api;
 use harness::{Answer, World, ask};
@@ -16,20 +16,34 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let made = ask(&world.api, "POST", "keys", body).await;
     assert_eq!(made.told(), "201");
     let made = made.json();
-    let (secret, id) = (made["secret"].as_str().expect("a secret"), made["id"].as_str().expect("an id"));
-    assert!(secret.starts_with(made["prefix"].as_str().expect("a prefix")) && secret.len() > 43, "256 bits");
+    let (secret, id) =
+        (made["secret"].as_str().expect("a secret"), made["id"].as_str().expect("an id"));
+    assert!(
+        secret.starts_with(made["prefix"].as_str().expect("a prefix")) && secret.len() > 43,
+        "256 bits"
+    );
     for path in ["keys".to_owned(), format!("keys/{id}"), "audit".into()] {
-        assert!(!world.get(&path).await.to_string().contains(secret), "{path} never shows it again");
+        assert!(
+            !world.get(&path).await.to_string().contains(secret),
+            "{path} never shows it again"
+        );
     }
     let key = world.by(secret);
     assert_eq!(told(&key, "GET", "tasks", Value::Null).await, "200");
     assert_eq!(world.get(&format!("keys/{id}")).await["role"], "operator");
     assert_eq!(told(&world.api, "DELETE", &format!("keys/{id}"), Value::Null).await, "204");
     let refused = ask(&key, "GET", "tasks", Value::Null).await;
-    assert_eq!((refused.told().as_str(), refused.header("www-authenticate")), ("401 key_required", "Bearer"));
+    assert_eq!(
+        (refused.told().as_str(), refused.header("www-authenticate")),
+        ("401 key_required", "Bearer")
+    );
     assert!(world.get(&format!("keys/{id}")).await["revoked_at"].is_string());
     for wrong in ["", "cw_", "cw_0000_0000", &secret[..secret.len() - 1], "Bearer"] {
-        assert_eq!(told(&world.by(wrong), "GET", "tasks", Value::Null).await, "401 key_required", "{wrong}");
+        assert_eq!(
+            told(&world.by(wrong), "GET", "tasks", Value::Null).await,
+            "401 key_required",
+            "{wrong}"
+        );
     }
     world.end().await;
 }
@@ -38,7 +52,11 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
 async fn each_role_may_do_its_own_and_what_is_below() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let task = world.task("spring", json!({})).await;
-    let keys = [world.key("viewer", &[]).await, world.key("operator", &[]).await, world.key("admin", &[]).await];
+    let keys = [
+        world.key("viewer", &[]).await,
+        world.key("operator", &[]).await,
+        world.key("admin", &[]).await,
+    ];
     let tag = ask(&world.api, "GET", "settings", Value::Null).await.header("etag").to_owned();
     let (allowed, refused) = ("", "403 role_required");
     for (method, path, body, wanted) in [
@@ -48,7 +66,12 @@ async fn each_role_may_do_its_own_and_what_is_below() {
         ("GET", "settings".into(), Value::Null, [allowed; 3]),
         ("POST", "tasks".into(), json!({}), [refused, allowed, allowed]),
         ("POST", format!("tasks/{task}/start"), json!({}), [refused, allowed, allowed]),
-        ("POST", format!("tasks/{task}/imports"), json!({"numbers": []}), [refused, allowed, allowed]),
+        (
+            "POST",
+            format!("tasks/{task}/imports"),
+            json!({"numbers": []}),
+            [refused, allowed, allowed],
+        ),
         ("POST", "templates".into(), json!({}), [refused, allowed, allowed]),
         ("POST", "robots".into(), json!({}), [refused, allowed, allowed]),
         ("POST", "suppressions".into(), json!({}), [refused, allowed, allowed]),
@@ -59,7 +82,8 @@ async fn each_role_may_do_its_own_and_what_is_below() {
         ("PATCH", "settings".into(), json!({}), [refused, refused, allowed]),
     ] {
         for (key, wanted) in keys.iter().zip(wanted) {
-            let mut request = key.request(method.parse().expect("a method"), &path).header("if-match", &tag);
+            let mut request =
+                key.request(method.parse().expect("a method"), &path).header("if-match", &tag);
             if !body.is_null() {
                 request = request.json(&body);
             }
@@ -84,122 +108,90 @@ async fn what_another_enterprise_has_is_not_there() {
     let task = world.task("spring", json!({})).await;
     let template = world.made("templates", world.task_config("t", json!({}))).await;
     let ranges = json!([{"start": "09:00", "end": "18:00"}]);
-    let period = world.made("periods", json!({"name": "day", "kind": "call", "ranges": ranges})).await;
-    let import = world.import_numbers(&task, &json!({"batch_name": "May", "start": "auto"}), vec![json!({"phone_number": "13800000001"})]).await;
+    let period =
+        world.made("periods", json!({"name": "day", "kind": "call", "ranges": ranges})).await;
+    let import = world
+        .import_numbers(
+            &task,
+            &json!({"batch_name": "May", "start": "auto"}),
+            vec![json!({"phone_number": "13800000001"})],
+        )
+        .await;
     let record = world.until_records(&task, 1).await.remove(0);
     let export = world.exported(json!({"content": "call_records"})).await;
     let suppressed = world.post("suppressions", json!({"phone_numbers": ["13800000009"]})).await;
     let id = |value: &Value| value.as_str().expect("an id").to_owned();
     let stranger = world.stranger().await;
     let mut paths = vec![
-        ("POST", format!("tasks/{task}/start")), ("POST", format!("tasks/{task}/imports")), ("DELETE", format!("tasks/{task}")),
-        ("POST", format!("exports/{}/cancel", id(&export["id"]))), ("POST", format!("batches/{}/cancel", id(&import["batch"]))),
-        ("DELETE", format!("caller_ids/{}", world.caller)), ("POST", format!("navigations/{}/publish", world.navigation)),
+        ("POST", format!("tasks/{task}/start")),
+        ("POST", format!("tasks/{task}/imports")),
+        ("DELETE", format!("tasks/{task}")),
+        ("POST", format!("exports/{}/cancel", id(&export["id"]))),
+        ("POST", format!("batches/{}/cancel", id(&import["batch"]))),
+        ("DELETE", format!("caller_ids/{}", world.caller)),
+        ("POST", format!("navigations/{}/publish", world.navigation)),
     ];
-    paths.extend([
-        format!("tasks/{task}"), format!("tasks/{task}/numbers"), format!("tasks/{task}/batches"), format!("tasks/{task}/progress"),
-        format!("tasks/{task}/import_template"), format!("templates/{template}"), format!("periods/{period}"),
-        format!("navigations/{}", world.navigation), format!("trunks/{}", world.trunk), format!("caller_ids/{}", world.caller),
-        format!("imports/{}", id(&import["id"])), format!("batches/{}", id(&import["batch"])), format!("numbers/{}", id(&record["number"])),
-        format!("records/{}", id(&record["id"])), format!("records/{}/conversation", id(&record["id"])),
-        format!("records/{}/recording", id(&record["id"])), format!("exports/{}", id(&export["id"])),
-        format!("exports/{}/download", id(&export["id"])), format!("suppressions/{}", id(&suppressed["data"][0]["id"])),
-    ].map(|path| ("GET", path)));
+    paths.extend(
+        [
+            format!("tasks/{task}"),
+            format!("tasks/{task}/numbers"),
+            format!("tasks/{task}/batches"),
+            format!("tasks/{task}/progress"),
+            format!("tasks/{task}/import_template"),
+            format!("templates/{template}"),
+            format!("periods/{period}"),
+            format!("navigations/{}", world.navigation),
+            format!("trunks/{}", world.trunk),
+            format!("caller_ids/{}", world.caller),
+            format!("imports/{}", id(&import["id"])),
+            format!("batches/{}", id(&import["batch"])),
+            format!("numbers/{}", id(&record["number"])),
+            format!("records/{}", id(&record["id"])),
+            format!("records/{}/conversation", id(&record["id"])),
+            format!("records/{}/recording", id(&record["id"])),
+            format!("exports/{}", id(&export["id"])),
+            format!("exports/{}/download", id(&export["id"])),
+            format!("suppressions/{}", id(&suppressed["data"][0]["id"])),
+        ]
+        .map(|path| ("GET", path)),
+    );
     for (method, path) in &paths {
         let body = if path.ends_with("imports") { json!({"numbers": []}) } else { Value::Null };
         assert_eq!(told(&stranger, method, path, body).await, "404 not_found", "{method} {path}");
     }
-    for list in ["tasks", "templates", "periods", "navigations", "trunks", "caller_ids", "records", "exports", "suppressions", "numbers?phone=13800000001"] {
-        assert_eq!(ask(&stranger, "GET", list, Value::Null).await.json()["data"], json!([]), "{list}");
+    for list in [
+        "tasks",
+        "templates",
+        "periods",
+        "navigations",
+        "trunks",
+        "caller_ids",
+        "records",
+        "exports",
+        "suppressions",
+        "numbers?phone=13800000001",
+    ] {
+        assert_eq!(
+            ask(&stranger, "GET", list, Value::Null).await.json()["data"],
+            json!([]),
+            "{list}"
+        );
     }
     // Nor can it be named in what one makes oneself.
-    let refused = ask(&stranger, "POST", "tasks", world.task_config("theirs", json!({"concurrency": 1}))).await;
+    let refused =
+        ask(&stranger, "POST", "tasks", world.task_config("theirs", json!({"concurrency": 1})))
+            .await;
     let faults = refused.json()["errors"].clone();
-    let pointers: Vec<_> = faults.as_array().expect("faults").iter().map(|fault| (fault["pointer"].clone(), fault["code"].clone())).collect();
-    assert_eq!(pointers, [(json!("/navigation"), json!("not_found")), (json!("/caller_ids/0"), json!("not_found"))]);
-    world.end().await;
-}
-
-#[tokio::test]
-async fn the_same_request_twice_happens_once() {
-    let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let http = reqwest::Client::new();
-    let post = |path: &str, key: Option<&str>, body: &Value| {
-        let mut request = http.post(format!("http://{}/v1/{path}", world.address)).bearer_auth(&world.key).json(body);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        Answer::to(request)
-    };
-    let config = world.task_config("spring", json!({}));
-    let first = post("tasks", Some("one"), &config).await;
-    let again = post("tasks", Some("one"), &config).await;
-    assert_eq!((first.told(), again.told()), ("201".into(), "201".into()));
-    assert_eq!(again.json(), first.json());
-    assert_eq!((again.header("idempotency-replayed"), again.header("etag")), ("true", first.header("etag")));
-    let other = post("tasks", Some("one"), &world.task_config("autumn", json!({}))).await;
-    assert_eq!(other.told(), "422 idempotency_key_reused");
-    assert_eq!(world.get("tasks").await["data"].as_array().map(Vec::len), Some(1));
-
-    let task = first.json()["id"].as_str().expect("an id").to_owned();
-    let path = format!("tasks/{task}/imports?batch_name=May");
-    let numbers = json!({"numbers": [{"phone_number": "13800001001"}]});
-    assert_eq!(post(&path, None, &numbers).await.told(), "400 idempotency_key_required");
-    let first = post(&path, Some("two"), &numbers).await;
-    let again = post(&path, Some("two"), &numbers).await;
-    assert_eq!((first.told(), again.json()["id"].clone()), ("202".into(), first.json()["id"].clone()));
-    let more = json!({"numbers": [{"phone_number": "13800001002"}]});
-    assert_eq!(post(&path, Some("two"), &more).await.told(), "422 idempotency_key_reused");
-    world.until_over(&format!("imports/{}", first.json()["id"].as_str().expect("an id"))).await;
-    assert_eq!(world.get(&format!("tasks/{task}/progress")).await["total"], 1);
-
-    // A key's secret is in its first reply only.
-    let key = json!({"name": "console", "role": "viewer"});
-    let (first, again) = (post("keys", Some("three"), &key).await.json(), post("keys", Some("three"), &key).await.json());
-    assert!(first["secret"].is_string());
-    assert_eq!((&again["secret"], &again["id"]), (&Value::Null, &first["id"]));
-    assert_eq!(post("tasks", Some("a b"), &config).await.told(), "400 invalid_idempotency_key");
-    world.end().await;
-}
-
-#[tokio::test]
-async fn an_edit_needs_the_version_that_was_read() {
-    let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let task = world.task("spring", json!({})).await;
-    let path = format!("tasks/{task}");
-    let tag = ask(&world.api, "GET", &path, Value::Null).await.header("etag").to_owned();
-    let edit = |tag: Option<&str>, description: &str| {
-        let mut request = world.api.request(Method::PATCH, &path).json(&json!({"description": description}));
-        if let Some(tag) = tag {
-            request = request.header("if-match", tag);
-        }
-        Answer::to(request)
-    };
-    assert_eq!(edit(None, "a").await.told(), "428 if_match_required");
-    let edited = edit(Some(&tag), "b").await;
-    assert_eq!(edited.told(), "200");
-    assert_ne!(edited.header("etag"), tag);
-    for stale in [&*tag, "*", "W/\"1\"", "\"x\""] {
-        assert_eq!(edit(Some(stale), "c").await.told(), "412 stale", "{stale}");
-    }
-    assert_eq!(world.get(&path).await["description"], "b");
-    world.end().await;
-}
-
-#[tokio::test]
-async fn a_path_that_is_not_there_answers_with_a_problem() {
-    let world = World::at("2026-12-01T10:00:00+08:00").await;
-    for (method, path, wanted) in [
-        ("GET", "/v1/nothing", "404 not_found"),
-        ("POST", "/v1/tasks/x/y/z", "404 not_found"),
-        ("GET", "/v1", "404 not_found"),
-        ("GET", "/v1/tasks/task_x", "404 not_found"),
-        ("PUT", "/v1/tasks", "405 method_not_allowed"),
-    ] {
-        assert_eq!(told(&world.api, method, path, Value::Null).await, wanted, "{method} {path}");
-    }
-    let answer = Answer::to(world.api.request(Method::GET, "nothing").header("x-request-id", "mine-1")).await;
-    assert_eq!((answer.json()["request_id"].as_str(), answer.header("x-request-id")), (Some("mine-1"), "mine-1"));
+    let pointers: Vec<_> = faults
+        .as_array()
+        .expect("faults")
+        .iter()
+        .map(|fault| (fault["pointer"].clone(), fault["code"].clone()))
+        .collect();
+    assert_eq!(
+        pointers,
+        [(json!("/navigation"), json!("not_found")), (json!("/caller_ids/0"), json!("not_found"))]
+    );
     world.end().await;
 }
 
@@ -218,24 +210,44 @@ async fn every_change_start_import_export_and_download_is_in_the_audit_log() {
     world.patch("settings", json!({"record_retention_days": 30})).await;
     world.post("suppressions", json!({"phone_numbers": ["13800000009"]})).await;
     let entry = |action: &str, target: Option<String>| {
-        let path = format!("audit?action={action}{}", target.map(|id| format!("&target={id}")).unwrap_or_default());
+        let path = format!(
+            "audit?action={action}{}",
+            target.map(|id| format!("&target={id}")).unwrap_or_default()
+        );
         let world = &world;
         async move { world.get(&path).await["data"][0].clone() }
     };
     let id = |value: &Value| value["id"].as_str().map(str::to_owned);
     for (action, target) in [
-        ("task.create", Some(task.clone())), ("task.edit", Some(task.clone())), ("task.start", Some(task.clone())),
-        ("task.end", Some(task.clone())), ("import.create", id(&import)), ("export.create", id(&export)),
-        ("export.download", id(&export)), ("settings.edit", None), ("suppression.add", None), ("number.reveal", None),
+        ("task.create", Some(task.clone())),
+        ("task.edit", Some(task.clone())),
+        ("task.start", Some(task.clone())),
+        ("task.end", Some(task.clone())),
+        ("import.create", id(&import)),
+        ("export.create", id(&export)),
+        ("export.download", id(&export)),
+        ("settings.edit", None),
+        ("suppression.add", None),
+        ("number.reveal", None),
     ] {
         let entry = entry(action, target).await;
         assert_eq!(entry["action"], action, "{entry}");
-        assert!(entry["actor"].as_str().is_some_and(|actor| actor.starts_with("key_")), "who: {entry}");
+        assert!(
+            entry["actor"].as_str().is_some_and(|actor| actor.starts_with("key_")),
+            "who: {entry}"
+        );
         assert_eq!(entry["source"], "127.0.0.1", "from where: {entry}");
-        assert!(entry["at"].as_str().is_some_and(|at| at.starts_with("2026-12-01T02:0")), "when: {entry}");
+        assert!(
+            entry["at"].as_str().is_some_and(|at| at.starts_with("2026-12-01T02:0")),
+            "when: {entry}"
+        );
     }
     let edit = entry("task.edit", Some(task)).await;
-    assert_eq!(edit["detail"]["changes"]["concurrency"], json!({"from": 10, "to": 5}), "what: {edit}");
+    assert_eq!(
+        edit["detail"]["changes"]["concurrency"],
+        json!({"from": 10, "to": 5}),
+        "what: {edit}"
+    );
     // The log itself names no number in full.
     let log = world.get("audit?limit=200").await.to_string();
     assert!(!log.contains("13800000001") && !log.contains("13800000009"), "{log}");

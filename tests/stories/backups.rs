@@ -41,7 +41,12 @@ async fn backups_are_called_one_after_another_in_the_same_round_until_one_connec
 async fn six_backups_are_called_and_a_connected_first_phone_needs_none() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let phones = [
-        "13800000002", "13800000003", "13800000004", "13800000005", "13800000006", "13800000007",
+        "13800000002",
+        "13800000003",
+        "13800000004",
+        "13800000005",
+        "13800000006",
+        "13800000007",
         "13800000008",
     ];
     let task = chain(&world, "seven phones", json!({}), &phones).await;
@@ -96,7 +101,10 @@ async fn a_rounds_redial_time_counts_from_its_first_attempt() {
     let config = json!({"redial": redial, "caller_ids": [caller]});
     let task = chain(&world, "slow", config, &["13800000003", "13800000002"]).await;
     let first = world.until_records(&task, 2).await;
-    assert!(time(&first[1]["started_at"]) - time(&first[0]["started_at"]) >= chrono::TimeDelta::seconds(2));
+    assert!(
+        time(&first[1]["started_at"]) - time(&first[0]["started_at"])
+            >= chrono::TimeDelta::seconds(2)
+    );
     let due = time(&first[0]["started_at"]) + chrono::TimeDelta::seconds(600);
     world.clock.set(due - chrono::TimeDelta::milliseconds(500));
     let records = world.until_records(&task, 3).await;

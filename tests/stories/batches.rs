@@ -15,7 +15,8 @@ fn called(records: &[Value]) -> Vec<String> {
 
 /// Batches of a task, oldest first: name, priority, numbers.
 async fn batches(world: &World, task: &str) -> Vec<(String, u64, u64)> {
-    let mut listed = world.api.list(&format!("tasks/{task}/batches"), &[], 100).await.expect("batches");
+    let mut listed =
+        world.api.list(&format!("tasks/{task}/batches"), &[], 100).await.expect("batches");
     listed.reverse();
     let batch = |batch: &Value| {
         let number = |name: &str| batch[name].as_u64().expect("a number");
@@ -32,7 +33,8 @@ fn batch(name: &str, priority: u64, total: u64) -> (String, u64, u64) {
 async fn a_new_name_is_a_batch_of_its_own_and_priority_says_which_goes_first() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let task = world.task("spring", json!({"concurrency": 1})).await;
-    let (low, high) = (json!({"batch_name": "low"}), json!({"batch_name": "high", "batch_priority": 10}));
+    let (low, high) =
+        (json!({"batch_name": "low"}), json!({"batch_name": "high", "batch_priority": 10}));
     let one = world.import_numbers(&task, &low, numbers(&["1001", "1002"])).await;
     let other = world.import_numbers(&task, &high, numbers(&["2001", "2002"])).await;
     assert_ne!(one["batch"], other["batch"]);
@@ -56,7 +58,11 @@ async fn the_same_name_while_not_started_is_merged_and_the_new_priority_replaces
     assert_eq!(batches(&world, &task).await, [batch("May", 9, 3), batch("June", 5, 1)]);
     world.start(&task).await;
     let records = world.until_records(&task, 4).await;
-    assert_eq!(called(&records), ["1001", "1002", "1003", "2001"], "all of May by its new priority");
+    assert_eq!(
+        called(&records),
+        ["1001", "1002", "1003", "2001"],
+        "all of May by its new priority"
+    );
 
     // The new priority replaces the old one also when it is lower.
     let lower = world.task("autumn", json!({"concurrency": 1})).await;
@@ -96,7 +102,8 @@ async fn the_same_name_once_started_is_a_batch_of_its_own_with_a_priority_of_its
 #[tokio::test]
 async fn a_name_belongs_to_its_task() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let (one, other) = (world.task("spring", json!({})).await, world.task("autumn", json!({})).await);
+    let (one, other) =
+        (world.task("spring", json!({})).await, world.task("autumn", json!({})).await);
     let named = |priority: u32| json!({"batch_name": "May", "batch_priority": priority});
     let here = world.import_numbers(&one, &named(1), numbers(&["1001"])).await;
     let there = world.import_numbers(&other, &named(2), numbers(&["1001"])).await;
@@ -116,20 +123,29 @@ async fn batches_can_be_raised_cancelled_and_deleted_and_their_records_stay() {
         world.import(&task, "c", &["13800003001"]).await,
     ];
     let [a, b, c] = ids.each_ref().map(|import| import["batch"].as_str().expect("a batch"));
-    let raised = ask(&world.api, "PUT", &format!("batches/{c}/priority"), json!({"priority": 5})).await;
+    let raised =
+        ask(&world.api, "PUT", &format!("batches/{c}/priority"), json!({"priority": 5})).await;
     assert_eq!((raised.told().as_str(), &raised.json()["priority"]), ("200", &json!(5)));
     let cancelled = world.post(&format!("batches/{b}/cancel"), json!({})).await;
     assert_eq!(cancelled["cancelled"], 2);
     world.start(&task).await;
     world.until_state(&task, "paused no_pending_numbers").await;
     let records = world.until_records(&task, 2).await;
-    assert_eq!(called(&records), ["3001", "1001"], "the raised batch first, the cancelled one never");
+    assert_eq!(
+        called(&records),
+        ["3001", "1001"],
+        "the raised batch first, the cancelled one never"
+    );
     assert_eq!(world.get(&format!("batches/{b}")).await["numbers"], json!({"cancelled": 2}));
 
     assert_eq!(ask(&world.api, "DELETE", &format!("batches/{a}"), Value::Null).await.told(), "204");
-    assert_eq!(ask(&world.api, "GET", &format!("batches/{a}"), Value::Null).await.told(), "404 not_found");
+    assert_eq!(
+        ask(&world.api, "GET", &format!("batches/{a}"), Value::Null).await.told(),
+        "404 not_found"
+    );
     let numbers = world.get(&format!("tasks/{task}/numbers")).await;
-    let left = numbers["data"].as_array().expect("numbers").iter().filter(|number| number["batch"] == a);
+    let left =
+        numbers["data"].as_array().expect("numbers").iter().filter(|number| number["batch"] == a);
     assert_eq!(left.count(), 0);
     assert_eq!(called(&world.records(&task).await), ["3001", "1001"], "call records stay");
     world.end().await;

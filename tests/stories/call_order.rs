@@ -15,9 +15,7 @@ fn one_by_one(first: &str, redial: &str, uncalled: &str) -> Value {
 
 /// Numbers by their last four digits, each with a priority. `area` sets tasks of one world apart.
 fn numbers(area: u32, lasts: &[(u32, u32)]) -> Vec<Value> {
-    let number = |(last, priority): &(u32, u32)| {
-        json!({"phone_number": format!("139{area:04}{last:04}"), "priority": priority})
-    };
+    let number = |(last, priority): &(u32, u32)| json!({"phone_number": format!("139{area:04}{last:04}"), "priority": priority});
     lasts.iter().map(number).collect()
 }
 
@@ -161,7 +159,8 @@ async fn uncalled_numbers_go_at_random_but_those_with_a_priority() {
 #[tokio::test]
 async fn a_redial_that_falls_due_goes_ahead_of_uncalled_numbers_in_mid_run() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let (_, caller) = world.line("slow", "+862155500200", json!({"setup_ms": [1_000, 1_000]}), json!({})).await;
+    let (_, caller) =
+        world.line("slow", "+862155500200", json!({"setup_ms": [1_000, 1_000]}), json!({})).await;
     let mut config = one_by_one("redial", "descending", "sequential");
     config["caller_ids"] = json!([caller]);
     let task = world.task("mid-run", config).await;
@@ -178,7 +177,11 @@ async fn a_redial_that_falls_due_goes_ahead_of_uncalled_numbers_in_mid_run() {
     world.clock.set(due);
     let number = harness::eventually("the redial", || async {
         let records = world.records(&task).await;
-        records.iter().skip(1).position(|record| record["round"] == 1).map(|place| records[place + 1].clone())
+        records
+            .iter()
+            .skip(1)
+            .position(|record| record["round"] == 1)
+            .map(|place| records[place + 1].clone())
     })
     .await;
     assert_eq!(rung(std::slice::from_ref(&number), 4), "9001");

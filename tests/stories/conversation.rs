@@ -28,7 +28,12 @@ impl Call {
     }
 
     fn tags(&self) -> Vec<&str> {
-        self.record["intent_tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        self.record["intent_tags"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 }
 
@@ -74,20 +79,41 @@ async fn a_basic_conversation_is_told_turn_by_turn() {
     assert!(robot[1].starts_with("Perfect. Please arrive at the dealership on time"), "{robot:?}");
 
     let record = &call.record;
-    assert_eq!((&record["result"], &record["robot_answer_result"]), (&json!("answered"), &json!("robot_answered")));
-    assert_eq!((&record["robot_name"], &record["interruptions"]), (&json!("reminders robot"), &json!(0)));
+    assert_eq!(
+        (&record["result"], &record["robot_answer_result"]),
+        (&json!("answered"), &json!("robot_answered"))
+    );
+    assert_eq!(
+        (&record["robot_name"], &record["interruptions"]),
+        (&json!("reminders robot"), &json!(0))
+    );
     assert!(record["turns"].as_u64() >= Some(1), "{record}");
     assert_eq!(call.tags(), ["confirm", "high intent"]);
-    assert_eq!((&record["opening_hangup_seconds"], &record["transferred"]), (&Value::Null, &json!(false)));
+    assert_eq!(
+        (&record["opening_hangup_seconds"], &record["transferred"]),
+        (&Value::Null, &json!(false))
+    );
     assert!(record["robot_entered_at"].as_str() >= record["answered_at"].as_str(), "{record}");
     assert!(record["robot_ended_at"].as_str() <= record["ended_at"].as_str(), "{record}");
 
     // Commands are obeyed and never spoken.
     assert!(robot.iter().all(|words| !words.contains(['#', '{', '}'])), "{robot:?}");
-    for kind in ["answered", "node_enter", "tts", "playback_start", "playback_stop", "speech_started", "asr_result", "agent_request", "agent_reply", "command"] {
+    for kind in [
+        "answered",
+        "node_enter",
+        "tts",
+        "playback_start",
+        "playback_stop",
+        "speech_started",
+        "asr_result",
+        "agent_request",
+        "agent_reply",
+        "command",
+    ] {
         assert!(call.logged(kind) > 0, "{kind} in {:?}", call.log);
     }
-    let times: Vec<_> = call.log.iter().map(|entry| entry["at_ms"].as_u64().expect("a time")).collect();
+    let times: Vec<_> =
+        call.log.iter().map(|entry| entry["at_ms"].as_u64().expect("a time")).collect();
     assert!(times.is_sorted(), "{times:?}");
 
     // The conversation text is exported whole: of conversations, and of call records where it is chosen.
@@ -112,14 +138,24 @@ async fn an_interruption_stops_the_robot_and_a_murmur_does_not() {
     assert!(impatient.record["interruptions"].as_u64() >= Some(1), "{}", impatient.record);
     let opening = &impatient.transcript[0];
     assert_eq!((&opening["speaker"], &opening["cut"]), (&json!("robot"), &json!(true)));
-    assert!(opening["text"].as_str().is_some_and(|text| text.ends_with('…') && text.len() < 120), "{opening}");
+    assert!(
+        opening["text"].as_str().is_some_and(|text| text.ends_with('…') && text.len() < 120),
+        "{opening}"
+    );
     assert_eq!(impatient.said("customer")[0], "Wait, who is calling please?");
-    assert!(impatient.log.iter().any(|entry| entry["kind"] == "interruption" && entry["valid"] == true));
+    assert!(
+        impatient.log.iter().any(|entry| entry["kind"] == "interruption" && entry["valid"] == true)
+    );
 
     let attentive = remind(&world, &task, "0023").await;
     assert_eq!(attentive.record["interruptions"], 0, "{}", attentive.record);
     assert_eq!(attentive.transcript[0]["cut"], false);
-    assert!(attentive.log.iter().any(|entry| entry["kind"] == "interruption" && entry["valid"] == false));
+    assert!(
+        attentive
+            .log
+            .iter()
+            .any(|entry| entry["kind"] == "interruption" && entry["valid"] == false)
+    );
     world.end().await;
 }
 
@@ -127,11 +163,18 @@ async fn an_interruption_stops_the_robot_and_a_murmur_does_not() {
 async fn a_hesitant_customer_is_heard_out() {
     let (world, task) = dealership().await;
     let call = remind(&world, &task, "0022").await;
-    assert_eq!(call.said("customer")[..3], ["Well, I think", "the appointment", "is fine for me, yes."]);
+    assert_eq!(
+        call.said("customer")[..3],
+        ["Well, I think", "the appointment", "is fine for me, yes."]
+    );
     // The scripted agent answers at once, so each piece has its own answer, and the next piece stops it.
     // (Pieces that come while the agent still thinks: `dialog`, tests of the guide's diagrams.)
     assert!(call.record["interruptions"].as_u64() >= Some(1), "{}", call.record);
-    assert!(call.said("robot").last().is_some_and(|words| words.starts_with("Perfect.")), "{:?}", call.said("robot"));
+    assert!(
+        call.said("robot").last().is_some_and(|words| words.starts_with("Perfect.")),
+        "{:?}",
+        call.said("robot")
+    );
     assert!(call.tags().contains(&"confirm"), "{:?}", call.tags());
     world.end().await;
 }
@@ -141,11 +184,22 @@ async fn hash_commands_leave_the_agent_by_their_edge() {
     let (world, task) = dealership().await;
     let person = remind(&world, &task, "0024").await;
     assert_eq!(person.record["transferred"], true);
-    assert!(person.said("robot").iter().any(|words| words.starts_with("All of our colleagues are in a call")));
+    assert!(
+        person
+            .said("robot")
+            .iter()
+            .any(|words| words.starts_with("All of our colleagues are in a call"))
+    );
     let declined = remind(&world, &task, "0027").await;
-    assert_eq!((&declined.record["hangup_party"], &declined.record["transferred"]), (&json!("system"), &json!(false)));
+    assert_eq!(
+        (&declined.record["hangup_party"], &declined.record["transferred"]),
+        (&json!("system"), &json!(false))
+    );
     assert!(declined.tags().contains(&"decline"), "{:?}", declined.tags());
-    assert_eq!(declined.record["process_hangup_point"], "reminder", "#Hangup# ended it in the agent node");
+    assert_eq!(
+        declined.record["process_hangup_point"], "reminder",
+        "#Hangup# ended it in the agent node"
+    );
     world.end().await;
 }
 
@@ -162,7 +216,11 @@ async fn what_the_customer_says_is_captured() {
     let time = call.record["captures"]["newTime"].as_str().unwrap_or_default();
     assert!(time.to_lowercase().starts_with("tomorrow"), "{}", call.record);
     let noted = format!("I have noted {time} for your Tianrun X7.");
-    assert!(call.said("robot").iter().any(|words| words.starts_with(&noted)), "{:?}", call.said("robot"));
+    assert!(
+        call.said("robot").iter().any(|words| words.starts_with(&noted)),
+        "{:?}",
+        call.said("robot")
+    );
     assert!(call.tags().contains(&"reschedule"), "{:?}", call.tags());
     world.end().await;
 }
@@ -173,15 +231,24 @@ async fn who_hangs_up_in_the_opening_and_who_stays_silent_is_told() {
     let left = remind(&world, &task, "0013").await;
     let point = left.record["opening_hangup_seconds"].as_f64().expect("a point");
     assert!((1.9..2.6).contains(&point), "two seconds into the opening: {point}");
-    assert_eq!((&left.record["hangup_party"], &left.record["turns"]), (&json!("customer"), &json!(0)));
+    assert_eq!(
+        (&left.record["hangup_party"], &left.record["turns"]),
+        (&json!("customer"), &json!(0))
+    );
     assert_eq!(left.record["process_hangup_point"], "reminder");
 
     let silent = remind(&world, &task, "0015").await;
     assert!(silent.said("customer").is_empty());
     assert!(silent.logged("no_input") > 0);
     let robot = silent.said("robot");
-    assert!(robot.contains(&"Are you still there?") && robot.contains(&"Can you hear me?"), "{robot:?}");
-    assert!(robot.iter().any(|words| words.starts_with("I cannot hear you well, Ms. Li.")), "{robot:?}");
+    assert!(
+        robot.contains(&"Are you still there?") && robot.contains(&"Can you hear me?"),
+        "{robot:?}"
+    );
+    assert!(
+        robot.iter().any(|words| words.starts_with("I cannot hear you well, Ms. Li.")),
+        "{robot:?}"
+    );
     assert_eq!(silent.record["opening_hangup_seconds"], Value::Null);
     world.end().await;
 }
@@ -192,9 +259,17 @@ async fn who_asks_not_to_be_called_is_never_called_again() {
     let call = remind(&world, &task, "0017").await;
     assert!(call.tags().contains(&"do not call"), "{:?}", call.tags());
     let listed = world.get("suppressions?phone=13800000017").await;
-    assert_eq!((&listed["data"][0]["source"], &listed["data"][0]["phone"]), (&json!("robot"), &json!("+8613800000017")));
+    assert_eq!(
+        (&listed["data"][0]["source"], &listed["data"][0]["phone"]),
+        (&json!("robot"), &json!("+8613800000017"))
+    );
     let again = world.import(&task, "again", &["13800000017"]).await;
-    assert_eq!(again["result"]["suppressed"].as_u64().unwrap_or(0) + again["result"]["invalid"].as_u64().unwrap_or(0), 1, "{again}");
+    assert_eq!(
+        again["result"]["suppressed"].as_u64().unwrap_or(0)
+            + again["result"]["invalid"].as_u64().unwrap_or(0),
+        1,
+        "{again}"
+    );
     assert_eq!(again["result"]["imported"], 0);
     world.end().await;
 }
@@ -246,8 +321,14 @@ async fn each_call_leaves_a_stereo_recording_behind_its_link() {
     assert!((seconds - talk).abs() < 0.5, "{seconds} s of {talk} s");
     let samples: Vec<i16> = reader.samples().map(|sample| sample.expect("a sample")).collect();
     let loud = |line: &Value, side: usize| {
-        let at = |ms: &Value| usize::try_from(ms.as_u64().expect("a time") * u64::from(rate) / 1_000).expect("a place");
-        let span = samples.chunks(2).skip(at(&line["start_ms"])).take(at(&line["end_ms"]) - at(&line["start_ms"]));
+        let at = |ms: &Value| {
+            usize::try_from(ms.as_u64().expect("a time") * u64::from(rate) / 1_000)
+                .expect("a place")
+        };
+        let span = samples
+            .chunks(2)
+            .skip(at(&line["start_ms"]))
+            .take(at(&line["end_ms"]) - at(&line["start_ms"]));
         span.map(|pair| i32::from(pair[side]).abs()).max().unwrap_or(0)
     };
     // Customer left, robot right.
@@ -256,9 +337,14 @@ async fn each_call_leaves_a_stereo_recording_behind_its_link() {
         assert!(loud(line, own) > 1_000 && loud(line, other) < 100, "{line}");
     }
 
-    let asked = Answer::to(world.api.request(Method::GET, &path).header("accept", "application/json")).await;
+    let asked =
+        Answer::to(world.api.request(Method::GET, &path).header("accept", "application/json"))
+            .await;
     assert_eq!((asked.told().as_str(), asked.header("cache-control")), ("200", "no-store"));
     let deaf = world.key("admin", &["export", "see_full_numbers"]).await;
-    assert_eq!(harness::ask(&deaf, "GET", &path, Value::Null).await.told(), "403 permission_required");
+    assert_eq!(
+        harness::ask(&deaf, "GET", &path, Value::Null).await.told(),
+        "403 permission_required"
+    );
     world.end().await;
 }

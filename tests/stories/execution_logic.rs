@@ -70,14 +70,23 @@ async fn a_do_not_call_period_pauses_and_the_list_shows_it() {
     let schedule = json!({"do_not_call_period": noon});
     let task = world.task("lunch", json!({"schedule": schedule, "concurrency": 1})).await;
     world.set("2026-12-01T12:00:00+08:00");
-    world.import_numbers(&task, &json!({"batch_name": "first", "start": "auto"}), numbers(["13800000001"])).await;
+    world
+        .import_numbers(
+            &task,
+            &json!({"batch_name": "first", "start": "auto"}),
+            numbers(["13800000001"]),
+        )
+        .await;
     world.until_state(&task, "paused do_not_call_period").await;
     let listed = world.api.list("tasks", &[], 10).await.expect("tasks");
     assert_eq!(listed[0]["pause_title"], "Do-Not-Call Time Period");
 
     // A start by hand in that time waits for its end, too.
     let shown = world.start(&task).await;
-    assert_eq!((&shown["state"], &shown["pause_reason"]), (&json!("paused"), &json!("do_not_call_period")));
+    assert_eq!(
+        (&shown["state"], &shown["pause_reason"]),
+        (&json!("paused"), &json!("do_not_call_period"))
+    );
     world.set("2026-12-01T13:59:59+08:00");
     let records = world.until_records(&task, 1).await;
     assert_eq!(wall(&records), "14:00");

@@ -44,29 +44,55 @@ fn wall(record: &Value, field: &str) -> String {
 #[tokio::test]
 async fn chosen_fields_in_the_chosen_order_equal_the_records() {
     let (world, task, records) = called().await;
-    let fields = ["result", "customer_number", "started_at", "answered_at", "batch_name", "variables", "sip_code", "transferred"];
-    let titles = ["Call Result", "Customer Number", "Start Time", "Customer Answer Time", "Batch Name", "Custom Fields", "SIP Code", "Transferred to Agent"];
-    let rows: Vec<Vec<String>> = records.iter().rev().map(|record| {
-        let text = |name: &str| record[name].as_str().expect("a text").to_owned();
-        vec![
-            text("result"),
-            text("customer_number").trim_start_matches('+').to_owned(),
-            wall(record, "started_at"),
-            wall(record, "answered_at"),
-            // Cells that a spreadsheet would run are defused.
-            "'+May".to_owned(),
-            format!("note: {FORMULA}"),
-            record["sip_code"].to_string(),
-            "no".to_owned(),
-        ]
-    }).collect();
+    let fields = [
+        "result",
+        "customer_number",
+        "started_at",
+        "answered_at",
+        "batch_name",
+        "variables",
+        "sip_code",
+        "transferred",
+    ];
+    let titles = [
+        "Call Result",
+        "Customer Number",
+        "Start Time",
+        "Customer Answer Time",
+        "Batch Name",
+        "Custom Fields",
+        "SIP Code",
+        "Transferred to Agent",
+    ];
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .rev()
+        .map(|record| {
+            let text = |name: &str| record[name].as_str().expect("a text").to_owned();
+            vec![
+                text("result"),
+                text("customer_number").trim_start_matches('+').to_owned(),
+                wall(record, "started_at"),
+                wall(record, "answered_at"),
+                // Cells that a spreadsheet would run are defused.
+                "'+May".to_owned(),
+                format!("note: {FORMULA}"),
+                record["sip_code"].to_string(),
+                "no".to_owned(),
+            ]
+        })
+        .collect();
     let whole = [vec![titles.map(str::to_owned).to_vec()], rows].concat();
     for format in ["xlsx", "csv"] {
-        let options = json!({"task": task, "content": "call_records", "format": format, "fields": fields});
+        let options =
+            json!({"task": task, "content": "call_records", "format": format, "fields": fields});
         let export = world.exported(options).await;
         assert_eq!(export["progress"], json!({"done": 3, "total": 3}));
         let name = export["file_name"].as_str().expect("a name");
-        assert!(name.starts_with("call-records-spring-20261201-10") && name.ends_with(format), "{name}");
+        assert!(
+            name.starts_with("call-records-spring-20261201-10") && name.ends_with(format),
+            "{name}"
+        );
         let bytes = file(&world, &export).await;
         assert_eq!(export["bytes"], bytes.len());
         let read = if format == "csv" { read_csv(&bytes) } else { read_workbook(&bytes) };
@@ -105,13 +131,18 @@ async fn without_a_choice_all_fields_of_the_table_are_there_and_a_filter_says_wh
 #[tokio::test]
 async fn recordings_come_as_a_zip_of_stereo_wavs_named_by_their_calls() {
     let (world, task, records) = called().await;
-    let export = world.exported(json!({"task": task, "content": "recordings", "format": "zip"})).await;
+    let export =
+        world.exported(json!({"task": task, "content": "recordings", "format": "zip"})).await;
     let entries = read_zip(&file(&world, &export).await);
     assert_eq!(entries.len(), 1, "one call was answered");
     let (name, wav) = &entries[0];
     let id = records[0]["id"].as_str().expect("an id");
     assert!(name.ends_with(&format!("{id}.wav")) && !name.contains("13800000001"), "{name}");
-    assert_eq!(*wav, world.download(&format!("records/{id}/recording")).await, "the very recording");
+    assert_eq!(
+        *wav,
+        world.download(&format!("records/{id}/recording")).await,
+        "the very recording"
+    );
     assert_eq!(hound::WavReader::new(Cursor::new(wav)).expect("a WAV").spec().channels, 2);
     world.end().await;
 }
@@ -149,7 +180,11 @@ async fn a_link_is_made_anew_at_each_click_and_expires_as_the_file_does() {
     let one = world.link(&download).await;
     let signed = |link: &str, name: &str| {
         let query = link.split_once('?').expect("a query").1.to_owned();
-        query.split('&').find_map(|part| part.strip_prefix(&format!("{name}="))).expect("a parameter").to_owned()
+        query
+            .split('&')
+            .find_map(|part| part.strip_prefix(&format!("{name}=")))
+            .expect("a parameter")
+            .to_owned()
     };
     assert_eq!(signed(&one, "X-Amz-Expires"), "300", "it works for five minutes");
     let other = eventually("a link of another second", || async {
@@ -161,16 +196,28 @@ async fn a_link_is_made_anew_at_each_click_and_expires_as_the_file_does() {
     for link in [&one, &other] {
         let answer = fetch(link.clone()).await;
         assert_eq!(answer.status, 200);
-        assert!(answer.header("content-disposition").contains("call-records-spring"), "{:?}", answer.headers);
+        assert!(
+            answer.header("content-disposition").contains("call-records-spring"),
+            "{:?}",
+            answer.headers
+        );
     }
     // What is changed or made up opens nothing.
     let forged = one.replace("X-Amz-Expires=300", "X-Amz-Expires=604800");
     assert_eq!(fetch(forged).await.status, 403);
     assert_eq!(fetch(one.split_once('?').expect("a query").0.to_owned()).await.status, 403);
 
-    let audit = world.get(&format!("audit?action=export.download&target={}", export["id"].as_str().expect("an id"))).await;
+    let audit = world
+        .get(&format!(
+            "audit?action=export.download&target={}",
+            export["id"].as_str().expect("an id")
+        ))
+        .await;
     assert!(audit["data"].as_array().map_or(0, Vec::len) >= 2, "each click is audited");
-    assert!(export["expires_at"].as_str().is_some_and(|at| at.starts_with("2026-12-08T02:00")), "{export}");
+    assert!(
+        export["expires_at"].as_str().is_some_and(|at| at.starts_with("2026-12-08T02:00")),
+        "{export}"
+    );
     world.set("2026-12-08T10:30:00+08:00");
     let gone = ask(&world.api, "GET", &download, Value::Null).await;
     assert_eq!(gone.told(), "410 file_gone");
@@ -183,7 +230,9 @@ async fn an_export_waits_in_the_download_center_and_can_be_cancelled() {
     world.stop_workers().await;
     let made = world.post("exports", json!({"task": task, "content": "call_records"})).await;
     assert_eq!((&made["status"], &made["ready"]), (&json!("queued"), &json!(false)));
-    let kept = world.post("exports", json!({"task": task, "content": "call_records", "format": "csv"})).await;
+    let kept = world
+        .post("exports", json!({"task": task, "content": "call_records", "format": "csv"}))
+        .await;
     let download = format!("{}/download", path(&made));
     assert_eq!(ask(&world.api, "GET", &download, Value::Null).await.told(), "409 export_not_ready");
     world.post(&format!("{}/cancel", path(&made)), json!({})).await;
@@ -192,7 +241,12 @@ async fn an_export_waits_in_the_download_center_and_can_be_cancelled() {
     assert_eq!(ask(&world.api, "GET", &download, Value::Null).await.told(), "410 file_gone");
     assert_eq!(world.until_over(&path(&kept)).await["status"], "done");
     let listed = world.get("exports").await;
-    let states: Vec<_> = listed["data"].as_array().expect("exports").iter().map(|export| export["status"].as_str()).collect();
+    let states: Vec<_> = listed["data"]
+        .as_array()
+        .expect("exports")
+        .iter()
+        .map(|export| export["status"].as_str())
+        .collect();
     assert_eq!(states, [Some("done"), Some("cancelled")], "newest first");
     world.end().await;
 }
@@ -206,14 +260,22 @@ async fn what_cant_be_exported_is_refused_by_name() {
         (json!({"content": "call_records", "format": "zip"}), "/format", "wrong_format"),
         (json!({"content": "recordings", "format": "csv"}), "/format", "wrong_format"),
         (json!({"content": "call_records", "filter": "result ="}), "/filter", "bad_filter"),
-        (json!({"content": "call_records", "task": "task_01h455vb4pex5vsknk084sn02q"}), "/task", "not_found"),
+        (
+            json!({"content": "call_records", "task": "task_01h455vb4pex5vsknk084sn02q"}),
+            "/task",
+            "not_found",
+        ),
         (json!({"content": "secrets"}), "/content", "unknown_value"),
         (json!({}), "/content", "missing_field"),
     ] {
         let answer = ask(&world.api, "POST", "exports", options.clone()).await;
         assert_eq!(answer.told(), "422 invalid_input", "{options}");
         let fault = &answer.json()["errors"][0];
-        assert_eq!((&fault["pointer"], &fault["code"]), (&json!(pointer), &json!(code)), "{options}");
+        assert_eq!(
+            (&fault["pointer"], &fault["code"]),
+            (&json!(pointer), &json!(code)),
+            "{options}"
+        );
     }
     assert_eq!(world.get("exports").await["data"], json!([]));
     world.end().await;

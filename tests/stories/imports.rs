@@ -19,7 +19,8 @@ fn row(phone: &str) -> Vec<Value> {
 /// Import a body as it is, without a form, and wait until it is over.
 async fn sent(world: &World, task: &str, media_type: &str, body: Vec<u8>) -> Value {
     let request = world.api.request(Method::POST, &format!("tasks/{task}/imports"));
-    let request = request.query(&[("batch_name", "May")]).header("content-type", media_type).body(body);
+    let request =
+        request.query(&[("batch_name", "May")]).header("content-type", media_type).body(body);
     let answer = Answer::to(request).await;
     assert_eq!(answer.told(), "202", "{}", answer.json());
     world.until_over(&format!("imports/{}", answer.json()["id"].as_str().expect("an id"))).await
@@ -27,14 +28,21 @@ async fn sent(world: &World, task: &str, media_type: &str, body: Vec<u8>) -> Val
 
 /// `imported`, `duplicates`, `suppressed`, `invalid` of `rows`.
 fn counts(import: &Value) -> [u64; 5] {
-    ["rows", "imported", "duplicates", "suppressed", "invalid"]
-        .map(|name| import["result"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {import}")))
+    ["rows", "imported", "duplicates", "suppressed", "invalid"].map(|name| {
+        import["result"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {import}"))
+    })
 }
 
 #[tokio::test]
 async fn every_format_brings_the_same_row() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let cells = [json!(NAMED), json!(7), json!("+862155500100"), json!("13800002001, 13800002002"), json!("李女士")];
+    let cells = [
+        json!(NAMED),
+        json!(7),
+        json!("+862155500100"),
+        json!("13800002001, 13800002002"),
+        json!("李女士"),
+    ];
     let rows = [header(&["customerName"]), cells.to_vec()];
     let object = json!({"phone_number": NAMED, "priority": 7, "caller_id": "+862155500100",
         "backup_numbers": ["13800002001", "13800002002"], "variables": {"customerName": "李女士"}});
@@ -58,7 +66,11 @@ async fn every_format_brings_the_same_row() {
         assert_eq!(number["phone_number"], "+8613800001001", "{format}");
         assert_eq!(number["priority"], 7, "{format}");
         assert_eq!(number["caller_id"], world.caller, "{format}");
-        assert_eq!(number["backup_numbers"], json!(["+8613800002001", "+8613800002002"]), "{format}");
+        assert_eq!(
+            number["backup_numbers"],
+            json!(["+8613800002001", "+8613800002002"]),
+            "{format}"
+        );
         assert_eq!(number["variables"], json!({"customerName": "李女士"}), "{format}");
     }
     world.end().await;
@@ -76,14 +88,19 @@ async fn excels_number_cells_are_read_back_as_digits_and_phones_as_people_write_
         row("+86 (138) 00001004"),
         row("(010) 6552-9988"),
     ];
-    let import = world.imported(&task, "people.xlsx", workbook(&rows), &json!({"batch_name": "May"})).await;
+    let import =
+        world.imported(&task, "people.xlsx", workbook(&rows), &json!({"batch_name": "May"})).await;
     assert_eq!(counts(&import), [5, 5, 0, 0, 0]);
     let numbers = numbers(&world, &task).await;
-    let phones: Vec<_> = numbers.iter().map(|number| number["phone_number"].as_str().expect("a phone")).collect();
+    let phones: Vec<_> =
+        numbers.iter().map(|number| number["phone_number"].as_str().expect("a phone")).collect();
     let wanted =
         ["+8613800001001", "+8613800001002", "+8613800001003", "+8613800001004", "+861065529988"];
     assert_eq!(phones, wanted);
-    assert_eq!((&numbers[0]["priority"], &numbers[0]["backup_numbers"][0]), (&json!(5), &json!("+8613800002001")));
+    assert_eq!(
+        (&numbers[0]["priority"], &numbers[0]["backup_numbers"][0]),
+        (&json!(5), &json!("+8613800002001"))
+    );
     world.end().await;
 }
 
@@ -125,7 +142,8 @@ async fn rows_with_an_error_are_left_out_and_told_row_by_row() {
         vec![json!("=1+1"), Value::Null, Value::Null, json!("13800002001,12")],
         row("13800001006"),
     ];
-    let import = world.imported(&task, "people.xlsx", workbook(&rows), &json!({"batch_name": "May"})).await;
+    let import =
+        world.imported(&task, "people.xlsx", workbook(&rows), &json!({"batch_name": "May"})).await;
     assert_eq!(counts(&import), [6, 2, 0, 0, 4], "{import}");
     assert_eq!(import["errors"], true);
     let path = format!("imports/{}/errors", import["id"].as_str().expect("an id"));
@@ -145,7 +163,10 @@ async fn rows_with_an_error_are_left_out_and_told_row_by_row() {
     // The same file whole or not at all.
     let options = json!({"batch_name": "June", "all_or_nothing": true});
     let import = world.imported(&task, "people.xlsx", workbook(&rows), &options).await;
-    assert_eq!((&import["status"], &import["problem"]["code"]), (&json!("failed"), &json!("rows_with_errors")));
+    assert_eq!(
+        (&import["status"], &import["problem"]["code"]),
+        (&json!("failed"), &json!("rows_with_errors"))
+    );
     assert_eq!(import["errors"], true, "the error file says which rows");
     assert_eq!(numbers(&world, &task).await.len(), 2);
     world.end().await;
@@ -156,7 +177,8 @@ async fn a_caller_id_that_is_none_of_ours_is_an_error_of_its_row() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let task = world.task("spring", json!({})).await;
     let rows = [header(&[]), vec![json!(NAMED), Value::Null, json!("02155500199")]];
-    let import = world.imported(&task, "people.csv", csv(&rows), &json!({"batch_name": "May"})).await;
+    let import =
+        world.imported(&task, "people.csv", csv(&rows), &json!({"batch_name": "May"})).await;
     assert_eq!(counts(&import), [1, 0, 0, 0, 1]);
     let path = format!("imports/{}/errors", import["id"].as_str().expect("an id"));
     let errors = read_csv(&world.bytes(&path).await);
@@ -196,7 +218,10 @@ async fn cells_that_begin_as_a_formula_does_are_data() {
         assert_eq!(counts(&import), [1, 1, 0, 0, 0], "{file}");
     }
     for number in numbers(&world, &task).await {
-        assert_eq!(number["variables"], json!({"a": cells[0], "b": cells[1], "c": cells[2], "d": cells[3]}));
+        assert_eq!(
+            number["variables"],
+            json!({"a": cells[0], "b": cells[1], "c": cells[2], "d": cells[3]})
+        );
     }
     world.end().await;
 }
@@ -204,8 +229,15 @@ async fn cells_that_begin_as_a_formula_does_are_data() {
 #[tokio::test]
 async fn start_type_auto_starts_the_task_and_manual_leaves_it() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let (manual, auto) = (world.task("manual", json!({})).await, world.task("auto", json!({})).await);
-    world.import_numbers(&manual, &json!({"batch_name": "May"}), vec![json!({"phone_number": NAMED})]).await;
+    let (manual, auto) =
+        (world.task("manual", json!({})).await, world.task("auto", json!({})).await);
+    world
+        .import_numbers(
+            &manual,
+            &json!({"batch_name": "May"}),
+            vec![json!({"phone_number": NAMED})],
+        )
+        .await;
     assert_eq!(world.state(&manual).await, "initial");
     let options = json!({"batch_name": "May", "start": "auto"});
     world.import_numbers(&auto, &options, vec![json!({"phone_number": "13800001002"})]).await;
@@ -227,7 +259,9 @@ async fn an_import_that_is_cancelled_leaves_nothing() {
     let task = world.task("spring", json!({})).await;
     // While no worker is there the import is queued, and progress says so.
     world.stop_workers().await;
-    let made = world.begin_import(&task, &json!({"batch_name": "May"}), vec![json!({"phone_number": NAMED})]).await;
+    let made = world
+        .begin_import(&task, &json!({"batch_name": "May"}), vec![json!({"phone_number": NAMED})])
+        .await;
     let path = format!("imports/{}", made["id"].as_str().expect("an id"));
     let queued = world.get(&path).await;
     assert_eq!((&queued["status"], &queued["progress"]["done"]), (&json!("queued"), &json!(0)));
@@ -236,7 +270,9 @@ async fn an_import_that_is_cancelled_leaves_nothing() {
     assert_eq!(world.until_over(&path).await["status"], "cancelled");
 
     // In the midst of a large file: it is read in chunks, and the cancel is heard between them.
-    let many: Vec<Value> = (0..100_000_u64).map(|at| json!({"phone_number": (13_900_000_000 + at).to_string()})).collect();
+    let many: Vec<Value> = (0..100_000_u64)
+        .map(|at| json!({"phone_number": (13_900_000_000 + at).to_string()}))
+        .collect();
     let made = world.begin_import(&task, &json!({"batch_name": "June"}), many).await;
     let path = format!("imports/{}", made["id"].as_str().expect("an id"));
     eventually("some rows to be read", || async {

@@ -3,16 +3,24 @@
 
 use chrono::TimeDelta;
 use harness::World;
-use harness::campaign::{results, rung, silent_numbers, time, wall, wall_seconds, ZONE};
+use harness::campaign::{ZONE, results, rung, silent_numbers, time, wall, wall_tens};
 use serde_json::{Value, json};
 
 /// The most calls that were up at a time.
 fn peak<'a>(records: impl Iterator<Item = &'a Value> + Clone) -> i64 {
     let begun = records.clone().map(|record| (time(&record["started_at"]), 1));
-    let mut moves: Vec<_> = begun.chain(records.map(|record| (time(&record["ended_at"]), -1))).collect();
+    let mut moves: Vec<_> =
+        begun.chain(records.map(|record| (time(&record["ended_at"]), -1))).collect();
     moves.sort();
     let mut up = 0;
-    moves.iter().map(|(_, by)| { up += by; up }).max().unwrap_or(0)
+    moves
+        .iter()
+        .map(|(_, by)| {
+            up += by;
+            up
+        })
+        .max()
+        .unwrap_or(0)
 }
 
 #[tokio::test]
@@ -53,7 +61,8 @@ async fn calls_per_second_of_task_and_trunk_are_never_exceeded() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let (_, caller) =
         world.line("paced", "+862155500201", json!({}), json!({"calls_per_second": 8})).await;
-    let config = |cps: Value| json!({"concurrency": 10, "caller_ids": [caller], "calls_per_second": cps});
+    let config =
+        |cps: Value| json!({"concurrency": 10, "caller_ids": [caller], "calls_per_second": cps});
     let paced = world.task("paced", config(json!(3))).await;
     let free = world.task("free", config(Value::Null)).await;
     let mut numbers = silent_numbers(42);
@@ -96,7 +105,7 @@ async fn a_phone_is_called_so_often_a_day_and_no_more_whatever_tasks_it_is_in() 
     let records = world.until_records(&task, 3).await;
     assert_eq!(wall(&records), "10:00 10:10 00:00");
     let records = world.until_records(&other, 1).await;
-    assert_eq!(wall_seconds(&records[0], ZONE), "12-02 00:00:00");
+    assert_eq!(wall_tens(&records[0], ZONE), "12-02 00:00:0x");
     world.end().await;
 }
 
@@ -127,7 +136,10 @@ async fn a_number_on_the_do_not_call_list_is_not_dialled_at_whatever_stage_it_st
     let task = world.task("listed", config).await;
     let phones = ["13900010003", "13900020003", "13900030003", "13900040003"];
     let import = world.import(&task, "first", &phones).await;
-    assert_eq!((&import["result"]["imported"], &import["result"]["suppressed"]), (&json!(3), &json!(1)));
+    assert_eq!(
+        (&import["result"]["imported"], &import["result"]["suppressed"]),
+        (&json!(3), &json!(1))
+    );
 
     // Added before its first call, and while it waits for its redial.
     world.post("suppressions", list("13900020003")).await;
@@ -158,7 +170,8 @@ async fn a_listed_backup_is_left_out_of_its_chain() {
 #[tokio::test]
 async fn an_entry_that_expired_and_one_that_was_taken_off_hold_no_longer() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let until_noon = json!({"phone_numbers": ["13900010003"], "expires_at": "2026-12-01T04:00:00Z"});
+    let until_noon =
+        json!({"phone_numbers": ["13900010003"], "expires_at": "2026-12-01T04:00:00Z"});
     world.post("suppressions", until_noon).await;
     let listed = world.post("suppressions", json!({"phone_numbers": ["13900020003"]})).await;
     let task = world.task("later", json!({})).await;

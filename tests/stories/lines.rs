@@ -20,7 +20,8 @@ async fn callers(world: &World, places: &[(&str, &str, &str)]) -> Vec<String> {
     let mut callers = Vec::new();
     for (last, province, city) in places {
         let phone = format!("+8621555003{last}");
-        let caller = json!({"trunk": world.trunk, "phone": phone, "province": province, "city": city});
+        let caller =
+            json!({"trunk": world.trunk, "phone": phone, "province": province, "city": city});
         callers.push(world.made("caller_ids", caller).await);
     }
     callers
@@ -166,7 +167,8 @@ async fn a_task_with_another_line_goes_on_when_one_fails() {
 #[tokio::test]
 async fn a_trunk_out_of_service_places_no_call() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let (trunk, caller) = world.line("off", "+862155500201", json!({}), json!({"in_service": false})).await;
+    let (trunk, caller) =
+        world.line("off", "+862155500201", json!({}), json!({"in_service": false})).await;
     let task = world.task("waits", json!({"caller_ids": [caller]})).await;
     world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(2)).await;
     world.start(&task).await;

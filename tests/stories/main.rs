@@ -12,6 +12,7 @@ mod first_call;
 mod imports;
 mod priorities;
 mod records;
+mod requests;
 mod scheduled_tasks;
 mod templates;
 mod redial;

@@ -52,9 +52,13 @@ async fn with_switches(priorities: bool, full_cache: bool, wanted: &[&str]) {
     let (world, task) = switched(priorities, full_cache).await;
     let old = vec![number(SLOW, 99), number("1001", 0), number("1002", 9)];
     world.import_numbers(&task, &batch("old", 3), old).await;
-    world.import_numbers(&task, &batch("waiting", 2), vec![number("2001", 0), number("2002", 1)]).await;
+    world
+        .import_numbers(&task, &batch("waiting", 2), vec![number("2001", 0), number("2002", 1)])
+        .await;
     until_up(&world, &task).await;
-    world.import_numbers(&task, &batch("high", 5), vec![number("3001", 0), number("3002", 7)]).await;
+    world
+        .import_numbers(&task, &batch("high", 5), vec![number("3001", 0), number("3002", 7)])
+        .await;
     world.import_numbers(&task, &batch("highest", 8), vec![number("4001", 0)]).await;
     assert_eq!(world.records(&task).await.len(), 0, "the imports landed in mid-run");
     assert_eq!(called(&world, &task, wanted.len()).await, wanted);
@@ -89,7 +93,9 @@ async fn both_switches_off_all_are_called_as_they_were_imported() {
 async fn full_cache_off_a_batch_that_has_not_started_gives_way_to_a_higher_one() {
     let (world, task) = switched(true, false).await;
     world.import_numbers(&task, &batch("old", 0), vec![number("1001", 9), number("1002", 0)]).await;
-    world.import_numbers(&task, &batch("high", 5), vec![number("3001", 0), number("3002", 0)]).await;
+    world
+        .import_numbers(&task, &batch("high", 5), vec![number("3001", 0), number("3002", 0)])
+        .await;
     world.start(&task).await;
     assert_eq!(called(&world, &task, 4).await, ["3001", "3002", "1001", "1002"]);
     world.end().await;
@@ -128,7 +134,8 @@ async fn an_import_from_the_console_has_priority_0_and_orders_only_within_itself
     // As the console sends it: a file and a name; nothing in it can lift the batch.
     let row = |end: &str, priority: u32| vec![json!(format!("1380000{end}")), json!(priority)];
     let file = csv(&[FIXED.map(Value::from).to_vec(), row("2001", 0), row("2002", 999_999)]);
-    let import = world.imported(&task, "console.csv", file, &json!({"batch_name": "console"})).await;
+    let import =
+        world.imported(&task, "console.csv", file, &json!({"batch_name": "console"})).await;
     let batch = world.get(&format!("batches/{}", import["batch"].as_str().expect("a batch"))).await;
     assert_eq!(batch["priority"], 0);
     assert_eq!(called(&world, &task, 4).await, [SLOW, "1001", "2002", "2001"]);
@@ -142,7 +149,9 @@ async fn in_random_order_numbers_with_a_priority_go_first_and_batches_do_not_cou
     let task = world.task("random", more).await;
     let plain: Vec<Value> = (1100..1130).map(|end| number(&end.to_string(), 0)).collect();
     world.import_numbers(&task, &batch("plain", 9), plain).await;
-    world.import_numbers(&task, &batch("some", 0), vec![number("2001", 3), number("2002", 4)]).await;
+    world
+        .import_numbers(&task, &batch("some", 0), vec![number("2001", 3), number("2002", 4)])
+        .await;
     world.start(&task).await;
     let order = called(&world, &task, 32).await;
     assert_eq!(order[..2], ["2002", "2001"]);

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 async fn called(ends: &[&str]) -> (World, String) {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let task = world.task("spring", json!({"concurrency": 1})).await;
-    let number = |end: &&str| {
-        json!({"phone_number": format!("1380000{end}"), "variables": {"city": if end.ends_with('1') { "Wuxi" } else { "Suzhou" }}})
-    };
-    world.import_numbers(&task, &json!({"batch_name": "May"}), ends.iter().map(number).collect()).await;
+    let number = |end: &&str| json!({"phone_number": format!("1380000{end}"), "variables": {"city": if end.ends_with('1') { "Wuxi" } else { "Suzhou" }}});
+    world
+        .import_numbers(&task, &json!({"batch_name": "May"}), ends.iter().map(number).collect())
+        .await;
     world.start(&task).await;
     world.until_records(&task, ends.len()).await;
     world.until_state(&task, "paused no_pending_numbers").await;
@@ -20,7 +20,11 @@ async fn called(ends: &[&str]) -> (World, String) {
 
 /// The last four digits of what a list holds, newest first.
 async fn listed(world: &World, path: &str, filter: &str) -> Vec<String> {
-    let rows = world.api.list(path, &[("filter", filter)], 1_000).await.unwrap_or_else(|error| panic!("{filter}: {error}"));
+    let rows = world
+        .api
+        .list(path, &[("filter", filter)], 1_000)
+        .await
+        .unwrap_or_else(|error| panic!("{filter}: {error}"));
     let end = |row: &Value| row["customer_number"].as_str().expect("a number")[10..].to_owned();
     rows.iter().map(end).collect()
 }
@@ -31,7 +35,8 @@ async fn all_calls_are_task_call_records_and_only_talks_with_a_robot_are_convers
     let records = world.get(&format!("records?task={task}&count=true")).await;
     assert_eq!(records["count"], 3);
     let rows = records["data"].as_array().expect("records");
-    let told: Vec<_> = rows.iter().map(|row| (row["answer_status"].as_str(), row["result"].as_str())).collect();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row["answer_status"].as_str(), row["result"].as_str())).collect();
     let wanted = [("unanswered", "no_answer"), ("unanswered", "busy"), ("answered", "answered")];
     assert_eq!(told, wanted.map(|(status, result)| (Some(status), Some(result))), "newest first");
     // This navigation has no robot: an answered call is no conversation.
@@ -44,8 +49,13 @@ async fn all_calls_are_task_call_records_and_only_talks_with_a_robot_are_convers
     let navigation = world.made("navigations", navigation).await;
     world.post(&format!("navigations/{navigation}/publish"), json!({})).await;
     let task = world.task("host", json!({"navigation": navigation})).await;
-    world.import_numbers(&task, &json!({"batch_name": "May", "start": "auto"}),
-        vec![json!({"phone_number": "13800000001"}), json!({"phone_number": "13800000002"})]).await;
+    world
+        .import_numbers(
+            &task,
+            &json!({"batch_name": "May", "start": "auto"}),
+            vec![json!({"phone_number": "13800000001"}), json!({"phone_number": "13800000002"})],
+        )
+        .await;
     world.until_records(&task, 2).await;
     assert_eq!(listed(&world, "conversations", "").await, ["0001"]);
     world.end().await;
@@ -78,9 +88,16 @@ async fn every_field_of_the_guides_table_is_on_the_record() {
         assert_eq!(record[field], value, "{field}");
     }
     let id = record["id"].as_str().expect("an id");
-    assert_eq!(world.get(&format!("records/{id}")).await, *record, "the detail tells what the list tells");
+    assert_eq!(
+        world.get(&format!("records/{id}")).await,
+        *record,
+        "the detail tells what the list tells"
+    );
     let conversation = world.get(&format!("records/{id}/conversation")).await;
-    assert!(conversation["transcript"].is_array() && conversation["log"].is_array(), "{conversation}");
+    assert!(
+        conversation["transcript"].is_array() && conversation["log"].is_array(),
+        "{conversation}"
+    );
     world.end().await;
 }
 
@@ -95,7 +112,10 @@ async fn filters_find_what_they_say() {
         ("NOT (result = busy OR result = power_off)", vec!["0003", "0001"]),
         ("customer_number = \"+8613800000003\"", vec!["0003"]),
         ("variables.city = \"Wuxi\"", vec!["0001"]),
-        ("started_at >= \"2026-12-01T02:00:00Z\" AND round = 0", vec!["0004", "0003", "0002", "0001"]),
+        (
+            "started_at >= \"2026-12-01T02:00:00Z\" AND round = 0",
+            vec!["0004", "0003", "0002", "0001"],
+        ),
         ("started_at < \"2026-12-01T02:00:00Z\"", vec![]),
         ("task_name : spr AND sip_code >= 500", vec![]),
         ("turns >= 6", vec![]),
@@ -107,12 +127,21 @@ async fn filters_find_what_they_say() {
     let record = &world.records(&task).await[2];
     let number = by("number", record["number"].as_str().expect("an id"));
     assert_eq!(world.get(&number).await["data"], json!([record]));
-    for (filter, detail) in [("resultt = 1", "column 1"), ("result = maybe", "answered"), ("a = 1 AND b = 2 OR c = 3", "column"), ("turns >= many", "column")] {
+    for (filter, detail) in [
+        ("resultt = 1", "column 1"),
+        ("result = maybe", "answered"),
+        ("a = 1 AND b = 2 OR c = 3", "column"),
+        ("turns >= many", "column"),
+    ] {
         let query = [("filter", filter)];
         let request = world.api.request(reqwest::Method::GET, "records").query(&query);
         let answer = harness::Answer::to(request).await;
         assert_eq!(answer.told(), "400 malformed_request", "{filter}");
-        assert!(answer.json()["detail"].as_str().is_some_and(|said| said.contains(detail)), "{filter}: {}", answer.json());
+        assert!(
+            answer.json()["detail"].as_str().is_some_and(|said| said.contains(detail)),
+            "{filter}: {}",
+            answer.json()
+        );
     }
     world.end().await;
 }
@@ -135,8 +164,13 @@ async fn pages_hold_steady_while_new_records_come_in() {
     let (first, next) = page(path.clone()).await;
     assert_eq!(first, ["1009", "1008", "1007", "1006"]);
     // New records come in at the front: the pages behind stay as they were.
-    world.import_numbers(&task, &json!({"batch_name": "more", "start": "auto"}),
-        vec![json!({"phone_number": "13800002000"}), json!({"phone_number": "13800002001"})]).await;
+    world
+        .import_numbers(
+            &task,
+            &json!({"batch_name": "more", "start": "auto"}),
+            vec![json!({"phone_number": "13800002000"}), json!({"phone_number": "13800002001"})],
+        )
+        .await;
     world.until_records(&task, 12).await;
     let (second, next) = page(format!("{path}&cursor={}", next.expect("a cursor"))).await;
     assert_eq!(second, ["1005", "1004", "1003", "1002"]);
@@ -155,17 +189,25 @@ async fn without_the_permission_no_path_shows_a_whole_number() {
         json!({"phone_number": "13800000002", "backup_numbers": ["13800000003"]}),
         json!({"phone_number": "13800000002x"}),
     ];
-    let import = world.import_numbers(&task, &json!({"batch_name": "May", "start": "auto"}), numbers).await;
+    let import =
+        world.import_numbers(&task, &json!({"batch_name": "May", "start": "auto"}), numbers).await;
     let records = world.until_records(&task, 3).await;
     world.post("suppressions", json!({"phone_numbers": ["13800000001"]})).await;
     let masked = world.key("admin", &["export", "listen_recordings"]).await;
     let mut paths = vec![
-        "records".to_owned(), "conversations".into(), "suppressions".into(), "numbers?phone=13800000001".into(),
-        format!("tasks/{task}/numbers"), "audit".into(), "exports".into(),
-        format!("tasks/{task}/imports"), format!("imports/{}/errors", import["id"].as_str().expect("an id")),
+        "records".to_owned(),
+        "conversations".into(),
+        "suppressions".into(),
+        "numbers?phone=13800000001".into(),
+        format!("tasks/{task}/numbers"),
+        "audit".into(),
+        "exports".into(),
+        format!("tasks/{task}/imports"),
+        format!("imports/{}/errors", import["id"].as_str().expect("an id")),
     ];
     for record in &records {
-        let (id, number) = (record["id"].as_str().expect("an id"), record["number"].as_str().expect("an id"));
+        let (id, number) =
+            (record["id"].as_str().expect("an id"), record["number"].as_str().expect("an id"));
         paths.extend([format!("records/{id}"), format!("numbers/{number}")]);
         if record["result"] == "answered" {
             paths.push(format!("records/{id}/conversation"));
@@ -180,14 +222,28 @@ async fn without_the_permission_no_path_shows_a_whole_number() {
         }
     }
     let shown = &masked.list("records", &[("task", &*task)], 10).await.expect("records")[0];
-    assert!(shown["customer_number"].as_str().is_some_and(|phone| phone.starts_with("138****")), "{shown}");
+    assert!(
+        shown["customer_number"].as_str().is_some_and(|phone| phone.starts_with("138****")),
+        "{shown}"
+    );
+
+    let options = json!({"content": "call_records", "format": "csv", "fields": ["customer_number", "variables"]});
+    let made = ask(&masked, "POST", "exports", options).await.json();
+    let path = format!("exports/{}", made["id"].as_str().expect("an id"));
+    world.until_over(&path).await;
+    let file = String::from_utf8(world.download(&format!("{path}/download")).await).expect("text");
+    assert!(file.contains("138****0001") && file.contains("note: call 138"), "{file}");
+    assert!(!file.contains("13800000001") && !file.contains("5550 0100"), "{file}");
 
     // Who may see them sees them, unless the enterprise masks lists for everybody.
     assert!(world.get("records").await.to_string().contains("+8613800000001"));
     world.patch("settings", json!({"number_masking": true})).await;
     assert!(!world.get("records").await.to_string().contains("13800000001"));
     let one = world.get(&format!("records/{}", records[0]["id"].as_str().expect("an id"))).await;
-    assert!(one["customer_number"].as_str().is_some_and(|phone| phone.starts_with("+861380000")), "asked for by itself");
+    assert!(
+        one["customer_number"].as_str().is_some_and(|phone| phone.starts_with("+861380000")),
+        "asked for by itself"
+    );
     let seen = world.get("audit?action=number.reveal").await;
     assert!(!seen["data"].as_array().expect("entries").is_empty(), "each full view is audited");
     world.end().await;

@@ -133,7 +133,8 @@ async fn advanced_mode_redials_the_chosen_statuses_only() {
     }
     for (task, chosen) in &tasks {
         world.until_state(task, "paused no_pending_numbers").await;
-        let wanted = STATUSES.map(|(_, word)| if word == *chosen { "waiting" } else { "unconnected" });
+        let wanted =
+            STATUSES.map(|(_, word)| if word == *chosen { "waiting" } else { "unconnected" });
         assert_eq!(world.number_states(task).await, wanted.join(" "), "{chosen}");
     }
     world.set("2026-12-01T10:15:00+08:00");
@@ -215,7 +216,8 @@ async fn a_number_is_redialled_ten_times_at_most() {
 #[tokio::test]
 async fn a_connected_call_ends_the_number() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let task = running(&world, "connected", policy("last_call", &[10, 20, 30]), "13800000018").await;
+    let task =
+        running(&world, "connected", policy("last_call", &[10, 20, 30]), "13800000018").await;
     world.until_records(&task, 1).await;
     world.set("2026-12-01T10:10:30+08:00");
     let records = world.until_records(&task, 2).await;

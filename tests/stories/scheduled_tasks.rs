@@ -1,7 +1,7 @@
 //! Step 1, scenario 2: “Configure Scheduled Tasks for Automatic Outbound Execution”.
 
 use harness::World;
-use harness::campaign::{ZONE, numbers, refusal, rung, silent_numbers, time, wall, wall_seconds};
+use harness::campaign::{ZONE, numbers, refusal, rung, silent_numbers, time, wall, wall_tens};
 use serde_json::{Value, json};
 
 /// The periods of the guide's example.
@@ -42,26 +42,27 @@ async fn the_example_starts_at_nine_stops_at_six_and_goes_on_the_next_morning() 
     // Nobody starts it: it starts by itself, and not before 09:00.
     world.set("2026-12-01T08:59:59+08:00");
     let records = world.until_records(&task, 1).await;
-    assert!(wall_seconds(&records[0], ZONE).starts_with("12-01 09:00:0"), "{records:?}");
+    assert!(wall_tens(&records[0], ZONE).starts_with("12-01 09:00:0"), "{records:?}");
     world.until_state(&task, "paused no_pending_numbers").await;
 
     // At 18:01 it stops, with numbers left; the list says why.
-    world.set("2026-12-01T18:00:57+08:00");
+    world.set("2026-12-01T17:30:00+08:00");
     let options = json!({"batch_name": "evening", "start": "auto"});
     world.patch(&format!("tasks/{task}"), json!({"calls_per_second": 10})).await;
     world.import_numbers(&task, &options, silent_numbers(200)).await;
+    world.set("2026-12-01T18:00:57+08:00");
     world.until_state(&task, "paused do_not_call_period").await;
     let shown = world.get(&format!("tasks/{task}")).await;
     assert_eq!(shown["pause_title"], "Do-Not-Call Time Period");
     assert_eq!(time(&shown["next_edge_at"]), harness::at("2026-12-02T09:00:00+08:00"));
     let evening = world.records(&task).await;
-    let last = wall_seconds(evening.last().expect("a call"), ZONE);
-    assert!(("12-01 18:00:57".."12-01 18:01:00").contains(&last.as_str()), "{last}");
+    let last = wall_tens(evening.last().expect("a call"), ZONE);
+    assert_eq!(last, "12-01 18:00:5x");
 
     // The next morning it goes on, and not before 09:00.
     world.set("2026-12-02T08:59:59+08:00");
     let records = world.until_records(&task, evening.len() + 1).await;
-    assert!(wall_seconds(&records[evening.len()], ZONE).starts_with("12-02 09:00:0"));
+    assert!(wall_tens(&records[evening.len()], ZONE).starts_with("12-02 09:00:0"));
     assert_eq!(world.state(&task).await, "running");
     world.post(&format!("tasks/{task}/end"), json!({})).await;
     world.end().await;
@@ -75,9 +76,12 @@ async fn the_scheduled_end_stops_the_task_for_good() {
         "scheduled_start": "2026-12-01T09:00:00", "scheduled_end": "2026-12-02T10:00:00",
         "call_period": day, "do_not_call_period": night,
     });
-    let task = world.task("two days", json!({"schedule": schedule, "redial": {
-        "enabled": true, "retry_seconds": [3_600, 90_000],
-    }}));
+    let task = world.task(
+        "two days",
+        json!({"schedule": schedule, "redial": {
+            "enabled": true, "retry_seconds": [3_600, 90_000],
+        }}),
+    );
     let task = task.await;
     world.import(&task, "all", &["13800000003"]).await;
     world.set("2026-12-01T09:00:00+08:00");
@@ -97,7 +101,7 @@ async fn the_scheduled_end_stops_the_task_for_good() {
     world.until_number_states(&task, "pending").await;
     world.start(&task).await;
     let records = world.until_records(&task, 3).await;
-    assert!(wall_seconds(&records[2], ZONE).starts_with("12-03 09:30:"), "{records:?}");
+    assert!(wall_tens(&records[2], ZONE).starts_with("12-03 09:30:"), "{records:?}");
     world.end().await;
 }
 
@@ -112,7 +116,8 @@ async fn the_two_periods_must_exclude_each_other_and_cover_the_day() {
         ("the last free", "00:00-08:59 18:01-23:58", "periods_leave_a_gap", "Mon 23:59"),
     ] {
         let night = world.period(name, "do_not_call", ranges).await;
-        let (code, detail) = judged(&world, json!({"call_period": day, "do_not_call_period": night})).await;
+        let (code, detail) =
+            judged(&world, json!({"call_period": day, "do_not_call_period": night})).await;
         assert_eq!(code, format!("422 /schedule/do_not_call_period {told}"), "{name}");
         assert!(detail.starts_with(minute), "{name}: {detail}");
     }
@@ -124,7 +129,8 @@ async fn the_two_periods_must_exclude_each_other_and_cover_the_day() {
     ]});
     let week = world.made("periods", week).await;
     let night = world.period("Night", "do_not_call", "00:00-08:59 18:01-23:59").await;
-    let (code, detail) = judged(&world, json!({"call_period": week, "do_not_call_period": night})).await;
+    let (code, detail) =
+        judged(&world, json!({"call_period": week, "do_not_call_period": night})).await;
     assert_eq!(code, "422 /schedule/do_not_call_period periods_leave_a_gap");
     assert!(detail.starts_with("Sun 09:00"), "{detail}");
 
@@ -133,7 +139,9 @@ async fn the_two_periods_must_exclude_each_other_and_cover_the_day() {
     assert_eq!(judged(&world, schedule.clone()).await.0, "201");
     world.task("keeps to both", json!({"schedule": schedule})).await;
     let (code, detail) = refusal(
-        &world.edit(&format!("periods/{day}"), json!({"ranges": World::ranges("09:00-17:59")})).await,
+        &world
+            .edit(&format!("periods/{day}"), json!({"ranges": World::ranges("09:00-17:59")}))
+            .await,
     );
     assert!(code.starts_with("422"), "{code} {detail}");
     assert!(detail.contains("Mon 18:00"), "{detail}");
@@ -171,7 +179,11 @@ async fn the_scheduled_end_must_lie_after_now_and_after_the_start() {
     let world = World::at("2026-12-01T08:00:00+08:00").await;
     for (start, end, wanted) in [
         (Value::Null, "2026-12-01T07:59:00", "422 /schedule/scheduled_end in_the_past"),
-        (json!("2026-12-02T09:00:00"), "2026-12-02T09:00:00", "422 /schedule/scheduled_end not_after_start"),
+        (
+            json!("2026-12-02T09:00:00"),
+            "2026-12-02T09:00:00",
+            "422 /schedule/scheduled_end not_after_start",
+        ),
         (json!("2026-12-02T09:00:00"), "2026-12-02T18:00:00", "201"),
     ] {
         let schedule = json!({"scheduled_start": start, "scheduled_end": end});

@@ -45,7 +45,10 @@ async fn everything(world: &World) -> Value {
 /// The items of a configuration that a task or a template shows.
 fn items(shown: &Value, like: &Value) -> Value {
     let like = like.as_object().expect("a configuration");
-    like.keys().map(|name| (name.clone(), shown[name].clone())).collect::<serde_json::Map<_, _>>().into()
+    like.keys()
+        .map(|name| (name.clone(), shown[name].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[tokio::test]

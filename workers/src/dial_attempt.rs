@@ -42,7 +42,7 @@ pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<()
 }
 
 async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
-    let mut live = env.live.enter(job.attempt);
+    let Some(mut live) = env.live.enter(job.attempt) else { return Ok(()) };
     let Some(order) = place(env, job).await? else { return Ok(()) };
     live.begin();
     let started_at = env.clock.now();

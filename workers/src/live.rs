@@ -38,11 +38,17 @@ pub struct LiveCall {
 }
 
 impl LiveCalls {
-    /// A call that is about to be begun. It is in the table before, so that no notice can miss it.
-    pub fn enter(&self, attempt: AttemptId) -> LiveCall {
+    /// A call that is about to be begun. It is in the table before, so that no notice can miss it. `None`:
+    /// it is here already, and whoever has it carries it to its end. A Redis that was emptied or rolled
+    /// back may deliver a job again whose call is up, and a begin by the same worker would let it pass.
+    pub fn enter(&self, attempt: AttemptId) -> Option<LiveCall> {
+        let mut calls = self.lock();
+        if calls.contains_key(&attempt) {
+            return None;
+        }
         let (sender, notices) = watch::channel(Notice::GoOn);
-        self.lock().insert(attempt, Entry { notices: sender, begun: false });
-        LiveCall { table: self.clone(), attempt, notices }
+        calls.insert(attempt, Entry { notices: sender, begun: false });
+        Some(LiveCall { table: self.clone(), attempt, notices })
     }
 
     pub fn len(&self) -> usize {
@@ -109,5 +115,19 @@ impl Drop for LiveCall {
     fn drop(&mut self) {
         self.table.lock().remove(&self.attempt);
         self.table.left.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_up_is_not_placed_again_by_a_second_delivery_of_its_job() {
+        let (table, attempt) = (LiveCalls::default(), AttemptId::new());
+        let first = table.enter(attempt);
+        assert!(first.is_some() && table.enter(attempt).is_none());
+        drop(first);
+        assert!(table.enter(attempt).is_some());
     }
 }

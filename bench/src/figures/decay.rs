@@ -7,7 +7,8 @@ use storage::checks::Snapshot;
 use crate::figure::Run;
 use crate::servers::Servers;
 use crate::size;
-use crate::world::{Plan, World};
+use crate::tenant::Plan;
+use crate::world::World;
 
 const NUMBERS: u64 = 1_000_000;
 const CONCURRENCY: u32 = 1_000;
@@ -15,14 +16,14 @@ const CONCURRENCY: u32 = 1_000;
 pub async fn run(servers: &Servers) -> Result<Run> {
     let numbers = size("BENCH_NUMBERS", NUMBERS);
     let mut world = World::open(servers, &Plan::unanswered(CONCURRENCY, 0)).await?;
-    let task = world.task("decay", serde_json::json!({})).await?;
-    world.land(task, 0, numbers).await?;
+    let task = world.tenant.task("decay", serde_json::json!({})).await?;
+    world.tenant.land(task, 0, numbers).await?;
     // Nothing that dies from here on can be cleared away until it is dropped.
     let mut snapshot = Snapshot::take(&world.node.store).await?;
     snapshot.limits().await?;
     world.run()?;
-    world.start(task).await?;
-    world.until_calls(task, numbers).await?;
+    world.tenant.start(task).await?;
+    world.tenant.until_calls(task, numbers).await?;
     snapshot.limits().await?;
     drop(snapshot);
     world.check().await?;

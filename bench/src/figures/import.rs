@@ -18,7 +18,8 @@ use workers::{Kind, Running};
 use crate::figure::Run;
 use crate::servers::Servers;
 use crate::size;
-use crate::world::{Plan, World, phone};
+use crate::tenant::{Plan, phone};
+use crate::world::World;
 
 const THERE: u64 = 900_000;
 const ROWS: u64 = 100_000;
@@ -36,8 +37,8 @@ pub async fn run(servers: &Servers) -> Result<Run> {
         ),
     ] {
         let world = World::open(servers, &Plan::unanswered(100, 0)).await?;
-        let task = world.task("import", serde_json::json!({"concurrency": 100})).await?;
-        world.land(task, 0, there).await?;
+        let task = world.tenant.task("import", serde_json::json!({"concurrency": 100})).await?;
+        world.tenant.land(task, 0, there).await?;
         let mut courier = courier(&world).await?;
         let before = memory_mb(&courier, "VmRSS")?;
         let from = Instant::now();
@@ -49,10 +50,10 @@ pub async fn run(servers: &Servers) -> Result<Run> {
         ensure!(result["imported"] == rows / 2, "{result}");
         ensure!(result["duplicates"] == rows - rows / 2, "{result}");
         ensure!(
-            world.counts(task).await?.numbers_total() == there + rows / 2,
+            world.tenant.counts(task).await?.numbers_total() == there + rows / 2,
             "numbers are missing"
         );
-        let state = tasks::get(&world.node.store, world.enterprise, task).await?.state;
+        let state = tasks::get(&world.node.store, world.tenant.enterprise, task).await?.state;
         ensure!(state == TaskState::Initial, "{state:?}");
         courier.kill().await?;
         world.close().await?;
@@ -74,11 +75,11 @@ async fn import(
     let form =
         reqwest::multipart::Form::new().text("options", options.to_string()).part("file", part);
     let path = format!("tasks/{task}/imports");
-    let request = world.api.request("POST".parse()?, &path).multipart(form);
+    let request = world.tenant.api.request("POST".parse()?, &path).multipart(form);
     let import = callwright::client::body(request).await?;
     let path = format!("imports/{}", import["id"].as_str().context("an import has an id")?);
     loop {
-        let import = world.api.get(&path).await?;
+        let import = world.tenant.api.get(&path).await?;
         match import["status"].as_str() {
             Some("done") => return Ok(import["result"].clone()),
             Some("failed" | "cancelled") => anyhow::bail!("{import}"),

@@ -8,7 +8,8 @@ use telephony::journal::{Event, real_us};
 use crate::figure::Run;
 use crate::servers::Servers;
 use crate::size;
-use crate::world::{Plan, World, phone};
+use crate::tenant::{Plan, phone};
+use crate::world::World;
 
 const NUMBERS: u64 = 100_000;
 const BETTER: u64 = 1_000;
@@ -17,26 +18,26 @@ const CONCURRENCY: u32 = 1_000;
 pub async fn run(servers: &Servers) -> Result<Run> {
     let numbers = size("BENCH_NUMBERS", NUMBERS);
     let mut world = World::open(servers, &Plan::unanswered(CONCURRENCY, 0)).await?;
-    let task = world.task("insert", serde_json::json!({})).await?;
-    world.land(task, 0, numbers).await?;
+    let task = world.tenant.task("insert", serde_json::json!({})).await?;
+    world.tenant.land(task, 0, numbers).await?;
     world.run()?;
-    world.start(task).await?;
-    world.until_calls(task, numbers / 10).await?;
+    world.tenant.start(task).await?;
+    world.tenant.until_calls(task, numbers / 10).await?;
     let better = numbers..numbers + BETTER;
     let options =
         serde_json::json!({"batch_name": "better", "batch_priority": 9, "format": "json"});
     let asked = real_us();
-    world.land_batch(task, options, better.clone()).await?;
+    world.tenant.land_batch(task, options, better.clone()).await?;
     let landed = real_us();
-    let dialled_before = world.counts(task).await?.calls.total();
+    let dialled_before = world.tenant.counts(task).await?.calls.total();
     ensure!(dialled_before < numbers / 2, "the run was over too soon: {dialled_before}");
-    world.until_calls(task, (dialled_before + 10 * BETTER).min(numbers)).await?;
-    world.api.post(&format!("tasks/{task}/pause"), &serde_json::json!({})).await?;
+    world.tenant.until_calls(task, (dialled_before + 10 * BETTER).min(numbers)).await?;
+    world.tenant.pause(task).await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     world.check().await?;
     let hashes: std::collections::HashSet<_> = {
         let journal = telephony::journal::Journal::open(&world.config.journal, "bench")?;
-        better.map(|n| journal.phone_hash(world.enterprise, phone(n))).collect()
+        better.map(|n| journal.phone_hash(world.tenant.enterprise, phone(n))).collect()
     };
     let journal = world.journal()?;
     world.close().await?;

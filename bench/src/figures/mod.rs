@@ -7,6 +7,7 @@ pub mod insert;
 pub mod queue;
 pub mod rate;
 pub mod slots;
+pub mod tenants;
 pub mod wave;
 
 use telephony::journal::{Entry, Event};

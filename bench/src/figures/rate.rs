@@ -7,7 +7,8 @@ use anyhow::{Result, ensure};
 use crate::figure::{Run, quantile};
 use crate::servers::Servers;
 use crate::size;
-use crate::world::{Plan, World};
+use crate::tenant::Plan;
+use crate::world::World;
 
 /// Turns of calls per second are spaced by 1,100 ms / cps, so that no second holds more than allowed:
 /// 550 of them are one each 2 ms.
@@ -22,15 +23,15 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     let plan =
         Plan { calls_per_second: Some(CALLS_PER_SECOND), ..Plan::unanswered(CONCURRENCY, 0) };
     let mut world = World::open(servers, &plan).await?;
-    let task = world.task("rate", serde_json::json!({})).await?;
-    world.land(task, 0, (seconds + 5) * 500).await?;
+    let task = world.tenant.task("rate", serde_json::json!({})).await?;
+    world.tenant.land(task, 0, (seconds + 5) * 500).await?;
     world.run()?;
-    world.start(task).await?;
+    world.tenant.start(task).await?;
     tokio::time::sleep(Duration::from_secs_f64(WARM_UP)).await;
     let before = servers.cpu()?;
     tokio::time::sleep(Duration::from_secs_f64(seconds as f64 - WARM_UP)).await;
     let cpu = servers.cpu()?.since(before);
-    world.api.post(&format!("tasks/{task}/pause"), &serde_json::json!({})).await?;
+    world.tenant.pause(task).await?;
     world.check().await?;
     let invites = super::invites(&world.journal()?);
     world.close().await?;

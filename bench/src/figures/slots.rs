@@ -9,7 +9,8 @@ use telephony::journal::{Entry, Event};
 use crate::figure::{Run, quantile};
 use crate::servers::Servers;
 use crate::size;
-use crate::world::{Plan, World};
+use crate::tenant::Plan;
+use crate::world::World;
 
 const SLOTS: u32 = 200;
 const CALL_MS: u32 = 250;
@@ -21,14 +22,14 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     let seconds = size("BENCH_SECONDS", SECONDS);
     let numbers = (seconds + 10) * u64::from(SLOTS * 1_000 / CALL_MS);
     let mut world = World::open(servers, &Plan::unanswered(SLOTS, CALL_MS)).await?;
-    let task = world.task("slots", serde_json::json!({"concurrency": SLOTS})).await?;
-    world.land(task, 0, numbers).await?;
+    let task = world.tenant.task("slots", serde_json::json!({"concurrency": SLOTS})).await?;
+    world.tenant.land(task, 0, numbers).await?;
     world.run()?;
     let before = servers.cpu()?;
-    world.start(task).await?;
+    world.tenant.start(task).await?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let cpu = servers.cpu()?.since(before);
-    world.api.post(&format!("tasks/{task}/pause"), &serde_json::json!({})).await?;
+    world.tenant.pause(task).await?;
     world.check().await?;
     let journal = world.journal()?;
     world.close().await?;

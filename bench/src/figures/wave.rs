@@ -9,7 +9,8 @@ use telephony::journal::Event;
 use crate::figure::{Run, quantile};
 use crate::servers::Servers;
 use crate::size;
-use crate::world::{Plan, World};
+use crate::tenant::Plan;
+use crate::world::World;
 
 const NUMBERS: u64 = 200_000;
 const CONCURRENCY: u32 = 1_000;
@@ -25,27 +26,27 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     let mut world = World::open(servers, &Plan::unanswered(CONCURRENCY, 0)).await?;
     let redial = serde_json::json!({"enabled": true, "retry_seconds": [WAIT.num_seconds()]});
     let config = serde_json::json!({"redial": redial, "concurrency": CONCURRENCY - 100});
-    let task = world.task("wave", config).await?;
-    world.land(task, 0, numbers).await?;
+    let task = world.tenant.task("wave", config).await?;
+    world.tenant.land(task, 0, numbers).await?;
     let config = serde_json::json!({
         "concurrency": 100, "calls_per_second": OTHER_CALLS_PER_SECOND,
     });
-    let other = world.task("other", config).await?;
-    world.land(other, 10_000_000, OTHER_NUMBERS).await?;
+    let other = world.tenant.task("other", config).await?;
+    world.tenant.land(other, 10_000_000, OTHER_NUMBERS).await?;
     world.run()?;
-    world.start(task).await?;
-    world.until_calls(task, numbers).await?;
-    world.start(other).await?;
+    world.tenant.start(task).await?;
+    world.tenant.until_calls(task, numbers).await?;
+    world.tenant.start(other).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
 
     // The clock jumps over the wait: all of them are due at once.
     world.node.clock.set(world.node.clock.now() + WAIT);
     let (from, from_us) = (Instant::now(), telephony::journal::real_us());
-    world.until_calls(task, 2 * numbers).await?;
+    world.tenant.until_calls(task, 2 * numbers).await?;
     let took = from.elapsed().as_secs_f64();
     let to_us = telephony::journal::real_us();
-    world.api.post(&format!("tasks/{other}/pause"), &serde_json::json!({})).await?;
-    let counts = world.counts(task).await?;
+    world.tenant.pause(other).await?;
+    let counts = world.tenant.counts(task).await?;
     ensure!(counts.calls.total() == 2 * numbers, "{:?}", counts.calls);
     world.check().await?;
     let journal = world.journal()?;

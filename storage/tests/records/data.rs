@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, TimeZone, Utc};
 use outbound::Time;
-use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId};
+use outbound::ids::{AttemptId, BatchId, EnterpriseId, NavigationId, NumberId, TaskId, TrunkId};
 use sqlx::PgPool;
 use sqlx::types::Uuid;
 use storage::Store;
@@ -129,11 +129,13 @@ impl World {
         .unwrap();
         if answered {
             sqlx::query(
-                "insert into conversation (id, started_at, transcript, log)
-                 values ($1, $2, '[{\"text\": \"hello\"}]', '[]')",
+                "insert into conversation (id, started_at, navigation_id, navigation_version,
+                     transcript, log)
+                 values ($1, $2, $3, 1, '[{\"text\": \"hello\"}]', '[]')",
             )
             .bind(call.id.uuid())
             .bind(call.started_at)
+            .bind(NavigationId::new().uuid())
             .execute(&self.pool)
             .await
             .unwrap();

@@ -25,8 +25,11 @@ use tokio::sync::mpsc;
 use crate::environment::Environment;
 use source::{ReadRow, Stop};
 
-/// The import's lease, renewed with each chunk.
-const LEASE: Duration = Duration::from_secs(120);
+/// The import's lease, renewed three times in that time: when its worker dies, another goes on after it.
+const LEASE: Duration = Duration::from_secs(30);
+/// An import that a server's outage broke is given back for as long as this.
+const GIVE_BACK: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_millis(500);
 /// Chunks that wait to be judged.
 const CHUNKS_WAITING_MAX: usize = 2;
 /// Refused rows that the error file tells of; the count goes on.
@@ -52,7 +55,14 @@ pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<()
         return Ok(());
     };
     let (id, token) = (import.id, import.token);
-    let halted = match run(&env, &import).await {
+    let ran = tokio::select! {
+        ran = run(&env, &import) => ran,
+        () = keep(&env, &import) => Err(Halt::Store(StoreError::Conflict {
+            code: "lease_lost",
+            detail: "another worker has this import, or it is over".into(),
+        })),
+    };
+    let halted = match ran {
         Ok(()) => return Ok(()),
         Err(halted) => halted,
     };
@@ -61,6 +71,8 @@ pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<()
         Halt::Store(StoreError::Conflict { code: "cancelled", .. }) => {
             imports::cancelled(&env.store, id, token, env.clock.now()).await?;
         }
+        // Whoever has it now ends it.
+        Halt::Store(StoreError::Conflict { code: "lease_lost", .. }) => return Ok(()),
         Halt::Store(StoreError::Conflict { code, detail }) => {
             let problem = ImportProblem { code: code.into(), detail, faults: Vec::new() };
             imports::fail(&env.store, id, token, &problem, None, env.clock.now()).await?;
@@ -71,11 +83,40 @@ pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<()
             imports::fail(&env.store, id, token, &problem, told.as_deref(), env.clock.now())
                 .await?;
         }
-        // Infrastructure: the lease runs out, the sweep queues it again.
-        error => return Err(error.into()),
+        // Infrastructure: the sweep queues it again.
+        error => {
+            give_back(&env, &import).await;
+            return Err(error.into());
+        }
     }
     metrics::counter!("callwright_imports_refused_total").increment(1);
     Ok(())
+}
+
+/// Renew the lease for as long as it is ours.
+async fn keep(env: &Environment, import: &Import) {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        match imports::renew(&env.store, import.id, import.token, LEASE).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!(%error, "an import's lease is renewed later"),
+        }
+    }
+}
+
+/// End the lease now, so that nobody waits for it to run out.
+async fn give_back(env: &Environment, import: &Import) {
+    let given = async {
+        while let Err(error) =
+            imports::renew(&env.store, import.id, import.token, Duration::ZERO).await
+        {
+            tracing::warn!(%error, "an import is given back later");
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    // Where even this fails, the lease runs out.
+    let _ = tokio::time::timeout(GIVE_BACK, given).await;
 }
 
 async fn run(env: &Environment, import: &Import) -> Result<(), Halt> {
