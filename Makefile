@@ -25,6 +25,14 @@ demo: build ## The same, ending by itself when the campaign has ended well
 test: ## Set up, then every check: format, lints, licences, units, stories, contracts
 	@scripts/test
 
+chaos: setup ## A campaign through faults, then its journal checked: SEED=n NUMBERS=20000 MINUTES=20 ONLY="kill_dialer pause"
+	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
+	@$(TARGET)/chaos
+
+bench: setup ## Measured speed, each figure a line `name value unit`; one of them: make bench ONLY=dial
+	@SQLX_OFFLINE=true cargo build --release --locked -p bench >&2
+	@"$${CARGO_TARGET_DIR:-target}"/release/bench $(if $(ONLY),--only $(ONLY))
+
 openapi: build ## Write api/openapi.json from the code
 	@$(CALLWRIGHT) openapi > api/openapi.json
 

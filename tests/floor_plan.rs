@@ -14,12 +14,12 @@ const FLOORS: [&[&str]; 5] = [
     &["outbound", "dialog", "clock"],
 ];
 
-/// Packages that only these rooms may name.
+/// Packages that only these rooms may name; `bench` runs bare workers, to measure the queue alone.
 const KEPT: [(&str, &[&str]); 4] = [
     ("sqlx", &["storage"]),
     ("aws-sdk-s3", &["storage"]),
-    ("apalis", &["jobs", "workers"]),
-    ("apalis-core", &["jobs", "workers"]),
+    ("apalis", &["jobs", "workers", "bench"]),
+    ("apalis-core", &["jobs", "workers", "bench"]),
 ];
 
 /// What the pure rooms must do without.

@@ -50,7 +50,7 @@ impl World {
         config.dial_concurrency = usize::try_from(plan.concurrency)?;
         config.drain = Duration::from_secs(5);
         let objects = start_objects(&mut config).await?;
-        callwright::commands::migrate(&config).await?;
+        callwright::node::store(&config)?.migrate().await?;
         let node = Node { clock: clock.clone(), ..Node::connect(&config).await? };
         let stopping = CancellationToken::new();
         let (address, served) = callwright::commands::listen(

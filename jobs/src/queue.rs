@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ::redis::aio::ConnectionManager;
-use ::redis::{AsyncCommands, Client, RedisError, RedisResult};
+use ::redis::{AsyncCommands, Client, IntoConnectionInfo, RedisError, RedisResult};
 use chrono::DateTime;
 use futures::{StreamExt, TryStreamExt};
 use outbound::Time;
@@ -88,7 +88,10 @@ impl fmt::Debug for Queues {
 impl Queues {
     /// Connects. Installations with different prefixes may share a Redis.
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, QueueError> {
-        let client = Client::open(url).map_err(QueueError::Address)?;
+        let address = url.into_connection_info().map_err(QueueError::Address)?;
+        // Many small commands share a connection: none may wait for the answer to another.
+        let quick = address.tcp_settings().clone().set_nodelay(true);
+        let client = Client::open(address.set_tcp_settings(quick)).map_err(QueueError::Address)?;
         let connection = connection(client.clone())?;
         let queues = Self { client, connection, prefix: prefix.to_owned(), tracing: None };
         queues.ping().await?;

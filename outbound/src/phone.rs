@@ -1,6 +1,9 @@
 //! Phone numbers in E.164, kept from being shown by accident.
 
+mod location;
 mod zone;
+
+pub use location::Location;
 
 use std::fmt;
 use std::str::FromStr;

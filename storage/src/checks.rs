@@ -4,7 +4,7 @@
 
 use outbound::Time;
 use outbound::hours::Hours;
-use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId};
+use outbound::ids::{AttemptId, BatchId, EnterpriseId, ImportId, NumberId, TaskId, TrunkId};
 use outbound::outcome::CallResult;
 use outbound::phone::Phone;
 use outbound::redial::RedialPolicy;
@@ -164,6 +164,21 @@ impl Snapshot {
             .collect()
     }
 
+    /// When pauses and ends that somebody asked for were answered, in the order of the answers.
+    pub async fn acknowledgements(&mut self) -> Result<Vec<(TaskId, Time)>, StoreError> {
+        let rows = sqlx::query!(
+            "select target, at from audit_entry where action in ('task.pause', 'task.end') order by at"
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        rows.into_iter()
+            .map(|row| match row.target.parse() {
+                Ok(task) => Ok((task, row.at)),
+                Err(_) => Err(StoreError::Damaged(format!("`{}` is no task", row.target))),
+            })
+            .collect()
+    }
+
     /// The windows of every task, in the order that they came into force.
     pub async fn plans(&mut self) -> Result<Vec<TaskPlan>, StoreError> {
         let rows = sqlx::query!(
@@ -306,6 +321,56 @@ impl Snapshot {
                 live: count(row.live),
             })
             .collect())
+    }
+
+    /// Batches that do not hold as many numbers as their imports say, at most `limit`: the last import of
+    /// each, what was reported, what is there. Where numbers were deleted by hand nothing can be said.
+    pub async fn torn_imports(
+        &mut self,
+        limit: u32,
+    ) -> Result<Vec<(ImportId, u64, u64)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with reported as (
+                   select batch_id, enterprise_id, max(id::text)::uuid as import,
+                          sum((result->>'imported')::bigint)::bigint as n
+                     from import where status = 'done' and batch_id is not null
+                    group by batch_id, enterprise_id),
+               found as (select batch_id, count(*) as n from number group by batch_id)
+               select r.import as "import!", r.n as "reported!", coalesce(f.n, 0) as "found!"
+                 from reported r left join found f using (batch_id)
+                where r.n <> coalesce(f.n, 0)
+                  and not exists (select from audit_entry a
+                                   where a.enterprise_id = r.enterprise_id
+                                     and a.action in ('number.delete', 'batch.delete'))
+               union all
+               select b.id, 0, f.n from found f join batch b on b.id = f.batch_id
+                where not exists (select from reported r where r.batch_id = f.batch_id)
+                limit $1"#,
+            i64::from(limit)
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let row = |import: Uuid, reported: i64, found: i64| {
+            (import.into(), reported.unsigned_abs(), found.unsigned_abs())
+        };
+        Ok(rows.into_iter().map(|found| row(found.import, found.reported, found.found)).collect())
+    }
+
+    /// Calls whose record and whose recording do not say the same, at most `limit`: one that names a
+    /// recording that nobody has, or another state of it.
+    pub async fn recordings_missing(&mut self, limit: u32) -> Result<Vec<AttemptId>, StoreError> {
+        let rows = sqlx::query_scalar!(
+            r#"select coalesce(c.id, r.attempt_id) as "id!"
+                 from recording r full join
+                      (select id, recording_state from call_record
+                        where recording_state is not null) c on c.id = r.attempt_id
+                where c.recording_state is distinct from r.state
+                limit $1"#,
+            i64::from(limit)
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows.into_iter().map(AttemptId::from).collect())
     }
 
     /// Counters that are not what they count, at most `limit`.

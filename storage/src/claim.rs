@@ -127,6 +127,10 @@ pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError>
 
 /// Tries to lock the enterprise's claims, and tells the planner that queues are walked by their index:
 /// their statistics are of another moment, and a plan that sorts a million rows stops everything.
+///
+/// A claim's commit does not wait for the disk: the begin that follows does, and whatever it rests on
+/// is on the disk before it. Should the server stop in between, the claim never was: its numbers are in
+/// their lanes, and its jobs name attempts that are not there.
 async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
     let locked = sqlx::query_scalar!(
         r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 1)) as "locked!"
@@ -134,7 +138,8 @@ async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result
                           set_config('enable_bitmapscan', 'off', true),
                           set_config('enable_hashjoin', 'off', true),
                           set_config('enable_mergejoin', 'off', true),
-                          set_config('jit', 'off', true) offset 0) planner"#,
+                          set_config('jit', 'off', true),
+                          set_config('synchronous_commit', 'off', true) offset 0) planner"#,
         enterprise.uuid()
     )
     .fetch_one(conn)

@@ -173,8 +173,7 @@ async fn write(conn: &mut PgConnection, now: Time, done: &[Done<'_>]) -> Result<
         done.count(&mut counts);
     }
     let enterprises: BTreeSet<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
-    lanes::notify(conn, enterprises).await?;
-    counts.write(conn).await
+    counts.write_and_notify(conn, enterprises).await
 }
 
 impl Done<'_> {

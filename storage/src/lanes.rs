@@ -239,58 +239,56 @@ impl Counts {
 
     /// Locks the counters until the transaction ends: the last thing that it does.
     pub async fn write(self, conn: &mut PgConnection) -> Result<(), StoreError> {
-        self.write_numbers(conn).await?;
-        self.write_calls(conn).await
+        self.write_and_notify(conn, BTreeSet::new()).await
     }
 
-    async fn write_numbers(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
-        let changed: Vec<_> = self.numbers.iter().filter(|(_, (_, n))| *n != 0).collect();
-        if changed.is_empty() {
-            return Ok(());
+    /// [`Self::write`] and [`notify`], in one statement.
+    pub async fn write_and_notify(
+        self,
+        conn: &mut PgConnection,
+        enterprises: BTreeSet<Uuid>,
+    ) -> Result<(), StoreError> {
+        let numbers: Vec<_> = self.numbers.iter().filter(|(_, (_, n))| *n != 0).collect();
+        if numbers.is_empty() && self.calls.is_empty() {
+            return notify(conn, enterprises).await;
         }
-        let batches: Vec<Uuid> = changed.iter().map(|((batch, _), _)| *batch).collect();
-        let states: Vec<&str> = changed.iter().map(|((_, state), _)| *state).collect();
-        let tasks: Vec<Uuid> = changed.iter().map(|(_, (task, _))| *task).collect();
-        let ns: Vec<i64> = changed.iter().map(|(_, (_, n))| *n).collect();
-        sqlx::query!(
-            "insert into number_count (batch_id, state, task_id, n)
-             select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
-                 on conflict (batch_id, state) do update set n = number_count.n + excluded.n",
-            &batches,
-            &states as &[&str],
-            &tasks,
-            &ns
-        )
-        .execute(conn)
-        .await?;
-        Ok(())
-    }
-
-    async fn write_calls(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
-        if self.calls.is_empty() {
-            return Ok(());
-        }
-        let tasks: Vec<Uuid> = self.calls.keys().map(|(task, ..)| *task).collect();
-        let batches: Vec<Uuid> = self.calls.keys().map(|(_, batch, ..)| *batch).collect();
+        let enterprises: Vec<Uuid> = enterprises.into_iter().collect();
+        let batches: Vec<Uuid> = numbers.iter().map(|((batch, _), _)| *batch).collect();
+        let states: Vec<&str> = numbers.iter().map(|((_, state), _)| *state).collect();
+        let tasks: Vec<Uuid> = numbers.iter().map(|(_, (task, _))| *task).collect();
+        let ns: Vec<i64> = numbers.iter().map(|(_, (_, n))| *n).collect();
+        let call_tasks: Vec<Uuid> = self.calls.keys().map(|(task, ..)| *task).collect();
+        let call_batches: Vec<Uuid> = self.calls.keys().map(|(_, batch, ..)| *batch).collect();
         let hours: Vec<Time> = self.calls.keys().map(|(_, _, hour, _)| *hour).collect();
         let results: Vec<&str> = self.calls.keys().map(|(.., result)| *result).collect();
         let calls: Vec<i64> = self.calls.values().map(|(calls, _)| *calls).collect();
         let talked: Vec<i64> = self.calls.values().map(|(_, talked)| *talked).collect();
         sqlx::query!(
-            "insert into call_count (task_id, batch_id, hour, result, calls, talk_ms)
-             select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[],
-                                  $5::bigint[], $6::bigint[])
-                 on conflict (task_id, batch_id, hour, result)
-                 do update set calls = call_count.calls + excluded.calls,
-                               talk_ms = call_count.talk_ms + excluded.talk_ms",
-            &tasks,
+            r#"with numbers as (
+                   insert into number_count (batch_id, state, task_id, n)
+                   select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
+                       on conflict (batch_id, state) do update set n = number_count.n + excluded.n),
+               calls as (
+                   insert into call_count (task_id, batch_id, hour, result, calls, talk_ms)
+                   select * from unnest($5::uuid[], $6::uuid[], $7::timestamptz[], $8::text[],
+                                        $9::bigint[], $10::bigint[])
+                       on conflict (task_id, batch_id, hour, result)
+                       do update set calls = call_count.calls + excluded.calls,
+                                     talk_ms = call_count.talk_ms + excluded.talk_ms)
+               select pg_notify('dispatch', id::text) from unnest($11::uuid[]) as e (id)"#,
             &batches,
+            &states as &[&str],
+            &tasks,
+            &ns,
+            &call_tasks,
+            &call_batches,
             &hours,
             &results as &[&str],
             &calls,
-            &talked
+            &talked,
+            &enterprises
         )
-        .execute(conn)
+        .fetch_all(conn)
         .await?;
         Ok(())
     }

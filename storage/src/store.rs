@@ -42,6 +42,12 @@ pub struct Store {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a short transaction may wait for its own process between two statements. A process that is
+/// suspended inside one (a stopped machine, a debugger) holds its locks, and all dispatch behind them,
+/// no longer than this: the database ends its session, and what it was about to do is done by another.
+const STALLED_MAX_MS: &str = "2000";
+/// The same for a landing import, which computes between its statements.
+pub(crate) const LANDING_STALLED_MAX: &str = "30s";
 
 impl Store {
     /// Pools that connect when they are first used.
@@ -61,7 +67,9 @@ impl Store {
         };
         // Queues go from empty to millions of rows and back: a plan that was made when a table was
         // small, and kept, must not read all of it later.
-        let walking = options.clone().options([
+        let short =
+            options.clone().options([("idle_in_transaction_session_timeout", STALLED_MAX_MS)]);
+        let walking = short.clone().options([
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
@@ -71,7 +79,7 @@ impl Store {
             // A ping before each use would cost the dial path a round trip; a broken connection
             // fails its first query, and the job that made it is delivered again.
             hot: pool(config.hot_connections, false, &walking),
-            api: pool(config.api_connections, true, &options),
+            api: pool(config.api_connections, true, &short),
             long: pool(config.long_connections, true, &options),
             immutable: Immutable::default(),
             slots: Slots::default(),

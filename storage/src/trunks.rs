@@ -282,6 +282,12 @@ pub async fn create_caller_id(
     let mut tx = store.api.begin().await?;
     lock(&mut tx, enterprise, new.trunk).await?;
     let id = CallerIdId::new();
+    let (province, city) = match new.phone.location() {
+        Some(location) if new.province.is_empty() && new.city.is_empty() => {
+            (location.province.to_owned(), location.city.to_owned())
+        }
+        _ => (new.province, new.city),
+    };
     sqlx::query!(
         "insert into caller_id (id, enterprise_id, trunk_id, phone, label, province, city, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -290,8 +296,8 @@ pub async fn create_caller_id(
         new.trunk.uuid(),
         phone_column(new.phone),
         new.label,
-        new.province,
-        new.city,
+        province,
+        city,
         now
     )
     .execute(&mut *tx)

@@ -21,6 +21,8 @@ pub const SPEED: u32 = 20;
 /// How long what must succeed is tried.
 const PATIENCE: Duration = Duration::from_secs(90);
 const RETRY: Duration = Duration::from_millis(500);
+/// An answer that takes longer is lost.
+const ANSWER: Duration = Duration::from_secs(20);
 /// Of a chunk of numbers, one in so many is in the neighbour task too.
 const SHARED: usize = 20;
 
@@ -174,7 +176,7 @@ impl Campaign {
         let asked = loop {
             let query = [("batch_name", batch.as_str()), ("dedupe", "task"), ("start", "manual")];
             let request = self.api(task).request(Method::POST, &path).query(&query);
-            let request = request.timeout(PATIENCE).json(&json!({"numbers": numbers}));
+            let request = request.timeout(ANSWER).json(&json!({"numbers": numbers}));
             match client::body(request).await {
                 Ok(asked) => break asked,
                 Err(error) if Instant::now() > deadline => return Err(error),
@@ -254,7 +256,8 @@ where
 {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match attempt().await {
+        let tried = tokio::time::timeout(ANSWER, attempt()).await;
+        match tried.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {ANSWER:?}"))) {
             Ok(value) => return Ok(value),
             // The try before was done, and its answer lost.
             Err(error) if is_done(&error.to_string()) => return Ok(Value::Null),

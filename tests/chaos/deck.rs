@@ -125,7 +125,6 @@ impl Deck {
         Self { dice, cards }
     }
 
-
     pub fn draw(&mut self) -> Option<Card> {
         self.cards.pop()
     }

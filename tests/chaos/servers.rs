@@ -38,7 +38,8 @@ pub enum Death {
 impl Servers {
     /// Start them in a folder that is theirs.
     pub async fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("callwright-chaos-").tempdir_in("/tmp")?.keep();
+        let folder =
+            tempfile::Builder::new().prefix("callwright-chaos-").tempdir_in("/tmp")?.keep();
         // The servers' own user must be able to pass.
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711))?;
         let postgres = Postgres::start(&folder).await?;
@@ -131,8 +132,7 @@ impl Servers {
 
 /// Copy a folder with its owners. Redis rewrites files of it now and then: a copy that fails is made again.
 async fn copy(from: &Path, to: &Path) -> Result<()> {
-    let copied =
-        tokio::process::Command::new("cp").arg("-a").arg(from).arg(to).output().await?;
+    let copied = tokio::process::Command::new("cp").arg("-a").arg(from).arg(to).output().await?;
     ensure!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
     Ok(())
 }

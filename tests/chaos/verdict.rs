@@ -9,6 +9,8 @@ use callwright::config::Config;
 use chrono::{TimeDelta, Timelike};
 use clock::Clock;
 use outbound::Time;
+use storage::objects::Objects;
+use storage::rows::{PAGE_MAX, Page};
 use telephony::journal::{Event, read_all};
 
 use crate::run::Run;
@@ -34,6 +36,7 @@ pub async fn judge(
     findings.extend(all_ended(run, clock, until).await?);
     findings.extend(settled(run, until).await?);
     findings.extend(imports(run).await?);
+    findings.extend(recordings(run).await?);
     findings.extend(slots_equal_calls(&run.store, &config.journal, run.lease).await?);
     println!("the campaign ended {} s after the last fault", begun.elapsed().as_secs());
     run.fleet.stop().await?;
@@ -119,6 +122,31 @@ async fn settled(run: &mut Run, until: Instant) -> Result<Vec<String>> {
     }
 }
 
+/// Every recording that is said to be ready lies in the object store, with all of its bytes.
+async fn recordings(run: &Run) -> Result<Vec<String>> {
+    let objects = Objects::new(&run.servers.s3);
+    let mut findings = Vec::new();
+    for (place, task) in run.campaign.tasks.iter().enumerate() {
+        let settings = run.campaign.api(place).get("settings").await?;
+        let enterprise = settings["enterprise"].as_str().unwrap_or_default().parse()?;
+        let mut page = Some(Page::first(PAGE_MAX));
+        while let Some(asked) = page {
+            let listed =
+                storage::recordings::of_task(&run.store, enterprise, task.id.parse()?, asked)
+                    .await?;
+            for recording in listed.rows.iter().filter(|recording| recording.state == "ready") {
+                let there = objects.head(&recording.object_key).await?.map(|object| object.bytes);
+                if there.is_none() || there != recording.bytes {
+                    let attempt = recording.attempt;
+                    findings.push(format!("recording_missing {attempt} has {there:?} bytes"));
+                }
+            }
+            page = listed.next.map(|after| Page { limit: PAGE_MAX, after: Some(after) });
+        }
+    }
+    Ok(findings)
+}
+
 /// Every import is done, and every row that was imported is there once.
 async fn imports(run: &Run) -> Result<Vec<String>> {
     let mut findings = Vec::new();
@@ -126,7 +154,8 @@ async fn imports(run: &Run) -> Result<Vec<String>> {
     for (task, id) in &run.campaign.imports {
         let import = run.campaign.api(*task).get(&format!("imports/{id}")).await?;
         if import["status"] != "done" {
-            findings.push(format!("torn_import {id} is {}: {}", import["status"], import["problem"]));
+            findings
+                .push(format!("torn_import {id} is {}: {}", import["status"], import["problem"]));
         }
         *landed.entry(*task).or_default() += import["result"]["imported"].as_u64().unwrap_or(0);
     }

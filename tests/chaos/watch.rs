@@ -122,7 +122,11 @@ async fn live(store: &Store) -> Result<Vec<LiveAttempt>> {
 
 /// Slots without a call and calls without a slot that were there before and are still, a lease and a
 /// little later.
-pub async fn slots_equal_calls(store: &Store, journal: &Path, lease: Duration) -> Result<Vec<String>> {
+pub async fn slots_equal_calls(
+    store: &Store,
+    journal: &Path,
+    lease: Duration,
+) -> Result<Vec<String>> {
     let before = differences(store, journal).await?;
     tokio::time::sleep(lease + Duration::from_secs(3)).await;
     let after = differences(store, journal).await?;

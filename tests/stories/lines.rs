@@ -69,6 +69,24 @@ async fn by_location_a_callee_of_unknown_location_is_called_in_turns() {
 }
 
 #[tokio::test]
+async fn by_location_a_callee_sees_a_number_of_its_city_else_of_its_province() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let places = [("01", "北京", "北京"), ("02", "山东", "青岛"), ("03", "江苏", "常州")];
+    let callers = callers(&world, &places).await;
+    let config = json!({"concurrency": 1, "caller_ids": callers, "rotation": "location"});
+    let task = world.task("location", config).await;
+    // From Changzhou, Jinan (of Shandong, as Qingdao is), Beijing and Changzhou again.
+    let phones = ["13000010003", "13000000003", "13800000003", "13000010103"];
+    world.import(&task, "all", &phones).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 4).await;
+    assert_eq!(shown(&records).join(" "), "03 02 01 03");
+    assert_eq!(records[1]["customer_number_location"], "山东 济南");
+    assert_eq!(records[1]["outbound_number_location"], "山东 青岛");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_caller_id_of_the_row_goes_before_the_tasks() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     callers(&world, &[("01", "", "")]).await;

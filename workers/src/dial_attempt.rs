@@ -18,7 +18,6 @@ use telephony::recording::{self, Side, Span};
 
 use crate::call::{Account, Talk};
 use crate::environment::Environment;
-use crate::ledger::LedgerError;
 use crate::runner::Failure;
 use crate::steps;
 
@@ -73,13 +72,12 @@ async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>
         let order = match env.ledger.begin(job.attempt, job.token).await {
             Ok(Begun::Dial(order)) => *order,
             Ok(Begun::Refused) => return Ok(None),
-            Err(LedgerError::Stopping(_)) => return Err(Failure::Stopping),
-            Err(LedgerError::Store(error)) => return Err(Failure::Shared(error)),
+            Err(error) => return Err(error.into()),
         };
         let now = env.clock.now();
         if order.paced && !turn.is_some_and(|at| in_time(env, at, now)) {
-            turn = attempts::pace(&env.store, job.attempt, now).await?;
-            if turn.is_some_and(|at| at > now || asked.elapsed() > INVITE_WITHIN) {
+            turn = env.ledger.pace(job.attempt).await?;
+            if turn.is_some_and(|at| !in_time(env, at, env.clock.now())) {
                 continue;
             }
         }

@@ -1,4 +1,4 @@
-//! Begins and finishes of this process, many to a transaction, and the jobs that follow from them.
+//! Begins, turns and finishes of this process, many to a transaction, and the jobs that follow from them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use jobs::{AnalyzeCall, Queues, Redial, UploadRecording};
+use outbound::Time;
 use outbound::ids::AttemptId;
 use storage::attempts::{self, Begun};
 use storage::finish::{self, Finished, FinishedAs};
@@ -15,6 +16,8 @@ use crate::group::{Group, Stopping};
 
 /// Attempts in one begin, at most.
 const BEGINS_MAX: usize = 100;
+/// Attempts in one giving out of turns, at most.
+const PACES_MAX: usize = 200;
 /// Calls in one finish, at most.
 const FINISHES_MAX: usize = 200;
 /// Between two tries while the database is away.
@@ -24,6 +27,7 @@ const RETRY: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Ledger {
     begins: Group<(AttemptId, i64), Result<Begun, Arc<StoreError>>>,
+    paces: Group<AttemptId, Result<Option<Time>, Arc<StoreError>>>,
     finishes: Group<Finished, FinishedAs>,
 }
 
@@ -52,16 +56,38 @@ impl Ledger {
                 }
             })
         };
+        let paces = {
+            let (store, clock) = (store.clone(), clock.clone());
+            Group::start(PACES_MAX, move |items: Vec<AttemptId>| {
+                let (store, clock) = (store.clone(), clock.clone());
+                async move {
+                    match attempts::pace_many(&store, clock.now(), &items).await {
+                        Ok(turns) => turns.into_iter().map(Ok).collect(),
+                        Err(error) => {
+                            let error = Arc::new(error);
+                            items.iter().map(|_| Err(error.clone())).collect()
+                        }
+                    }
+                }
+            })
+        };
         let finishes = Group::start(FINISHES_MAX, move |items: Vec<Finished>| {
             let (store, queues, clock) = (store.clone(), queues.clone(), clock.clone());
             async move { write(&store, &queues, &clock, items).await }
         });
-        Self { begins, finishes }
+        Self { begins, paces, finishes }
     }
 
     /// Begin an attempt: the fence before its INVITE.
     pub async fn begin(&self, attempt: AttemptId, token: i64) -> Result<Begun, LedgerError> {
         self.begins.submit((attempt, token)).await?.map_err(LedgerError::Store)
+    }
+
+    /// The earliest moment of an attempt's INVITE, with calls per second. One transaction gives out the
+    /// turns of all that ask: one by one they would wait in a row for the trunk's lock, late for their
+    /// turns when they have them, and ask again.
+    pub async fn pace(&self, attempt: AttemptId) -> Result<Option<Time>, LedgerError> {
+        self.paces.submit(attempt).await?.map_err(LedgerError::Store)
     }
 
     /// Finish a call; it comes back when the record is durable.

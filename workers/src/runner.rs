@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
+use crate::ledger::LedgerError;
 use crate::live::Notice;
 use crate::{
     analyze_call, dial_attempt, import_batch, leases, redial, run_export, steps, sweep,
@@ -103,6 +104,15 @@ pub enum Failure {
     Disk(#[from] std::io::Error),
     #[error("{0}")]
     Broken(String),
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Stopping(_) => Self::Stopping,
+            LedgerError::Store(error) => Self::Shared(error),
+        }
+    }
 }
 
 impl From<serde_json::Error> for Failure {

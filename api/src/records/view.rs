@@ -26,7 +26,11 @@ impl RecordView {
             Numbers::Masked => Shown::Masked,
             Numbers::Full => Shown::Full,
         };
-        Self(shown_fields().map(|field| (field.name.to_owned(), cell(record, "", field, shown).json())).collect())
+        Self(
+            shown_fields()
+                .map(|field| (field.name.to_owned(), cell(record, "", field, shown).json()))
+                .collect(),
+        )
     }
 }
 

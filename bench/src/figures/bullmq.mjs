@@ -1,8 +1,11 @@
 // BullMQ doing what `queue` measures: bulk push, no-op jobs a second, idle latency.
 import { Queue, Worker } from 'bullmq';
+import IORedis from 'ioredis';
 
 const url = new URL(process.env.REDIS_URL);
-const connection = { host: url.hostname, port: Number(url.port), password: url.password };
+const connection = new IORedis({
+  host: url.hostname, port: Number(url.port), password: url.password, maxRetriesPerRequest: null,
+});
 const jobs = Number(process.env.JOBS);
 const idleJobs = Number(process.env.IDLE_JOBS);
 const options = { removeOnComplete: true };
@@ -38,4 +41,5 @@ console.log('.idle.p50', waits[Math.floor(waits.length * 0.5)]);
 console.log('.idle.p99', waits[Math.floor(waits.length * 0.99)]);
 await worker.close();
 await queue.close();
+connection.disconnect();
 process.exit(0);

@@ -90,7 +90,7 @@ async fn import(
 
 /// Every second row is in the task already; five columns, two of them variables.
 fn line(there: u64, row: u64) -> [String; 6] {
-    let n = if row % 2 == 0 { row % there.max(1) } else { there + row };
+    let n = if row.is_multiple_of(2) { row % there.max(1) } else { there + row };
     let text = format!("+{}", phone(n).digits());
     [
         text,

@@ -1,5 +1,5 @@
 //! `queue`: no-op jobs a second and idle latency of the queue itself; BullMQ beside it on the same Redis,
-//! where `BENCH_BULLMQ` names a folder with its package.
+//! where `BENCH_BULLMQ` names a folder with its package (`npm install bullmq ioredis`).
 
 use std::path::PathBuf;
 use std::sync::Arc;

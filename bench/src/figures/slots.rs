@@ -12,7 +12,7 @@ use crate::size;
 use crate::tenant::Plan;
 use crate::world::World;
 
-const SLOTS: u32 = 200;
+const SLOTS: u64 = 200;
 const CALL_MS: u32 = 250;
 const SECONDS: u64 = 15;
 /// Left out at the start: connections, plans and caches are made.
@@ -20,9 +20,11 @@ const WARM_UP_US: i64 = 3_000_000;
 
 pub async fn run(servers: &Servers) -> Result<Run> {
     let seconds = size("BENCH_SECONDS", SECONDS);
-    let numbers = (seconds + 10) * u64::from(SLOTS * 1_000 / CALL_MS);
-    let mut world = World::open(servers, &Plan::unanswered(SLOTS, CALL_MS)).await?;
-    let task = world.tenant.task("slots", serde_json::json!({"concurrency": SLOTS})).await?;
+    let slots = size("BENCH_SLOTS", SLOTS);
+    let numbers = (seconds + 10) * slots * 1_000 / u64::from(CALL_MS);
+    let slots = u32::try_from(slots)?;
+    let mut world = World::open(servers, &Plan::unanswered(slots, CALL_MS)).await?;
+    let task = world.tenant.task("slots", serde_json::json!({"concurrency": slots})).await?;
     world.tenant.land(task, 0, numbers).await?;
     world.run()?;
     let before = servers.cpu()?;
@@ -34,8 +36,8 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     let journal = world.journal()?;
     world.close().await?;
 
-    let mut seen = Seen::of(&journal, i64::try_from(seconds)? * 1_000_000);
-    ensure!(seen.most <= i64::from(SLOTS), "{} calls up at a time", seen.most);
+    let mut seen = Seen::of(&journal, slots, i64::try_from(seconds)? * 1_000_000);
+    ensure!(seen.most <= i64::from(slots), "{} calls up at a time", seen.most);
     let mut run = Run::default();
     run.put("slots.busy", seen.busy * 100.0, "%");
     run.put("slots.gap.p50", quantile(&mut seen.gaps, 0.5), "ms");
@@ -54,7 +56,7 @@ impl Seen {
     /// What the line saw between the warm-up and `window_us` after its first INVITE. Slots have no
     /// names: the one that has been free for longest is taken to be the next that rings, which counts
     /// every moment in which a slot was free to one gap.
-    fn of(journal: &[Entry], window_us: i64) -> Self {
+    fn of(journal: &[Entry], slots: u32, window_us: i64) -> Self {
         let start = journal.first().map_or(0, |entry| entry.real_us);
         let (from, to) = (start + WARM_UP_US, start + window_us);
         let mut freed: VecDeque<i64> = VecDeque::new();
@@ -81,7 +83,7 @@ impl Seen {
             }
         }
         busy_us += up * (to - last);
-        let busy = busy_us as f64 / (f64::from(SLOTS) * (to - from) as f64);
+        let busy = busy_us as f64 / (f64::from(slots) * (to - from) as f64);
         Self { busy, gaps, most }
     }
 }

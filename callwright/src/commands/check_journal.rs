@@ -6,14 +6,16 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::TimeDelta;
 use clock::Clock;
+use outbound::Time;
+use outbound::ids::TaskId;
 use outbound::task::{PauseReason, TaskState};
 use serde_json::json;
 use storage::Store;
-use storage::checks::{self, Snapshot};
+use storage::checks::{self, Snapshot, TaskEvent};
 use telephony::journal::check::{Finding, check};
 use telephony::journal::read_all;
 use telephony::journal::truth::{
-    Change, Grace, LiveBrief, Miscount, Move, MoveTo, RecordBrief, Scope, Stray, Truth,
+    Change, Grace, ImportBrief, LiveBrief, Miscount, Move, MoveTo, RecordBrief, Scope, Stray, Truth,
 };
 
 use crate::config::Config;
@@ -112,7 +114,7 @@ pub async fn report(store: &Store, config: &Config, clock: &Clock) -> Result<Rep
 }
 
 /// What the database says, in one snapshot.
-async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
+pub async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
     let mut snapshot = Snapshot::take(store).await?;
     let mut truth = Truth { grace: grace(clock), ..Truth::default() };
     for change in snapshot.limits().await? {
@@ -121,12 +123,12 @@ async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
     for plan in snapshot.plans().await? {
         truth.plans.push(Change { of: plan.task, at: plan.at, value: plan.hours });
     }
+    let answers = snapshot.acknowledgements().await?;
     for event in snapshot.events().await? {
         let to = match event.state {
             // A task whose lines have failed still places their probes.
             TaskState::Running | TaskState::Paused(PauseReason::TrunkFailure) => MoveTo::Running,
-            // A stop is told to whoever asked for it once no begun call can still send its INVITE.
-            _ => MoveTo::Stopped { acknowledged_at: event.at + truth.grace.begin },
+            _ => MoveTo::Stopped { acknowledged_at: acknowledged(&event, &answers, truth.grace) },
         };
         truth.moves.push(Move { task: event.task, at: event.at, to });
     }
@@ -169,7 +171,23 @@ async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
             found: mismatch.rows,
         });
     }
+    truth.recordings_missing = snapshot.recordings_missing(FAULTS_MAX).await?;
+    for (import, reported, found) in snapshot.torn_imports(FAULTS_MAX).await? {
+        truth.imports.push(ImportBrief { import, reported: Some(reported), found });
+    }
     Ok(truth)
+}
+
+/// When whoever stopped a task was told so. The event carries the time at which it was asked for, which
+/// may be well before it is committed. A stop that nobody was told of (a window that closed, an API that
+/// died before its answer) counts from when all workers must have heard of it.
+fn acknowledged(event: &TaskEvent, answers: &[(TaskId, Time)], grace: Grace) -> Time {
+    let answer = answers.iter().find(|(task, at)| *task == event.task && *at >= event.at);
+    let heard = event.at + grace.begin + grace.claim;
+    match answer {
+        Some((_, at)) if ["pause", "end"].contains(&event.event.as_str()) => *at,
+        _ => heard,
+    }
 }
 
 fn scope(scope: checks::Scope) -> Scope {

@@ -9,6 +9,7 @@ use outbound::hours::Hours;
 use outbound::ids::{AttemptId, TaskId};
 use outbound::task::{PauseReason, TaskConfig, TaskState};
 use outbound::trunk::TrunkConfig;
+use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
@@ -43,8 +44,7 @@ pub async fn begin_many(
     items: &[(AttemptId, i64)],
 ) -> Result<Vec<Begun>, StoreError> {
     let mut tx = store.hot.begin().await?;
-    let candidates = candidates(&mut tx, worker, items).await?;
-    let scene = Scene::read(&mut tx, &candidates).await?;
+    let (candidates, scene) = Scene::read(&mut tx, worker, items).await?;
     let over = limits::over(store, &mut tx, &scene.limits, &candidates).await?;
     let (go, back): (Vec<_>, Vec<_>) = candidates
         .iter()
@@ -67,6 +67,7 @@ pub async fn begin_many(
 }
 
 /// An attempt that this worker may begin, if nothing speaks against it.
+#[derive(Debug, Deserialize)]
 pub(super) struct Candidate {
     pub attempt: Uuid,
     pub token: i64,
@@ -74,39 +75,6 @@ pub(super) struct Candidate {
     pub trunk: Uuid,
     pub task: Uuid,
     probe: bool,
-}
-
-/// Locks nothing: what it reads is looked at again by the write.
-async fn candidates(
-    conn: &mut PgConnection,
-    worker: &str,
-    items: &[(AttemptId, i64)],
-) -> Result<Vec<Candidate>, StoreError> {
-    let ids: Vec<Uuid> = items.iter().map(|(attempt, _)| attempt.uuid()).collect();
-    let tokens: Vec<i64> = items.iter().map(|(_, token)| *token).collect();
-    let rows = sqlx::query!(
-        "select a.id, a.token, a.enterprise_id, a.trunk_id, a.task_id, a.probe
-           from unnest($1::uuid[], $2::bigint[]) as u (id, token)
-           join attempt a on a.id = u.id and a.token = u.token
-          where (a.phase = 'claimed' and a.lease_until > clock_timestamp())
-             or (a.phase = 'begun' and a.worker = $3)",
-        &ids,
-        &tokens,
-        worker
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Candidate {
-            attempt: row.id,
-            token: row.token,
-            enterprise: row.enterprise_id,
-            trunk: row.trunk_id,
-            task: row.task_id,
-            probe: row.probe,
-        })
-        .collect())
 }
 
 /// The rows that a begin depends on, locked for share.
@@ -117,49 +85,89 @@ struct Scene {
     limits: limits::Limits,
 }
 
+#[derive(Debug, Deserialize)]
+struct EnterpriseRow {
+    id: Uuid,
+    limit: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct TrunkRow {
+    id: Uuid,
+    config: TrunkConfig,
+}
+
+#[derive(Debug, Deserialize)]
+struct TaskRow {
+    id: Uuid,
+    state: String,
+    pause_reason: Option<String>,
+    config: TaskConfig,
+}
+
 impl Scene {
-    async fn read(conn: &mut PgConnection, candidates: &[Candidate]) -> Result<Self, StoreError> {
-        let of = |key: fn(&Candidate) -> Uuid| -> Vec<Uuid> {
-            candidates.iter().map(key).collect::<BTreeSet<_>>().into_iter().collect()
-        };
-        let enterprises = sqlx::query!(
-            r#"select id, (settings->>'concurrency_limit')::integer as "limit!"
-                 from enterprise where id = any($1) order by id for share"#,
-            &of(|candidate| candidate.enterprise)
+    /// The attempts that this worker may begin, and what that depends on, in one query: it stands
+    /// between a freed slot and its next call. Of the attempts it locks nothing: the write looks at
+    /// them again.
+    async fn read(
+        conn: &mut PgConnection,
+        worker: &str,
+        items: &[(AttemptId, i64)],
+    ) -> Result<(Vec<Candidate>, Self), StoreError> {
+        let ids: Vec<Uuid> = items.iter().map(|(attempt, _)| attempt.uuid()).collect();
+        let tokens: Vec<i64> = items.iter().map(|(_, token)| *token).collect();
+        let row = sqlx::query!(
+            r#"with candidate as materialized (
+                   select a.id as attempt, a.token, a.enterprise_id as enterprise,
+                          a.trunk_id as trunk, a.task_id as task, a.probe
+                     from unnest($1::uuid[], $2::bigint[]) as u (id, token)
+                     join attempt a on a.id = u.id and a.token = u.token
+                    where (a.phase = 'claimed' and a.lease_until > clock_timestamp())
+                       or (a.phase = 'begun' and a.worker = $3))
+               select
+                (select json_agg(c) from candidate c) as "candidates: Json<Vec<Candidate>>",
+                (select json_agg(x) from (
+                    select id, (settings->>'concurrency_limit')::bigint as "limit" from enterprise
+                     where id = any(array(select enterprise from candidate)) order by id for share) x)
+                    as "enterprises: Json<Vec<EnterpriseRow>>",
+                (select json_agg(x) from (
+                    select id, config from trunk
+                     where id = any(array(select trunk from candidate)) order by id for share) x)
+                    as "trunks: Json<Vec<TrunkRow>>",
+                (select json_agg(x) from (
+                    select id, state, pause_reason, config from task
+                     where id = any(array(select task from candidate)) and deleted_at is null
+                     order by id for share) x)
+                    as "tasks: Json<Vec<TaskRow>>""#,
+            &ids,
+            &tokens,
+            worker
         )
-        .fetch_all(&mut *conn)
+        .fetch_one(&mut *conn)
         .await?;
-        let trunks = sqlx::query!(
-            r#"select id, config as "config: Json<TrunkConfig>" from trunk
-                where id = any($1) order by id for share"#,
-            &of(|candidate| candidate.trunk)
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        let tasks = sqlx::query!(
-            r#"select id, state, pause_reason, config as "config: Json<TaskConfig>" from task
-                where id = any($1) and deleted_at is null order by id for share"#,
-            &of(|candidate| candidate.task)
-        )
-        .fetch_all(&mut *conn)
-        .await?;
+        let candidates = row.candidates.map_or_else(Vec::new, |rows| rows.0);
+        let enterprises = row.enterprises.map_or_else(Vec::new, |rows| rows.0);
+        let trunks = row.trunks.map_or_else(Vec::new, |rows| rows.0);
+        let tasks = row.tasks.map_or_else(Vec::new, |rows| rows.0);
+        // After the locks, not with them: an edit that they waited for made a new plan.
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.id.into()).collect();
         let hours = hours_of_many(conn, &ids).await?;
         let limits = limits::Limits {
-            enterprises: enterprises.iter().map(|row| (row.id, i64::from(row.limit))).collect(),
+            enterprises: enterprises.iter().map(|row| (row.id, row.limit)).collect(),
             trunks: trunks.iter().map(|row| (row.id, i64::from(row.config.concurrency))).collect(),
             tasks: tasks.iter().map(|row| (row.id, i64::from(row.config.concurrency))).collect(),
         };
         let task = |state: &str, reason: Option<&str>| TaskState::from_words(state, reason);
-        Ok(Self {
+        let scene = Self {
             limits,
-            trunks: trunks.into_iter().map(|row| (row.id, Arc::new(row.config.0))).collect(),
+            trunks: trunks.into_iter().map(|row| (row.id, Arc::new(row.config))).collect(),
             tasks: tasks
                 .into_iter()
-                .map(|row| (row.id, (task(&row.state, row.pause_reason.as_deref()), row.config.0)))
+                .map(|row| (row.id, (task(&row.state, row.pause_reason.as_deref()), row.config)))
                 .collect(),
             hours: hours.into_iter().map(|(task, hours)| (task, Arc::new(hours))).collect(),
-        })
+        };
+        Ok((candidates, scene))
     }
 
     fn may_dial(&self, candidate: &Candidate) -> bool {

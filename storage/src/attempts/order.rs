@@ -145,7 +145,7 @@ pub(super) async fn read(
                   a.probe, coalesce(a.started_at, a.claimed_at) as "begun_at!",
                   n.variables as "variables: Json<BTreeMap<String, String>>",
                   t.config->'variables' as "defaults: Json<BTreeMap<String, String>>",
-                  n.province, n.city, n.time_zone, t.name as task_name, b.name as batch_name,
+                  n.time_zone, t.name as task_name, b.name as batch_name,
                   tr.name as trunk_name, c.phone as caller, c.province as caller_province,
                   c.city as caller_city
              from attempt a
@@ -162,6 +162,8 @@ pub(super) async fn read(
     let found = rows.into_iter().map(|row| {
         let mut variables = row.defaults.map(|defaults| defaults.0).unwrap_or_default();
         variables.extend(row.variables.0.into_iter().filter(|(_, value)| !value.is_empty()));
+        // Of the phone that is called: a backup may be from elsewhere.
+        let location = phone(row.phone).location();
         let facts = AttemptFacts {
             enterprise: row.enterprise_id.into(),
             task: row.task_id.into(),
@@ -175,8 +177,8 @@ pub(super) async fn read(
             chain_index: row.chain_index.unsigned_abs(),
             policy_id: row.policy_id,
             callee: phone(row.phone),
-            callee_province: row.province,
-            callee_city: row.city,
+            callee_province: location.map(|location| location.province.into()).unwrap_or_default(),
+            callee_city: location.map(|location| location.city.into()).unwrap_or_default(),
             caller: phone(row.caller),
             caller_province: row.caller_province,
             caller_city: row.caller_city,

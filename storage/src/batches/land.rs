@@ -20,6 +20,7 @@ use sqlx::types::{Json, Uuid};
 
 use super::rows::{Into, LandingRow, insert, sift};
 use crate::lanes::{self, Counts};
+use crate::store::LANDING_STALLED_MAX;
 use crate::tasks::{self, Task, apply};
 use crate::{Store, StoreError, imports};
 
@@ -80,6 +81,12 @@ async fn attempt(
     let read = rows.len() as u64 + landing.invalid;
     within(read, BATCH_NUMBERS_MAX, "batch_numbers_max", "rows in one import")?;
     let mut tx = store.long.begin().await?;
+    sqlx::query_scalar!(
+        "select set_config('idle_in_transaction_session_timeout', $1, true)",
+        LANDING_STALLED_MAX
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 2))", task.uuid())
         .execute(&mut *tx)
         .await?;

@@ -244,14 +244,15 @@ fn landing(
         },
         None => None,
     };
+    let location = row.phone.location();
     Ok(LandingRow {
         phone: row.phone,
         priority: row.priority,
         caller_id,
         backups: row.backups,
         variables: row.variables,
-        province: String::new(),
-        city: String::new(),
+        province: location.map(|location| location.province.into()).unwrap_or_default(),
+        city: location.map(|location| location.city.into()).unwrap_or_default(),
         time_zone: row.phone.time_zone(),
     })
 }

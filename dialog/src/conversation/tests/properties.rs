@@ -175,6 +175,13 @@ proptest! {
                 (Event::Due, Some(due)) => due,
                 _ => now + after_ms,
             };
+            // Whoever drives a call ticks at its deadline, before anything that comes later.
+            if call.conversation.deadline().is_some_and(|due| due <= now) {
+                let turns = call.conversation.tally.turns;
+                let outputs = call.conversation.handle(now, Input::Tick);
+                witness.see(&outputs);
+                answers += call.conversation.tally.turns - turns;
+            }
             let input = witness.input(event);
             let turns = call.conversation.tally.turns;
             let was_open = witness.open;
