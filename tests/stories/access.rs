@@ -2,7 +2,6 @@
 
 use callwright::client::Api;
 use harness::{Answer, World, ask};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 async fn told(api: &Api, method: &str, path: &str, body: Value) -> String {
