@@ -126,13 +126,12 @@ impl Hours {
         None
     }
 
-    /// Instants after `after`, in order, at which what may be done can change: the starts of ranges and
-    /// the minutes after their ends, midnights, and the zone's own clock changes.
-    fn edges(&self, after: Time, zone: Tz) -> impl Iterator<Item = Time> + '_ {
+    /// `from`, and the instants after it, in order, at which what may be done can change: the starts of
+    /// ranges and the minutes after their ends, midnights, and the zone's own clock changes.
+    fn edges(&self, from: Time, zone: Tz) -> impl Iterator<Item = Time> + '_ {
         let minutes = self.edge_minutes();
-        (0..=DAYS_AHEAD_MAX)
-            .flat_map(move |day| steady_spans(after, day, zone))
-            .flat_map(move |span| {
+        (0..=DAYS_AHEAD_MAX).flat_map(move |day| steady_spans(from, day, zone)).flat_map(
+            move |span| {
                 // A changed clock lands anywhere, not only on an edge of a range.
                 let mut edges = vec![span.from];
                 let (first, last) = (span.local(span.from), span.local(span.to));
@@ -141,10 +140,10 @@ impl Hours {
                         span.instant(midnight(date) + TimeDelta::minutes(i64::from(*minute)))
                     }));
                 }
-                edges.retain(|edge| span.from <= *edge && *edge < span.to);
+                edges.retain(|edge| (span.from..span.to).contains(edge));
                 edges
-            })
-            .filter(move |edge| *edge > after)
+            },
+        )
     }
 
     fn edge_minutes(&self) -> Vec<u16> {
@@ -155,7 +154,6 @@ impl Hours {
                 minutes.push(range.end.of_day() + 1);
             }
         }
-        minutes.retain(|minute| *minute < MINUTES_A_DAY);
         minutes.sort_unstable();
         minutes.dedup();
         minutes
@@ -204,7 +202,7 @@ fn steady_spans(start: Time, day: i64, zone: Tz) -> impl Iterator<Item = SteadyS
     spans
         .map(|(from, to, offset)| SteadySpan { from, to, offset })
         .into_iter()
-        .filter(|span| span.from < span.to)
+        .filter(|span| !(span.from..span.to).is_empty())
 }
 
 /// When the clock is changed between two instants whose offsets differ. Changes fall on whole seconds.

@@ -228,7 +228,7 @@ fn periods_that_clash_name_the_first_minute() {
         (vec!["00:01-23:59"], vec!["Tue 00:00-00:00"], "periods_leave_a_gap", "Mon 00:00"),
         (
             vec!["00:00-11:59"],
-            vec!["12:00-23:59", "Wed 11:59-11:59"],
+            vec!["12:00-23:59", "Wed,Sat 11:59-11:59"],
             "periods_overlap",
             "Wed 11:59",
         ),
@@ -246,13 +246,39 @@ fn periods_that_clash_name_the_first_minute() {
 }
 
 #[test]
-fn a_period_of_the_other_kind_is_refused() {
-    let hours = Hours { call: Some(barred(&["09:00-18:00"])), ..Hours::always(Berlin) };
-    let faults = hours.check().unwrap_err();
-    assert_eq!(
-        (&*faults[0].pointer, &*faults[0].code),
-        ("/schedule/call_period", "wrong_period_kind")
-    );
+fn a_date_that_differs_is_no_clash_of_the_weekdays() {
+    let mut hours = Hours {
+        call: Some(call(&["09:00-18:00"])),
+        do_not_call: Some(barred(&["00:00-08:59", "18:01-23:59"])),
+        ..Hours::always(Berlin)
+    };
+    for day in 1..=7 {
+        let date = format!("2024-01-{day:02}");
+        except(hours.call.as_mut().unwrap(), &date, ExceptionDay::Closed);
+    }
+    assert_eq!(hours.check(), Ok(()));
+}
+
+#[test]
+fn a_period_of_the_other_kind_is_refused_and_says_which_is_right() {
+    let always = Hours::always(Berlin);
+    let day = &["09:00-18:00"];
+    for (hours, pointer, right) in [
+        (
+            Hours { call: Some(barred(day)), ..always.clone() },
+            "/schedule/call_period",
+            "choose one of kind `call`",
+        ),
+        (
+            Hours { do_not_call: Some(call(day)), ..always },
+            "/schedule/do_not_call_period",
+            "choose one of kind `do_not_call`",
+        ),
+    ] {
+        let faults = hours.check().unwrap_err();
+        assert_eq!((&*faults[0].pointer, &*faults[0].code), (pointer, "wrong_period_kind"));
+        assert!(faults[0].detail.ends_with(right), "{}", faults[0].detail);
+    }
 }
 
 #[test]
