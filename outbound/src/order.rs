@@ -135,13 +135,12 @@ const NO_PRIORITY: i64 = 1 << 60;
 pub fn rank(order: UncalledOrder, priority: u32, seq: i64, random: u32) -> Rank {
     let seq = seq.clamp(0, (1 << SEQUENCE_BITS) - 1);
     let below = i64::from(PRIORITY_MAX.saturating_sub(priority));
-    let by_priority = below << SEQUENCE_BITS | seq;
-    let by_chance =
-        i64::from(random) << RANDOM_SEQUENCE_BITS | (seq & ((1 << RANDOM_SEQUENCE_BITS) - 1));
+    let by_priority = (below << SEQUENCE_BITS) + seq;
+    let by_chance = (i64::from(random) << RANDOM_SEQUENCE_BITS) + seq % (1 << RANDOM_SEQUENCE_BITS);
     match order {
         UncalledOrder::Sequential => Rank { ord: by_priority, plain_ord: seq },
         UncalledOrder::Random if priority > 0 => Rank { ord: by_priority, plain_ord: by_chance },
-        UncalledOrder::Random => Rank { ord: NO_PRIORITY | by_chance, plain_ord: by_chance },
+        UncalledOrder::Random => Rank { ord: NO_PRIORITY + by_chance, plain_ord: by_chance },
     }
 }
 

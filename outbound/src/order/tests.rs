@@ -71,6 +71,33 @@ fn a_batch_with_a_higher_priority_goes_ahead_or_waits_for_the_started_one() {
 }
 
 #[test]
+fn numbers_imported_with_another_order_keep_the_place_that_it_gave_them() {
+    let (redials, uncalled) = (
+        CallOrder { first: Class::Redial, ..CallOrder::default() },
+        CallOrder { first: Class::Uncalled, ..CallOrder::default() },
+    );
+    let of = |order| Lane { order, ..lane(Uncalled) };
+    assert_eq!(sorted(&[of(redials), of(uncalled)], BOTH), [1, 0]);
+    assert_eq!(sorted(&[redial(1, uncalled), redial(1, redials)], BOTH), [1, 0]);
+    assert_eq!(sorted(&[of(redials), redial(1, uncalled)], BOTH), [1, 0], "each is second");
+    assert_eq!(sorted(&[of(uncalled), redial(1, redials)], BOTH), [1, 0], "each is first");
+}
+
+#[test]
+fn a_begun_chain_goes_first_whatever_its_batch() {
+    let backup = lane(Backup);
+    let higher = Lane { batch_priority: 9, batch_started_at: Some(Time::UNIX_EPOCH), ..backup };
+    assert_eq!(lane_key(&higher, BOTH), lane_key(&backup, BOTH), "merged by their numbers");
+    assert_eq!(lane_key(&higher, FINISH), lane_key(&backup, FINISH));
+}
+
+#[test]
+fn the_batch_that_was_started_first_is_finished_first() {
+    let lanes = [batch(9, Some(5)), batch(0, Some(3)), batch(0, Some(4)), batch(9, None)];
+    assert_eq!(sorted(&lanes, FINISH), [1, 2, 0, 3]);
+}
+
+#[test]
 fn started_batches_count_for_uncalled_numbers_only() {
     let started =
         Lane { batch_started_at: Some(Time::UNIX_EPOCH), ..redial(1, CallOrder::default()) };
@@ -104,6 +131,37 @@ fn in_random_order_numbers_with_a_priority_go_first_by_it() {
     assert_eq!(numbers.map(|(_, seq, _)| seq), [4, 3, 2, 5, 1]);
     numbers.sort_by_key(|number| key(number).plain_ord);
     assert_eq!(numbers.map(|(_, seq, _)| seq), [4, 2, 5, 1, 3], "all at random");
+}
+
+#[test]
+fn equal_draws_go_by_import_order() {
+    let key = |seq| rank(UncalledOrder::Random, 0, seq, 7);
+    for (one, next) in [(0, 1), (1, 2), (2, 3), (255, 256), (999_999, 1_000_000)] {
+        assert!(key(one).ord < key(next).ord, "{one} {next}");
+        assert!(key(one).plain_ord < key(next).plain_ord, "{one} {next}");
+    }
+}
+
+#[test]
+fn an_import_order_of_any_size_stays_within_its_priority_and_its_draw() {
+    for seq in [(1 << 28) + 5, (1 << 32) - 1, 1 << 32, i64::MAX] {
+        let sequential = |priority, seq| rank(UncalledOrder::Sequential, priority, seq, 0);
+        assert!(sequential(5, seq).ord < sequential(4, 0).ord, "{seq}");
+        assert!(sequential(5, seq).ord > sequential(5, 0).ord, "{seq}");
+        let random = |random, seq| rank(UncalledOrder::Random, 0, seq, random);
+        assert!(random(7, seq).ord < random(8, 0).ord, "{seq}");
+        assert!(random(u32::MAX, seq).ord > sequential(0, 0).ord, "{seq}");
+    }
+    let before = rank(UncalledOrder::Sequential, 5, -1, 0);
+    assert_eq!(before, rank(UncalledOrder::Sequential, 5, 0, 0));
+}
+
+#[test]
+fn lane_classes_read_back_from_their_words() {
+    for (class, word) in [(Backup, "backup"), (Redial, "redial"), (Uncalled, "uncalled")] {
+        assert_eq!((class.word(), LaneClass::from_word(word)), (word, Some(class)));
+    }
+    assert_eq!(LaneClass::from_word("asleep"), None);
 }
 
 fn any_lane() -> impl Strategy<Value = Lane> {
