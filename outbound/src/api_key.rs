@@ -55,3 +55,29 @@ impl Permission {
         Self::ALL.into_iter().find(|permission| permission.word() == word)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_and_permissions_have_the_words_that_the_api_documents() {
+        for (role, word) in
+            [(Role::Viewer, "viewer"), (Role::Operator, "operator"), (Role::Admin, "admin")]
+        {
+            assert_eq!(role.word(), word);
+            assert_eq!(Role::from_word(word), Some(role));
+            assert_eq!(serde_json::json!(role), word, "the API and the database agree");
+        }
+        for (permission, word) in [
+            (Permission::Export, "export"),
+            (Permission::SeeFullNumbers, "see_full_numbers"),
+            (Permission::ListenRecordings, "listen_recordings"),
+        ] {
+            assert_eq!(permission.word(), word);
+            assert_eq!(Permission::from_word(word), Some(permission));
+            assert_eq!(serde_json::json!(permission), word, "the API and the database agree");
+        }
+        assert_eq!((Role::from_word("root"), Permission::from_word("root")), (None, None));
+    }
+}

@@ -116,6 +116,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_left_out_is_set_as_for_a_new_enterprise() {
+        let given = serde_json::json!({ "time_zone": "Europe/Berlin", "concurrency_limit": 100 });
+        let settings: EnterpriseSettings = serde_json::from_value(given).unwrap();
+        let new = EnterpriseSettings::new(chrono_tz::Europe::Berlin, 100);
+        assert_eq!(settings, new);
+        assert_eq!((new.record_retention_days, new.recording_retention_days), (365, 365));
+        assert_eq!((&*new.default_region, new.frequency_cap), ("CN", FrequencyCap::default()));
+        assert!(new.predict_call_priority_strategy_gray && new.gray_predict_call_use_full_cache);
+        assert!(!new.number_masking);
+    }
+
+    #[test]
+    fn each_setting_may_reach_its_bounds() {
+        for (limit, days, calls, seconds) in
+            [(1, 1, 1, 1), (10_000, 3_650, 100, 2_592_000 /* 30 days */)]
+        {
+            let settings = EnterpriseSettings {
+                frequency_cap: FrequencyCap {
+                    per_day: Some(calls),
+                    distance_seconds: Some(seconds),
+                },
+                record_retention_days: days,
+                recording_retention_days: days,
+                ..EnterpriseSettings::new(chrono_tz::Europe::Berlin, limit)
+            };
+            assert_eq!(settings.check(), Ok(()), "{limit}");
+        }
+    }
+
+    #[test]
     fn settings_out_of_bounds_are_named() {
         let good = EnterpriseSettings::new(chrono_tz::Europe::Berlin, 100);
         assert_eq!(good.check(), Ok(()));

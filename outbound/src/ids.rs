@@ -187,10 +187,33 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_written_as_the_api_documents() {
+        for (bits, text) in [
+            (0, "task_00000000000000000000000000"),
+            (0x0123_4567_89ab_cdef_0123_4567_89ab_cdef, "task_014d2pf2dbsqqg28t5cy4tqkff"),
+            (u128::MAX, "task_7zzzzzzzzzzzzzzzzzzzzzzzzz"),
+        ] {
+            assert_eq!(TaskId::from(Uuid::from_u128(bits)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_an_id_of_any_kind_and_nothing_else() {
+        let id = Uuid::from_u128(42);
+        assert_eq!(any_uuid(&TaskId::from(id).to_string()), Some(id));
+        assert_eq!(any_uuid(&BatchId::from(id).to_string()), Some(id));
+        for prefix in ["", "Task", "task9", "ta-sk"] {
+            assert_eq!(any_uuid(&format!("{prefix}_{}", encode(id))), None, "{prefix}");
+        }
+        assert_eq!(any_uuid("task"), None);
+    }
+
+    #[test]
     fn an_id_of_another_kind_or_length_is_refused() {
         let task = TaskId::new().to_string();
         assert!(task.parse::<BatchId>().is_err());
         assert!(task[..task.len() - 1].parse::<TaskId>().is_err());
         assert!("task_80000000000000000000000000".parse::<TaskId>().is_err());
+        assert!("task_7000000000000000000000000u".parse::<TaskId>().is_err(), "no digit");
     }
 }

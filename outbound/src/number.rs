@@ -64,3 +64,17 @@ impl NumberState {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_have_one_word_in_the_api_and_the_database() {
+        for state in NumberState::ALL {
+            assert_eq!(NumberState::from_word(state.word()), Some(state));
+            assert_eq!(serde_json::json!(state), state.word());
+        }
+        assert_eq!(NumberState::from_word("asleep"), None);
+    }
+}

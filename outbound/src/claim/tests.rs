@@ -30,6 +30,13 @@ fn slots_go_to_the_task_with_the_lowest_share_of_its_limit() {
     }
 }
 
+#[test]
+fn a_task_that_gets_nothing_is_left_out() {
+    let tasks = [room(0, 10, 10), room(3, 0, 10), room(2, 9, 10)];
+    assert_eq!(allot(3, &tasks), [(tasks[1].task, 3)]);
+    assert_eq!(allot(0, &tasks), []);
+}
+
 proptest! {
     #[test]
     fn no_more_is_shared_out_than_there_is_and_nothing_is_left_unused(
@@ -63,8 +70,9 @@ fn lines_take_turns_over_those_with_room() {
         .map(|counter| pick_line(&lines, Rotation::Sequential, counter, 0, "", "", None))
         .collect();
     assert_eq!(turns, [Some(0), Some(2), Some(0), Some(2)]);
-    let drawn = pick_line(&lines, Rotation::Random, 0, 3, "", "", None);
-    assert_eq!(drawn, Some(2));
+    let drawn = [0, 1, 2, 5, u64::MAX]
+        .map(|random| pick_line(&lines, Rotation::Random, 0, random, "", "", None));
+    assert_eq!(drawn, [Some(0), Some(2), Some(0), Some(2), Some(2)]);
     let full = [line("", "", 0)];
     for rotation in [Rotation::Sequential, Rotation::Random, Rotation::Location] {
         assert_eq!(pick_line(&full, rotation, 5, 5, "", "", None), None);

@@ -97,15 +97,20 @@ fn a_fault_names_its_column_and_what_would_be_right() {
 
 #[test]
 fn a_filter_has_bounds() {
-    let long = format!("cause = \"{}\"", "x".repeat(FILTER_CHARS_MAX));
-    assert!(parse(&long).is_err());
+    let long = |chars: usize| format!("cause = \"{}\"", "电".repeat(chars - 10));
+    assert!(parse(&long(FILTER_CHARS_MAX)).is_ok());
+    let too_long = parse(&long(FILTER_CHARS_MAX + 1)).unwrap_err();
+    assert_eq!(too_long.column, FILTER_CHARS_MAX + 1, "where it should have ended");
     let tests = |count| vec!["turns = 1"; count].join(" AND ");
     assert!(parse(&tests(TESTS_MAX)).is_ok());
     assert!(parse(&tests(TESTS_MAX + 1)).is_err());
     let deep = |depth| format!("{}turns = 1{}", "(".repeat(depth), ")".repeat(depth));
     assert!(parse(&deep(DEPTH_MAX)).is_ok());
     assert!(parse(&deep(DEPTH_MAX + 1)).is_err());
-    assert!(parse(&"NOT ".repeat(900)).is_err());
+    for not in ["NOT ", "-"] {
+        assert!(parse(&format!("{}turns = 1", not.repeat(DEPTH_MAX))).is_ok(), "{not}");
+        assert!(parse(&format!("{}turns = 1", not.repeat(DEPTH_MAX + 1))).is_err(), "{not}");
+    }
 }
 
 #[test]

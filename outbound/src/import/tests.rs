@@ -141,6 +141,7 @@ fn each_error_of_a_row_names_its_column() {
         (["13800000001", "", "", "", " ", "Wuxi"], &["customerName"]),
         (["13800000001", "", "", "", &long, ""], &["customerName"]),
         (["13800000001", "", "", "", "Li", "a\0b"], &["city"]),
+        (["13800000001", "", "", "", "#N/A", " #REF! "], &["customerName", "city"]),
         (["13", "x", "y", "", "", ""], &["Phone Number", "Priority", "Caller ID", "customerName"]),
     ] {
         let errors = read(&cells).unwrap_err();
@@ -210,6 +211,18 @@ fn an_import_over_a_limit_is_refused_with_the_limit() {
         let problem = over_limit(batch, task, enterprise).unwrap();
         assert_eq!(problem.code, code);
         assert!(problem.detail.contains(limit));
+    }
+}
+
+#[test]
+fn files_with_a_header_row_are_told_from_objects() {
+    for (format, table) in [
+        (ImportFormat::Xlsx, true),
+        (ImportFormat::Csv, true),
+        (ImportFormat::Json, false),
+        (ImportFormat::Ndjson, false),
+    ] {
+        assert_eq!(format.is_table(), table, "{format:?}");
     }
 }
 
