@@ -86,3 +86,57 @@ pub fn count(pointer: &str, length: usize, lowest: usize, highest: usize) -> Opt
 pub fn verdict(faults: Vec<Fault>) -> Verdict {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(fault: Option<Fault>) -> String {
+        fault.map_or_else(String::new, |fault| format!("{} {}", fault.pointer, fault.code))
+    }
+
+    #[test]
+    fn a_number_may_be_either_of_its_bounds() {
+        for (value, wrong) in [(1, "/x too_small"), (2, ""), (3, ""), (4, ""), (5, "/x too_large")]
+        {
+            assert_eq!(code(number("/x", value, 2, 4)), wrong, "{value}");
+        }
+        let fault = number("/x", 9, 2, 4).unwrap();
+        assert_eq!(fault.detail, "must be 2 to 4, not 9");
+    }
+
+    #[test]
+    fn a_text_may_have_as_few_and_as_many_characters_as_it_says() {
+        for (value, lowest, highest, wrong) in [
+            ("", 0, 3, ""),
+            ("   ", 0, 3, ""),
+            ("", 1, 3, "/x required"),
+            ("   ", 1, 3, "/x required"),
+            ("a", 1, 3, ""),
+            ("a", 2, 3, "/x required"),
+            ("李小明", 1, 3, ""),
+            ("Anna", 1, 3, "/x too_long"),
+            ("a\t\r\n", 1, 4, ""),
+            ("a\u{7}b", 1, 3, "/x control_character"),
+        ] {
+            assert_eq!(code(text("/x", value, lowest, highest)), wrong, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_have_as_few_and_as_many_entries_as_it_says() {
+        for (length, wrong) in [(1, "/x too_few"), (2, ""), (3, ""), (4, ""), (5, "/x too_many")] {
+            assert_eq!(code(count("/x", length, 2, 4)), wrong, "{length}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_part_keep_their_place_in_the_whole() {
+        let part = verdict(vec![Fault::new("/retries/1", "too_small", "must be 60 to 90, not 5")]);
+        let whole = within("/redial", part.clone());
+        assert_eq!(whole[0].pointer, "/redial/retries/1");
+        assert_eq!((&*whole[0].code, whole.len()), ("too_small", 1));
+        assert_eq!(part.unwrap_err()[0].detail, whole[0].detail);
+        assert_eq!((within("/redial", Ok(())), verdict(Vec::new())), (Vec::new(), Ok(())));
+    }
+}

@@ -242,7 +242,33 @@ mod tests {
 
     #[test]
     fn a_trunk_with_its_defaults_is_right() {
-        assert_eq!(trunk(serde_json::json!({})).check(), Ok(()));
+        let trunk = trunk(serde_json::json!({}));
+        assert_eq!(trunk.check(), Ok(()));
+        assert_eq!(trunk.codecs, [Codec::Pcma, Codec::Pcmu]);
+        assert!(trunk.in_service && trunk.breaker.enabled);
+        assert_eq!(trunk.calls_per_second, None);
+    }
+
+    #[test]
+    fn a_status_mapping_is_keyed_by_a_sip_status_alone_or_with_a_cause() {
+        let check =
+            |key: &str| trunk(serde_json::json!({ "status_mapping": { key: "busy" } })).check();
+        for key in ["300", "486", "699", "503/1", "503/34", "503/127"] {
+            assert_eq!(check(key), Ok(()), "{key}");
+        }
+        for key in [
+            "", "busy", "299", "700", "1000", "+486", "0486", "048", "486/", "/34", "503/0",
+            "503/128", "503/034", "503/+99", "503/34/1", "299/34",
+        ] {
+            assert!(check(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_simulated_line_may_take_the_same_time_for_every_call() {
+        let line =
+            serde_json::json!({ "setup_ms": [0, 0], "ring_ms": [5, 5], "talk_ms": [0, 7_200_000] });
+        assert_eq!(trunk(serde_json::json!({ "simulated": line })).check(), Ok(()));
     }
 
     #[test]
@@ -270,6 +296,11 @@ mod tests {
                 "unknown_outcome",
             ),
             (serde_json::json!({ "simulated": { "mix": {} } }), "/simulated/mix", "required"),
+            (
+                serde_json::json!({ "simulated": { "mix": { "busy": 0 } } }),
+                "/simulated/mix",
+                "required",
+            ),
             (
                 serde_json::json!({ "simulated": { "ring_ms": [2, 1] } }),
                 "/simulated/ring_ms",

@@ -74,6 +74,8 @@ fn a_line_that_refuses_is_told_from_a_number_that_does() {
     let none = BTreeMap::new();
     for (evidence, refused) in [
         (ended(503, None), true),
+        (ended(503, Some(16)), true),
+        (ended(503, Some(127)), true),
         (ended(503, Some(34)), true),
         (ended(480, Some(42)), true),
         (ended(407, None), true),

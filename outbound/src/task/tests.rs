@@ -22,10 +22,18 @@ fn task(changes: Value) -> TaskConfig {
 fn a_task_with_its_defaults_is_right() {
     let task = task(json!({}));
     assert_eq!(task.check(&settings()), Ok(()));
-    assert_eq!(task.ring_timeout_seconds, 45);
+    assert_eq!((task.ring_timeout_seconds, task.max_call_seconds), (45, 600));
+    assert!(task.recording);
     assert_eq!(task.when_done, WhenDone::Pause);
     assert_eq!(task.zone(&settings()), chrono_tz::Asia::Shanghai);
     assert_eq!(task.region(&settings()), "CN");
+}
+
+#[test]
+fn a_tasks_own_zone_and_region_go_before_the_enterprises() {
+    let task = task(json!({ "time_zone": "Europe/Berlin", "default_region": "DE" }));
+    assert_eq!(task.zone(&settings()), chrono_tz::Europe::Berlin);
+    assert_eq!(task.region(&settings()), "DE");
 }
 
 #[test]
