@@ -11,6 +11,10 @@ use crate::import::{CELL_CHARS_MAX, CUSTOM_COLUMNS_MAX, HEADER_CHARS_MAX};
 use crate::number::{BACKUPS_MAX, PRIORITY_MAX};
 use crate::phone::{self, Phone, mask_digits};
 
+/// What a spreadsheet writes where a formula failed.
+const FORMULA_ERRORS: [&str; 9] =
+    ["#N/A", "#NAME?", "#DIV/0!", "#REF!", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"];
+
 /// What rows are read by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowRules {
@@ -187,7 +191,13 @@ fn bounded<'a>(column: &str, cell: &'a str, errors: &mut Vec<RowError>) -> Optio
         errors.push(RowError::new(column, &cell.replace('\0', ""), "has a NUL character"));
         return None;
     }
-    Some(cell.trim())
+    let cell = cell.trim();
+    // A robot must not read it out.
+    if FORMULA_ERRORS.contains(&cell) {
+        errors.push(RowError::new(column, cell, "is a spreadsheet's error; mend its formula"));
+        return None;
+    }
+    Some(cell)
 }
 
 fn read_phone(

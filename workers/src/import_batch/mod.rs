@@ -1,5 +1,6 @@
 //! Imports: a file becomes numbers, in one step or not at all.
 
+mod cell;
 mod json;
 mod sheet;
 mod source;

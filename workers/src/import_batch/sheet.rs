@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use calamine::{Cell, DataRef, Reader, Xlsx, XlsxError};
+use calamine::{Reader, Xlsx, XlsxError};
 use outbound::import::{CUSTOM_COLUMNS_MAX, FIXED_COLUMNS};
 
+use super::cell;
 use super::source::{Rows, Stop, refused};
 
 /// Bytes that the shared strings may unpack to: calamine holds all of them.
@@ -34,7 +35,7 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
     let mut at: Option<u32> = None;
     while let Some(cell) = cells.next_cell().map_err(unreadable)? {
         let (line, column) = cell.get_position();
-        let value = text(&cell);
+        let value = cell::text(cell.get_value());
         if value.is_empty() {
             continue;
         }
@@ -64,21 +65,6 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
     match at {
         Some(at) => rows.cells(u64::from(at) + 1, &row),
         None => Err(refused("no_rows", "its first sheet is empty")),
-    }
-}
-
-fn text(cell: &Cell<DataRef<'_>>) -> String {
-    match cell.get_value() {
-        DataRef::Int(value) => value.to_string(),
-        // A phone number that a spreadsheet took for a number comes back as its digits.
-        DataRef::Float(value) => value.to_string(),
-        DataRef::String(value) => value.clone(),
-        DataRef::SharedString(value) => (*value).to_owned(),
-        DataRef::Bool(value) => value.to_string().to_uppercase(),
-        DataRef::DateTime(value) => value.to_string(),
-        DataRef::DateTimeIso(value) | DataRef::DurationIso(value) => value.clone(),
-        DataRef::Error(error) => error.to_string(),
-        DataRef::Empty => String::new(),
     }
 }
 
