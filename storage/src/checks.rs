@@ -2,6 +2,7 @@
 //!
 //! All of it is read from one snapshot: a check of a running installation sees one moment.
 
+use chrono_tz::Tz;
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, BatchId, EnterpriseId, ImportId, NumberId, TaskId, TrunkId};
@@ -28,12 +29,29 @@ pub enum Scope {
     Task(TaskId),
 }
 
-/// A value that a limit had from a moment on.
+/// A value that a limit had from a moment on; `None`: no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitChange {
     pub scope: Scope,
     pub at: Time,
-    pub value: u32,
+    pub value: Option<u32>,
+}
+
+/// Which limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKind {
+    Concurrency,
+    CallsPerSecond,
+}
+
+/// A timed step that was due, and how often it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepTaken {
+    pub task: TaskId,
+    /// `start`, `end` or `edge`.
+    pub step: String,
+    pub due_at: Time,
+    pub times: u32,
 }
 
 /// A change of a task's state.
@@ -124,11 +142,18 @@ impl Snapshot {
         Ok(Self { tx })
     }
 
-    /// Every value that every limit had, in the order of the changes.
-    pub async fn limits(&mut self) -> Result<Vec<LimitChange>, StoreError> {
-        let rows = sqlx::query!("select scope, scope_id, at, value from limit_change order by id")
-            .fetch_all(&mut *self.tx)
-            .await?;
+    /// Every value that every limit of a kind had, in the order of the changes.
+    pub async fn limits(&mut self, kind: LimitKind) -> Result<Vec<LimitChange>, StoreError> {
+        let what = match kind {
+            LimitKind::Concurrency => "concurrency",
+            LimitKind::CallsPerSecond => "calls_per_second",
+        };
+        let rows = sqlx::query!(
+            "select scope, scope_id, at, value from limit_change where what = $1 order by id",
+            what
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
         rows.into_iter()
             .map(|row| {
                 let scope = match row.scope.as_str() {
@@ -137,7 +162,7 @@ impl Snapshot {
                     "task" => Scope::Task(row.scope_id.into()),
                     other => return Err(StoreError::Damaged(format!("`{other}` is no scope"))),
                 };
-                Ok(LimitChange { scope, at: row.at, value: row.value.unsigned_abs() })
+                Ok(LimitChange { scope, at: row.at, value: row.value.map(i32::unsigned_abs) })
             })
             .collect()
     }
@@ -175,6 +200,61 @@ impl Snapshot {
             .map(|row| match row.target.parse() {
                 Ok(task) => Ok((task, row.at)),
                 Err(_) => Err(StoreError::Damaged(format!("`{}` is no task", row.target))),
+            })
+            .collect()
+    }
+
+    /// Timed steps that were taken more than once, or were due by `now` and are still to be taken; at most
+    /// `limit`.
+    pub async fn steps_not_once(
+        &mut self,
+        now: Time,
+        limit: u32,
+    ) -> Result<Vec<StepTaken>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select task_id as "task!", step as "step!", due_at as "due_at!", n as "n!" from (
+                   select task_id, step, due_at, count(*) as n from task_step
+                    group by task_id, step, due_at having count(*) > 1
+                   union all
+                   select id, 'start', scheduled_start_at, 0 from task
+                    where scheduled_start_at <= $1 and deleted_at is null
+                   union all
+                   select id, 'end', scheduled_end_at, 0 from task
+                    where scheduled_end_at <= $1 and deleted_at is null
+                   union all
+                   select id, 'edge', next_edge_at, 0 from task
+                    where next_edge_at <= $1 and deleted_at is null) steps
+                order by due_at limit $2"#,
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let step = |times: i64| u32::try_from(times).unwrap_or(u32::MAX);
+        Ok(rows
+            .into_iter()
+            .map(|row| StepTaken {
+                task: row.task.into(),
+                step: row.step,
+                due_at: row.due_at,
+                times: step(row.n),
+            })
+            .collect())
+    }
+
+    /// The time zones of callees, where they are known and a task ever went by them.
+    pub async fn callee_zones(&mut self) -> Result<Vec<(NumberId, Tz)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select id, time_zone as "zone!" from number
+                where time_zone is not null and task_id in (
+                      select task_id from task_plan where (hours->>'callee_local_time')::boolean)"#
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        rows.into_iter()
+            .map(|row| match row.zone.parse() {
+                Ok(zone) => Ok((row.id.into(), zone)),
+                Err(_) => Err(StoreError::Damaged(format!("`{}` is no time zone", row.zone))),
             })
             .collect()
     }

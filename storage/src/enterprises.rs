@@ -26,7 +26,7 @@ pub struct Enterprise {
     pub created_at: Time,
 }
 
-/// What a concurrency limit holds for.
+/// What a limit holds for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Enterprise(EnterpriseId),
@@ -44,22 +44,42 @@ impl Scope {
     }
 }
 
+/// A limit with its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Concurrency(u32),
+    /// `None`: no limit.
+    CallsPerSecond(Option<u32>),
+}
+
+impl Limit {
+    fn parts(self) -> (&'static str, Option<u32>) {
+        match self {
+            Self::Concurrency(calls) => ("concurrency", Some(calls)),
+            Self::CallsPerSecond(rate) => ("calls_per_second", rate),
+        }
+    }
+}
+
 /// Note that a limit has a value from now on: what calls are checked against afterwards.
 pub(crate) async fn limit_changed(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     scope: Scope,
-    value: u32,
+    limit: Limit,
     now: Time,
 ) -> Result<(), StoreError> {
     let (word, id) = scope.words();
+    let (what, value) = limit.parts();
     sqlx::query!(
-        "insert into limit_change (enterprise_id, scope, scope_id, at, value) values ($1, $2, $3, $4, $5)",
+        "insert into limit_change (enterprise_id, scope, scope_id, at, what, value)
+         values ($1, $2, $3, $4, $5, $6)",
         enterprise.uuid(),
         word,
         id,
         now,
-        i32::try_from(value).unwrap_or(i32::MAX)
+        what,
+        value.map(|value| i32::try_from(value).unwrap_or(i32::MAX))
     )
     .execute(conn)
     .await?;
@@ -88,7 +108,14 @@ pub async fn create(
     .execute(&mut *tx)
     .await
     .map_err(|error| name_taken(error, name))?;
-    limit_changed(&mut tx, id, Scope::Enterprise(id), settings.concurrency_limit, now).await?;
+    limit_changed(
+        &mut tx,
+        id,
+        Scope::Enterprise(id),
+        Limit::Concurrency(settings.concurrency_limit),
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok(Enterprise { id, name: name.to_owned(), settings, version: 1, created_at: now })
 }
@@ -170,7 +197,14 @@ pub async fn update(
     .execute(&mut *tx)
     .await?;
     if old.settings.concurrency_limit != settings.concurrency_limit {
-        limit_changed(&mut tx, id, Scope::Enterprise(id), settings.concurrency_limit, now).await?;
+        limit_changed(
+            &mut tx,
+            id,
+            Scope::Enterprise(id),
+            Limit::Concurrency(settings.concurrency_limit),
+            now,
+        )
+        .await?;
     }
     if old.settings.time_zone != settings.time_zone {
         move_zone(&mut tx, id, &settings, now, actor).await?;

@@ -49,6 +49,9 @@ pub struct Order {
     pub ring_timeout: Duration,
     /// The longest call, from the answer.
     pub max_call: Duration,
+    /// No INVITE leaves later than this. It is looked at right before: a process may be suspended
+    /// anywhere on its way here, and wake when the call is another's, or nobody's, to place.
+    pub invite_by: std::time::Instant,
 }
 
 /// A call that was placed. Dropping it hangs it up.
@@ -107,6 +110,10 @@ pub enum Command {
     Stop {
         utterance: u64,
     },
+    /// From now on so much silence ends the customer's speech.
+    Listen {
+        end_of_speech_ms: u64,
+    },
     SendDigits(String),
     /// End the call, in whatever phase it is. The cause goes to the record.
     HangUp {
@@ -120,6 +127,9 @@ pub enum CarrierError {
     /// The line takes no calls now: put the number off, count it against the line.
     #[error("the line takes no calls: {0}")]
     Refused(String),
+    /// The order came too late: what allowed the call is to be asked again.
+    #[error("the order's time to send the INVITE is over")]
+    Late,
     /// The journal can't be written, and without it no call is placed: stop and mend the disk.
     #[error("the call journal can't be written: {0}")]
     Journal(#[from] std::io::Error),

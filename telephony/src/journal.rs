@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
 use outbound::Time;
@@ -142,6 +142,16 @@ impl Journal {
 
     /// Write entries, in order, by one `write`. When it returns, they survive this process.
     pub fn append(&self, entries: &[Entry]) -> io::Result<()> {
+        self.append_if(entries, || true).map(drop)
+    }
+
+    /// The same, unless it is later than `by` when the write's turn has come; then false, and nothing is
+    /// written.
+    pub fn append_by(&self, entries: &[Entry], by: Instant) -> io::Result<bool> {
+        self.append_if(entries, || Instant::now() <= by)
+    }
+
+    fn append_if(&self, entries: &[Entry], may: impl FnOnce() -> bool) -> io::Result<bool> {
         let mut appender = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Appender { file, buffer } = &mut *appender;
         buffer.clear();
@@ -149,7 +159,11 @@ impl Journal {
             serde_json::to_writer(&mut *buffer, entry)?;
             buffer.push(b'\n');
         }
-        file.write_all(buffer)
+        // The last thing before the write.
+        if !may() {
+            return Ok(false);
+        }
+        file.write_all(buffer).map(|()| true)
     }
 
     /// The last entry of an attempt, of whatever process; none when it was never placed. Reads the
@@ -300,6 +314,18 @@ mod tests {
         let phone = Phone::from_digits(8_613_800_000_001);
         assert_eq!(one.phone_hash(here, phone), other.phone_hash(here, phone));
         assert_ne!(one.phone_hash(here, phone), one.phone_hash(there, phone));
+    }
+
+    #[test]
+    fn what_comes_too_late_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), "a").unwrap();
+        let invite = entry(&journal, Event::Invite, 10);
+        let now = Instant::now();
+        assert!(!journal.append_by(std::slice::from_ref(&invite), now).unwrap());
+        let later = now + std::time::Duration::from_secs(3_600);
+        assert!(journal.append_by(std::slice::from_ref(&invite), later).unwrap());
+        assert_eq!(read_all(folder.path()).unwrap(), [invite]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ trait Line {
             chain_index: 0,
             ring_timeout: Duration::from_secs(45),
             max_call: Duration::from_secs(600),
+            invite_by: std::time::Instant::now() + Duration::from_secs(3_600),
         }
     }
 

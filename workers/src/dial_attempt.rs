@@ -42,12 +42,16 @@ pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<()
 
 async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
     let Some(mut live) = env.live.enter(job.attempt) else { return Ok(()) };
-    let Some(order) = place(env, job).await? else { return Ok(()) };
-    live.begin();
-    let started_at = env.clock.now();
-    let call = match env.carrier.originate(leg(&order)).await {
-        Ok(call) => call,
-        Err(error) => return not_placed(env, &order, &error).await,
+    let (order, started_at, call) = loop {
+        let Some((order, invite_by)) = place(env, job).await? else { return Ok(()) };
+        live.begin();
+        let started_at = env.clock.now();
+        match env.carrier.originate(leg(&order, invite_by)).await {
+            Ok(call) => break (order, started_at, call),
+            // Held up on the last steps: the fence is asked again.
+            Err(CarrierError::Late) => {}
+            Err(error) => return not_placed(env, &order, &error).await,
+        }
     };
     metrics::counter!("callwright_calls_started_total").increment(1);
     let call_id = call.call_id().to_owned();
@@ -62,7 +66,11 @@ async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
 
 /// Begin the attempt and see that nothing forbids its INVITE at this very moment. `None`: it is not
 /// to be dialled, and whatever had to be done about that is done.
-async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>, Failure> {
+/// With it comes the moment after which the INVITE must not leave.
+async fn place(
+    env: &Environment,
+    job: &DialAttempt,
+) -> Result<Option<(DialOrder, Instant)>, Failure> {
     let mut turn: Option<Time> = None;
     for _ in 0..TRIES_MAX {
         if let Some(at) = turn {
@@ -87,7 +95,7 @@ async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>
             return Ok(None);
         }
         if asked.elapsed() <= INVITE_WITHIN {
-            return Ok(Some(order));
+            return Ok(Some((order, asked + INVITE_WITHIN)));
         }
     }
     tracing::warn!(attempt = %job.attempt, "no INVITE got out in time; the number goes back");
@@ -132,7 +140,7 @@ async fn not_placed(
     Ok(())
 }
 
-fn leg(order: &DialOrder) -> Order {
+fn leg(order: &DialOrder, invite_by: Instant) -> Order {
     let facts = &order.facts;
     Order {
         attempt: order.attempt,
@@ -147,6 +155,7 @@ fn leg(order: &DialOrder) -> Order {
         chain_index: facts.chain_index,
         ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
         max_call: Duration::from_secs(order.max_call_seconds.into()),
+        invite_by,
     }
 }
 

@@ -2,7 +2,7 @@
 //! `dial`: the last tenth of the numbers against the first.
 
 use anyhow::{Result, ensure};
-use storage::checks::Snapshot;
+use storage::checks::{LimitKind, Snapshot};
 
 use crate::figure::Run;
 use crate::servers::Servers;
@@ -20,11 +20,11 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     world.tenant.land(task, 0, numbers).await?;
     // Nothing that dies from here on can be cleared away until it is dropped.
     let mut snapshot = Snapshot::take(&world.node.store).await?;
-    snapshot.limits().await?;
+    snapshot.limits(LimitKind::Concurrency).await?;
     world.run()?;
     world.tenant.start(task).await?;
     world.tenant.until_calls(task, numbers).await?;
-    snapshot.limits().await?;
+    snapshot.limits(LimitKind::Concurrency).await?;
     drop(snapshot);
     world.check().await?;
     let invites = super::invites(&world.journal()?);

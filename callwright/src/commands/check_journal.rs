@@ -11,11 +11,12 @@ use outbound::ids::TaskId;
 use outbound::task::{PauseReason, TaskState};
 use serde_json::json;
 use storage::Store;
-use storage::checks::{self, Snapshot, TaskEvent};
+use storage::checks::{self, LimitKind, Snapshot, StepTaken, TaskEvent};
 use telephony::journal::check::{Finding, check};
 use telephony::journal::read_all;
 use telephony::journal::truth::{
-    Change, Grace, ImportBrief, LiveBrief, Miscount, Move, MoveTo, RecordBrief, Scope, Stray, Truth,
+    Change, Grace, ImportBrief, LiveBrief, Miscount, Move, MoveTo, RecordBrief, Scope, StepRuns,
+    Stray, Truth,
 };
 
 use crate::config::Config;
@@ -117,8 +118,17 @@ pub async fn report(store: &Store, config: &Config, clock: &Clock) -> Result<Rep
 pub async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
     let mut snapshot = Snapshot::take(store).await?;
     let mut truth = Truth { grace: grace(clock), ..Truth::default() };
-    for change in snapshot.limits().await? {
-        truth.limits.push(Change { of: scope(change.scope), at: change.at, value: change.value });
+    for change in snapshot.limits(LimitKind::Concurrency).await? {
+        let value = change.value.unwrap_or(u32::MAX);
+        truth.limits.push(Change { of: scope(change.scope), at: change.at, value });
+    }
+    for change in snapshot.limits(LimitKind::CallsPerSecond).await? {
+        truth.rates.push(Change { of: scope(change.scope), at: change.at, value: change.value });
+    }
+    truth.callee_zones = snapshot.callee_zones().await?.into_iter().collect();
+    for step in snapshot.steps_not_once(clock.now(), FAULTS_MAX).await? {
+        let StepTaken { task, step, due_at, times } = step;
+        truth.steps.push(StepRuns { task, step, due_at, runs: times });
     }
     for plan in snapshot.plans().await? {
         truth.plans.push(Change { of: plan.task, at: plan.at, value: plan.hours });
@@ -204,5 +214,5 @@ fn grace(clock: &Clock) -> Grace {
     let factor = (1_000.0 / second).round().clamp(1.0, f64::from(clock::FACTOR_MAX));
     let scaled = |span: TimeDelta| span * (factor as i32);
     let grace = Grace::default();
-    Grace { begin: scaled(grace.begin), claim: scaled(grace.claim) }
+    Grace { begin: scaled(grace.begin), claim: scaled(grace.claim), step: scaled(grace.step) }
 }

@@ -17,7 +17,7 @@ use sqlx::types::Json;
 
 use super::references::{judge, judge_schedule, refuse};
 use super::{Task, get, lock, lock_in, plan, state};
-use crate::enterprises::{Scope, limit_changed};
+use crate::enterprises::{Limit, Scope, limit_changed};
 use crate::rows::{name_taken, same_version};
 use crate::{Store, StoreError, templates};
 
@@ -102,7 +102,9 @@ async fn insert(
     .map_err(|error| name_taken(error, &config.name))?;
     put_policy(conn, task, &config.redial, now).await?;
     plan::write_plan(conn, task, hours, now).await?;
-    limit_changed(conn, enterprise, Scope::Task(task), config.concurrency, now).await?;
+    let (scope, rate) = (Scope::Task(task), Limit::CallsPerSecond(config.calls_per_second));
+    limit_changed(conn, enterprise, scope, Limit::Concurrency(config.concurrency), now).await?;
+    limit_changed(conn, enterprise, scope, rate, now).await?;
     Ok(task)
 }
 
@@ -153,8 +155,14 @@ pub async fn update(
     if old.config.redial != config.redial {
         put_policy(&mut tx, task, &config.redial, now).await?;
     }
+    let scope = Scope::Task(task);
     if old.config.concurrency != config.concurrency {
-        limit_changed(&mut tx, enterprise, Scope::Task(task), config.concurrency, now).await?;
+        let limit = Limit::Concurrency(config.concurrency);
+        limit_changed(&mut tx, enterprise, scope, limit, now).await?;
+    }
+    if old.config.calls_per_second != config.calls_per_second {
+        let limit = Limit::CallsPerSecond(config.calls_per_second);
+        limit_changed(&mut tx, enterprise, scope, limit, now).await?;
     }
     reschedule(&mut tx, &old, &config, &judged.hours, now, actor).await?;
     state::notify_dispatch(&mut tx, enterprise).await?;

@@ -33,6 +33,25 @@ pub enum Step {
     Edge,
 }
 
+impl Step {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::End => "end",
+            Self::Edge => "edge",
+        }
+    }
+
+    /// When a task takes it next.
+    const fn due_at(self, task: &Task) -> Option<Time> {
+        match self {
+            Self::Start => task.scheduled_start_at,
+            Self::End => task.scheduled_end_at,
+            Self::Edge => task.next_edge_at,
+        }
+    }
+}
+
 /// A step and when it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedStep {
@@ -45,14 +64,9 @@ impl Task {
     /// The steps that are still to come: push a job for each after a task was created, edited,
     /// started or stepped. Their ids are derived, so pushing one again is harmless.
     pub fn steps(&self) -> Vec<PlannedStep> {
-        let planned = [
-            (Step::Start, self.scheduled_start_at),
-            (Step::End, self.scheduled_end_at),
-            (Step::Edge, self.next_edge_at),
-        ];
-        planned
+        [Step::Start, Step::End, Step::Edge]
             .into_iter()
-            .filter_map(|(step, at)| Some(PlannedStep { task: self.id, step, at: at? }))
+            .filter_map(|step| Some(PlannedStep { task: self.id, step, at: step.due_at(self)? }))
             .collect()
     }
 
@@ -254,13 +268,7 @@ pub async fn run_step(
 ) -> Result<Stepped, StoreError> {
     let mut tx = store.hot.begin().await?;
     let task = lock(&mut tx, planned.task).await?;
-    let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-    let taken = !task.deleted
-        && match planned.step {
-            Step::Start => due(task.scheduled_start_at),
-            Step::End => due(task.scheduled_end_at),
-            Step::Edge => due(task.next_edge_at),
-        };
+    let taken = !task.deleted && planned.step.due_at(&task).is_some_and(|at| at <= now);
     if !taken {
         return Ok(Stepped { taken, state: task.state, next: task.steps() });
     }
@@ -272,9 +280,29 @@ pub async fn run_step(
             window(&mut tx, &task, &hours, now, SCHEDULE).await?;
         }
     }
+    note_step(&mut tx, &task, planned.step, now).await?;
     let task = lock(&mut tx, task.id).await?;
     tx.commit().await?;
     Ok(Stepped { taken, state: task.state, next: task.steps() })
+}
+
+/// Note that a step was taken: that each is taken once can be checked afterwards.
+async fn note_step(
+    conn: &mut PgConnection,
+    task: &Task,
+    step: Step,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into task_step (task_id, step, due_at, taken_at) values ($1, $2, $3, $4)",
+        task.id.uuid(),
+        step.word(),
+        step.due_at(task),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// A scheduled start that fell due while nobody was there happens late, unless the end is past, too:

@@ -224,7 +224,8 @@ impl Office {
     /// Every value that a limit had.
     async fn limits(&self, scope: &str, id: sqlx::types::Uuid) -> Vec<i32> {
         sqlx::query_scalar(
-            "select value from limit_change where scope = $1 and scope_id = $2 order by id",
+            "select value from limit_change
+              where scope = $1 and scope_id = $2 and what = 'concurrency' order by id",
         )
         .bind(scope)
         .bind(id)

@@ -207,3 +207,18 @@ async fn a_new_zone_of_the_enterprise_moves_what_its_tasks_have_planned(pool: Pg
     assert_eq!((hours[&task].zone, hours[&own].zone), (chrono_tz::Asia::Tokyo, ZONE));
     assert_eq!(office.limits("enterprise", enterprise.uuid()).await, [100, 80]);
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_edge_that_is_due_is_not_skipped_for_what_happens_before_it(pool: PgPool) {
+    let office = Office::open(pool).await;
+    let mut config = office.config("Reminders");
+    let day = office.period("Day", PeriodKind::Call, &[("09:00", "18:00")]).await;
+    config.schedule.call_period = Some(day);
+    let task = office.filled(config).await;
+    office.start(task, at("10:00")).await;
+    // The lines are edited in the evening, before anybody saw that the window had closed.
+    let other = office.caller_id(office.trunk, 861_012_345_679).await;
+    let edited = office.edit(task, at("18:30"), |config| config.caller_ids.push(other)).await;
+    assert_eq!(edited.unwrap().next_edge_at, Some(at("18:01")));
+    assert_eq!(office.run(task, Step::Edge, at("18:31")).await.state, OUTSIDE);
+}

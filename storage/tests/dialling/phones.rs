@@ -44,6 +44,17 @@ async fn a_number_imported_twice_is_called_twice_but_not_at_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_phone_that_one_claim_meets_twice_is_called_once(pool: PgPool) {
+    // A started batch is finished first: the claim looks again after each call that starts one.
+    let mut floor = Floor::with(pool, json!({ "gray_predict_call_use_full_cache": false })).await;
+    let task = floor.running("A", json!({}), &rows(1..=1)).await;
+    floor.import(task, json!({ "batch_name": "second" }), &rows(1..=2)).await;
+    assert_eq!(who(&floor.claim(9, at("09:00")).await), [1, 2]);
+    assert_eq!(floor.waits(1).await.unwrap().1, "phone_busy");
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_number_on_the_do_not_call_list_is_not_dialled_at_whatever_stage(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
     let redial = json!({ "redial": { "enabled": true, "retry_seconds": [600] } });

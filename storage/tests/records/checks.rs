@@ -5,7 +5,7 @@ use outbound::ids::AttemptId;
 use outbound::number::NumberState;
 use outbound::outcome::{CallResult, CalledStatus};
 use sqlx::PgPool;
-use storage::checks::{Scope, Snapshot};
+use storage::checks::{LimitKind, Scope, Snapshot};
 use storage::{StoreError, statistics};
 
 use crate::data::{Call, World, enterprise, nine, world};
@@ -177,9 +177,10 @@ async fn a_check_reads_history_and_records_in_order(pool: PgPool) {
     }
     let mut snapshot = Snapshot::take(&world.store).await.unwrap();
     world.call(Call::at(nine())).await;
-    let limits = snapshot.limits().await.unwrap();
+    let limits = snapshot.limits(LimitKind::Concurrency).await.unwrap();
     assert_eq!(limits[0].scope, Scope::Enterprise(world.enterprise));
-    assert_eq!((limits[1].scope, limits[1].value), (Scope::Task(world.task), 5));
+    assert_eq!((limits[1].scope, limits[1].value), (Scope::Task(world.task), Some(5)));
+    assert!(snapshot.limits(LimitKind::CallsPerSecond).await.unwrap().is_empty());
     let events = snapshot.events().await.unwrap();
     assert_eq!(events[0].state.words(), ("paused", Some("manual")));
     assert_eq!(snapshot.plans().await.unwrap()[0].hours.zone, chrono_tz::UTC);

@@ -111,7 +111,7 @@ pub fn check(entries: &[Entry], truth: &Truth) -> Vec<Finding> {
     windows::check(&trace, truth, &mut findings);
     pairing::check(&trace, truth, &mut findings);
     redials::check(truth, &mut findings);
-    rows::check(truth, &mut findings);
+    rows::check(&trace, truth, &mut findings);
     findings.all()
 }
 

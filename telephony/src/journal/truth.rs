@@ -35,7 +35,7 @@ pub struct Truth {
     pub miscounts: Vec<Miscount>,
     /// Recorded calls whose recording is neither there nor reported as failed.
     pub recordings_missing: Vec<AttemptId>,
-    /// Timed steps that were due.
+    /// Timed steps that were due and did not run just once.
     pub steps: Vec<StepRuns>,
     pub imports: Vec<ImportBrief>,
     pub grace: Grace,
@@ -150,10 +150,16 @@ pub struct Grace {
     pub begin: TimeDelta,
     /// From taking the slot to the INVITE: a limit that was lowered between binds later calls.
     pub claim: TimeDelta,
+    /// From a timed step's due time to the moment by which it was taken, however it was lost.
+    pub step: TimeDelta,
 }
 
 impl Default for Grace {
     fn default() -> Self {
-        Self { begin: TimeDelta::milliseconds(250), claim: TimeDelta::seconds(5) }
+        Self {
+            begin: TimeDelta::milliseconds(250),
+            claim: TimeDelta::seconds(5),
+            step: TimeDelta::seconds(60),
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! One call on the simulated line: a state machine with its own timer, polled by `next`.
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use super::agenda::Agenda;
 use super::customer::{Customer, Deed};
 use super::persona::Persona;
 use super::plan::{Outcome, Plan, codes, rings};
-use crate::carrier::{Call, CallEvent, Command, Ending, Order, Timeline};
+use crate::carrier::{Call, CallEvent, CarrierError, Command, Ending, Order, Timeline};
 use crate::journal::{Entry, Event, PhoneHash, real_us};
 
 /// SIP: request terminated, the answer to our CANCEL.
@@ -76,7 +75,7 @@ impl SimulatedCall {
         order: Order,
         plan: Plan,
         timeline: Timeline,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, CarrierError> {
         let phone_hash = network.journal.phone_hash(order.enterprise, order.callee);
         let call_id = format!("sim-{}-{}", order.attempt.uuid().simple(), order.token);
         let lost = network.enter(order.attempt);
@@ -95,11 +94,12 @@ impl SimulatedCall {
             lost,
         };
         let invite = call.entry(0, Event::Invite);
-        if let Err(error) = call.network.journal.append(&[invite]) {
+        let written = call.network.journal.append_by(&[invite], call.order.invite_by);
+        if !matches!(written, Ok(true)) {
             // Nothing left for the network, so nothing is to be hung up.
             call.phase = Phase::Over;
             call.network.leave(call.order.attempt, &call.lost);
-            return Err(error);
+            return Err(written.map_or_else(CarrierError::from, |_| CarrierError::Late));
         }
         call.plan(plan);
         Ok(call)
@@ -308,8 +308,12 @@ impl Call for SimulatedCall {
                 customer.hear(now, utterance, text);
             }
             (Command::Stop { utterance }, Some(customer)) => customer.stop(now, utterance),
+            (Command::Listen { end_of_speech_ms }, Some(customer)) => {
+                customer.listen(end_of_speech_ms);
+            }
             // The simulated network takes digits and does nothing about them.
-            (Command::SendDigits(_), _) | (Command::Play { .. } | Command::Stop { .. }, None) => {}
+            (Command::SendDigits(_), _)
+            | (Command::Play { .. } | Command::Stop { .. } | Command::Listen { .. }, None) => {}
         }
     }
 }

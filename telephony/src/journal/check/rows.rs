@@ -1,9 +1,9 @@
 //! What the database finds about itself.
 
-use super::{Findings, Rule};
-use crate::journal::truth::Truth;
+use super::{Findings, Rule, Trace};
+use crate::journal::truth::{StepRuns, Truth};
 
-pub(super) fn check(truth: &Truth, findings: &mut Findings) {
+pub(super) fn check(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
     for stray in &truth.strays {
         findings.add(Rule::StrayNumber, None, || format!("{}: {}", stray.number, stray.detail));
     }
@@ -17,7 +17,11 @@ pub(super) fn check(truth: &Truth, findings: &mut Findings) {
             format!("the recording of {attempt} is neither there nor reported as failed")
         });
     }
-    for step in truth.steps.iter().filter(|step| step.runs != 1) {
+    // One that is due now is taken in a moment; one that calls went on after was forgotten.
+    let last = trace.invites().last().map(|invite| invite.at);
+    let forgotten = |due_at| last.is_some_and(|last| due_at + truth.grace.step < last);
+    let not_once = |step: &&StepRuns| step.runs > 1 || (step.runs == 0 && forgotten(step.due_at));
+    for step in truth.steps.iter().filter(not_once) {
         findings.add(Rule::StepNotOnce, Some(step.due_at), || {
             format!("the {} of {} ran {} times", step.step, step.task, step.runs)
         });

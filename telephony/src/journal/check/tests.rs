@@ -442,11 +442,16 @@ fn a_connected_number_is_not_called_again() {
 
 #[test]
 fn what_the_database_finds_about_itself_is_reported() {
-    let mut run = Run::default();
+    // Calls went on for long after everything below was due.
+    let policy = retries(Reference::LastCall, &[]);
+    let mut run = Run::of([call(1, 1, 900.0, 909.0, BUSY)]).policy(policy);
     let step = |runs| StepRuns { task: id(1), step: "start".to_owned(), due_at: at(0.0), runs };
     let import = |reported, found| ImportBrief { import: id::<ImportId>(1), reported, found };
     run.truth.steps = vec![step(1)];
     run.truth.imports = vec![import(Some(1_000), 1_000), import(None, 0)];
+    run.finds(&[]);
+    let now = at(890.0);
+    run.truth.steps = vec![StepRuns { due_at: now, ..step(0) }];
     run.finds(&[]);
     run.truth.steps = vec![step(0), step(2)];
     run.truth.imports = vec![import(Some(1_000), 999), import(None, 5)];
