@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::navigation::Published;
-use crate::robot::RobotConfig;
+use crate::robot::{END_OF_SPEECH_MS, RobotConfig};
 use crate::transcript::{EntryKind, Scribe, Speaker, bounded};
 use crate::turn::{Speech, Turn};
 
@@ -289,6 +289,15 @@ impl Conversation {
         match &self.stage {
             Stage::Ringing | Stage::Over => None,
             _ => Some(self.due()),
+        }
+    }
+
+    /// The silence that ends the customer's speech here, in milliseconds: whoever listens goes by it.
+    #[must_use]
+    pub fn end_of_speech_ms(&self) -> Millis {
+        match &self.stage {
+            Stage::Agent(agent) => agent.robot.turn.end_of_speech_ms.into(),
+            _ => END_OF_SPEECH_MS.into(),
         }
     }
 

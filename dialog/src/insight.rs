@@ -29,6 +29,7 @@ pub fn analyze(content: &Published, transcript: &[Line], found: Insight) -> Insi
                 .cloned()
                 .collect(),
             fallback: vec![String::new()],
+            thinks_ms: 0,
         };
         for line in transcript.iter().filter(|line| line.speaker == Speaker::Customer) {
             add(&mut insight, &script::reply(&anywhere, &line.text, &BTreeMap::new()));

@@ -15,6 +15,8 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const SPEECH_CHARS_MAX: usize = 2_000;
 /// Phrases or words of one list.
 pub const LIST_MAX: usize = 100;
+/// The silence that ends an expression where no robot says otherwise, in milliseconds.
+pub const END_OF_SPEECH_MS: u32 = 800;
 /// The longest wait that a turn setting may name, in milliseconds.
 pub const WAIT_MS_MAX: u32 = 120_000;
 
@@ -73,7 +75,7 @@ impl Default for TurnSettings {
             backchannel: Backchannel::default(),
             accumulation: true,
             no_input: NoInput::default(),
-            end_of_speech_ms: 800,
+            end_of_speech_ms: END_OF_SPEECH_MS,
             noise_reduction: NoiseReduction::Medium,
             asr: 0.7,
         }
@@ -308,7 +310,11 @@ mod tests {
         RobotConfig {
             name: "Anna".into(),
             opening: "Hello".into(),
-            agent: AgentConfig::Scripted(Script { intents: Vec::new(), fallback: Vec::new() }),
+            agent: AgentConfig::Scripted(Script {
+                intents: Vec::new(),
+                fallback: Vec::new(),
+                thinks_ms: 0,
+            }),
             turn: TurnSettings::default(),
         }
     }

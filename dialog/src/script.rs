@@ -20,6 +20,8 @@ pub const MATCHERS_MAX: usize = 50;
 pub const REPLY_CHARS_MAX: usize = 2_000;
 /// Characters of a pattern.
 pub const PATTERN_CHARS_MAX: usize = 500;
+/// The longest that a script may think, in milliseconds.
+pub const THINKS_MS_MAX: u32 = 10_000;
 /// Memory that one compiled pattern may take.
 const PATTERN_BYTES_MAX: usize = 1 << 18;
 /// The variable that holds the step the talk is in.
@@ -35,6 +37,9 @@ pub struct Script {
     pub intents: Vec<Intent>,
     /// Said when nothing fits, one after another, the last again and again; it may hold commands.
     pub fallback: Vec<String>,
+    /// How long it thinks over an answer, in milliseconds, as other agents do; 0–10,000.
+    #[serde(default)]
+    pub thinks_ms: u32,
 }
 
 /// Something that a customer may want.
@@ -76,6 +81,9 @@ impl Script {
         if self.fallback.is_empty() || self.fallback.len() > MATCHERS_MAX {
             let count = self.fallback.len();
             fault("/fallback".into(), format!("has {count}; 1 to {MATCHERS_MAX} are right"));
+        }
+        if self.thinks_ms > THINKS_MS_MAX {
+            fault("/thinks_ms".into(), format!("must be between 0 and {THINKS_MS_MAX}"));
         }
         for (at, intent) in self.intents.iter().enumerate() {
             if intent.name.is_empty() || intent.name.chars().count() > 64 {
@@ -244,6 +252,7 @@ mod tests {
                 intent("yes", &["yes", "i will be there"], &[], "See you. #Hangup#"),
             ],
             fallback: vec!["Pardon?".into(), "I call again. #Hangup#".into()],
+            thinks_ms: 0,
         }
     }
 

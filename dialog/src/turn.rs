@@ -34,6 +34,13 @@ impl Speech {
         Self { started_at: at, heard_at: at, words: String::new(), interrupted: false }
     }
 
+    /// When its last word ended, once it is known to be `whole`: the last partial result may have had all
+    /// of it already, and after it came the silence that ended it.
+    #[must_use]
+    pub fn ended_at(&self, now: Millis, whole: &str) -> Millis {
+        if self.words == whole { self.heard_at } else { now }
+    }
+
     /// Speech whose beginning nobody reported: reckoned back from its words.
     #[must_use]
     pub fn reckoned(at: Millis, words: &str) -> Self {

@@ -39,6 +39,8 @@ pub struct Talk<'a> {
     order: &'a DialOrder,
     call: Box<dyn Call>,
     conversation: Option<(Time, Conversation)>,
+    /// The silence that ends the customer's speech, as the line was told.
+    end_of_speech_ms: Option<Millis>,
     asked: FuturesUnordered<Asked>,
     cancelled: Vec<u64>,
 }
@@ -51,6 +53,7 @@ impl<'a> Talk<'a> {
             order,
             call,
             conversation: None,
+            end_of_speech_ms: None,
             asked: FuturesUnordered::new(),
             cancelled: Vec::new(),
         }
@@ -121,6 +124,10 @@ impl<'a> Talk<'a> {
     async fn hear(&mut self, at: Time, input: Input) {
         let Some((answered, conversation)) = &mut self.conversation else { return };
         let outputs = conversation.handle(millis(*answered, at), input);
+        let end_of_speech_ms = conversation.end_of_speech_ms();
+        if self.end_of_speech_ms.replace(end_of_speech_ms) != Some(end_of_speech_ms) {
+            self.call.send(Command::Listen { end_of_speech_ms }).await;
+        }
         for output in outputs {
             match output {
                 Output::Play { utterance, text } => {

@@ -9,6 +9,9 @@ use crate::transcript::{EntryKind, Speaker};
 use crate::turn::{Asking, Speech, heard_part};
 use crate::variables::render;
 
+/// From the end of speech until its words are there, in milliseconds, at most.
+const RECOGNITION_MS_MAX: u32 = 500;
+
 impl Conversation {
     pub(super) fn speech_started(&mut self) {
         if self.speech.is_some() {
@@ -48,8 +51,9 @@ impl Conversation {
     pub(super) fn speech_final(&mut self, text: &str) {
         let speech = self.speech.take().unwrap_or_else(|| Speech::reckoned(self.now, text));
         self.log(EntryKind::AsrResult, text);
+        let ended_at = speech.ended_at(self.now, text);
         if !text.is_empty() {
-            self.scribe.customer(speech.started_at, self.now, text);
+            self.scribe.customer(speech.started_at, ended_at, text);
         }
         let Stage::Agent(agent) = &mut self.stage else { return };
         agent.turn.signs.speech_ended();
@@ -57,7 +61,7 @@ impl Conversation {
             self.resume();
             self.use_kept_reply();
         } else if self.mouth.is_speaking() {
-            self.heard_over_robot(text, self.now - speech.started_at);
+            self.heard_over_robot(text, &speech, ended_at);
         } else if self.mouth.is_cut() && self.is_only_filler(text) {
             self.log(EntryKind::Interruption { valid: false }, Reason::OnlyFillers.word());
             self.resume();
@@ -68,15 +72,20 @@ impl Conversation {
     }
 
     /// Speech that ended while the robot is still speaking.
-    fn heard_over_robot(&mut self, text: &str, spoken_ms: Millis) {
-        match self.decide(text, spoken_ms) {
+    fn heard_over_robot(&mut self, text: &str, speech: &Speech, ended_at: Millis) {
+        let playing_since = self.mouth.current().map(|current| current.start_ms());
+        // The robot spoke into what the customer was saying, not the other way about.
+        let was_first = playing_since.is_none_or(|since| speech.started_at < since);
+        match self.decide(text, ended_at.saturating_sub(speech.started_at)) {
             Decision::Valid => {
                 self.interrupt(text);
                 self.mouth.forget_cut();
                 self.take_in(text);
             }
-            // It may not stop the robot, but it was said: it is answered when the robot is done.
-            Decision::Ignored(reason @ Reason::Disabled) if !self.is_only_filler(text) => {
+            // It does not stop the robot, but it was said: it is answered when the robot is done.
+            Decision::Ignored(reason)
+                if (was_first || reason == Reason::Disabled) && !self.is_only_filler(text) =>
+            {
                 self.log(EntryKind::Interruption { valid: false }, reason.word());
                 self.take_in(text);
             }
@@ -129,7 +138,10 @@ impl Conversation {
     pub(super) fn resume_due_at(&self) -> Option<Millis> {
         let Stage::Agent(agent) = &self.stage else { return None };
         let heard_at = self.speech.as_ref().map_or(0, |speech| speech.heard_at);
-        let wait_ms = Millis::from(agent.robot.turn.false_interruption_resume_ms);
+        let turn = &agent.robot.turn;
+        // Words are known for good only after the silence that ends them.
+        let ending_ms = turn.end_of_speech_ms + RECOGNITION_MS_MAX;
+        let wait_ms = Millis::from(turn.false_interruption_resume_ms.max(ending_ms));
         self.mouth.is_cut().then_some(heard_at + wait_ms)
     }
 

@@ -99,7 +99,7 @@ fn lines(report: &Report) -> Vec<String> {
 }
 
 fn robot(opening: &str, turn: TurnSettings) -> RobotConfig {
-    let script = Script { intents: Vec::new(), fallback: vec!["Pardon?".into()] };
+    let script = Script { intents: Vec::new(), fallback: vec!["Pardon?".into()], thinks_ms: 0 };
     RobotConfig {
         name: "Anna".into(),
         opening: opening.into(),

@@ -6,15 +6,14 @@
 use std::collections::VecDeque;
 
 use dialog::conversation::Input;
+use dialog::robot::END_OF_SPEECH_MS;
 
 use super::agenda::Agenda;
 use super::persona::{Persona, Reaction};
 use crate::spoken::{said, spoken_ms, words};
 
-/// From the last word until it is recognised whole.
-const FINAL_AFTER_MS: u64 = 200;
-/// The shortest pause between two things that are said.
-const PAUSE_MS_MIN: u64 = 300;
+/// From the last word until the receiver is down.
+const RECEIVER_DOWN_MS: u64 = 200;
 /// From one key to the next.
 const KEY_MS: u64 = 300;
 /// Words between two partial results.
@@ -40,6 +39,11 @@ pub(super) struct Customer {
     /// The robot's words since the customer last spoke.
     heard: String,
     speaks_until: u64,
+    /// What is being said, until the silence that ends it.
+    speech: Option<Speech>,
+    /// Counts what is said in one breath: the silence after an earlier one ends nothing.
+    breath: u32,
+    end_of_speech_ms: u64,
     /// How often each reaction was used: the rules, then the default.
     used: Vec<u32>,
     /// Counts the moments at which somebody began to speak: what was planned before is off.
@@ -53,15 +57,44 @@ struct Playing {
     since: u64,
 }
 
+/// What the other side hears as one: breaths with less silence between them than ends speech.
+#[derive(Debug)]
+struct Speech {
+    /// All words of the breaths that are over.
+    words: String,
+}
+
 #[derive(Debug)]
 enum Intent {
     Deliver(Input),
-    PlaybackEnds { utterance: u64 },
+    /// Begin to say this.
+    Say(String),
+    /// The breath is over; these are all words since the speech began.
+    FallSilent {
+        breath: u32,
+        words: String,
+    },
+    SpeechEnds {
+        breath: u32,
+    },
+    PlaybackEnds {
+        utterance: u64,
+    },
     Greet,
-    React { moment: u32, reaction: usize },
-    Interrupt { utterance: u64, reaction: usize },
-    Murmur { utterance: u64 },
-    GiveUp { moment: u32 },
+    React {
+        moment: u32,
+        reaction: usize,
+    },
+    Interrupt {
+        utterance: u64,
+        reaction: usize,
+    },
+    Murmur {
+        utterance: u64,
+    },
+    GiveUp {
+        moment: u32,
+    },
     HangUp,
 }
 
@@ -75,6 +108,9 @@ impl Customer {
             playlist: VecDeque::new(),
             heard: String::new(),
             speaks_until: at,
+            speech: None,
+            breath: 0,
+            end_of_speech_ms: END_OF_SPEECH_MS.into(),
             used: vec![0; persona.rules.len() + 1],
             moment: 0,
         };
@@ -99,7 +135,21 @@ impl Customer {
                 self.playback_ended(at);
                 Some(Deed::Heard(Input::PlaybackFinished { utterance }))
             }
-            Intent::HangUp => Some(Deed::HangsUp),
+            Intent::Say(text) => self.begin(at, &text),
+            Intent::FallSilent { breath, words } => {
+                self.agenda.put(at + self.end_of_speech_ms, Intent::SpeechEnds { breath });
+                self.speech = Some(Speech { words: words.clone() });
+                Some(Deed::Heard(Input::SpeechPartial { text: words }))
+            }
+            Intent::SpeechEnds { breath } if breath == self.breath => self.end_speech(),
+            // What was said to its end is recognised, however soon the receiver follows.
+            Intent::HangUp => Some(match self.end_speech() {
+                Some(last_words) => {
+                    self.agenda.put(at, Intent::HangUp);
+                    last_words
+                }
+                None => Deed::HangsUp,
+            }),
             Intent::GiveUp { moment } if moment == self.moment => Some(Deed::HangsUp),
             Intent::Greet if self.playing.is_none() => {
                 let greeting = self.persona.greeting.as_ref();
@@ -120,12 +170,18 @@ impl Customer {
                 None
             }
             Intent::Greet
+            | Intent::SpeechEnds { .. }
             | Intent::GiveUp { .. }
             | Intent::React { .. }
             | Intent::Interrupt { .. }
             | Intent::Murmur { .. } => None,
         };
         Some((at, deed))
+    }
+
+    /// So much silence ends what is said from now on.
+    pub(super) fn listen(&mut self, end_of_speech_ms: u64) {
+        self.end_of_speech_ms = end_of_speech_ms;
     }
 
     /// The robot says something; after what it is saying already.
@@ -238,7 +294,7 @@ impl Customer {
         let mut at = at.max(self.speaks_until);
         for (place, fragment) in reaction.say.iter().enumerate() {
             if place > 0 {
-                at += reaction.pause_ms.max(PAUSE_MS_MIN);
+                at += reaction.hesitates_ms;
             }
             at = self.speak(at, fragment);
         }
@@ -247,29 +303,44 @@ impl Customer {
             self.agenda.put(at, Intent::Deliver(Input::Digit(key)));
         }
         if reaction.hangs_up {
-            // After the last words were recognised, as a hang-up follows them on a real line.
-            let pause_ms = if reaction.say.is_empty() { 0 } else { FINAL_AFTER_MS };
+            let pause_ms = if reaction.say.is_empty() { 0 } else { RECEIVER_DOWN_MS };
             self.agenda.put(at + pause_ms, Intent::HangUp);
         }
         self.speaks_until = at;
         self.grow_impatient(at);
     }
 
-    /// Say `text` from `at` on; returns when the last word ends.
+    /// Say `text` from `at` on, in one breath; returns when the last word ends.
     fn speak(&mut self, at: u64, text: &str) -> u64 {
-        self.agenda.put(at, Intent::Deliver(Input::SpeechStarted));
+        self.agenda.put(at, Intent::Say(text.to_owned()));
+        at + words(text).map(|word| word.ms).sum::<u64>()
+    }
+
+    /// The first word of a breath: new speech, or the same after a short pause.
+    fn begin(&mut self, at: u64, text: &str) -> Option<Deed> {
+        self.breath += 1;
+        let before = self.speech.as_ref().map(|speech| speech.words.clone());
+        let so_far = |text: &str| match &before {
+            Some(before) => format!("{before} {}", text.trim_end()),
+            None => text.trim_end().to_owned(),
+        };
         let mut end = at;
         for (place, word) in words(text).enumerate() {
             end += word.ms;
-            let so_far = text[..word.end].trim_end();
             if place % PARTIAL_WORDS == PARTIAL_WORDS - 1 && word.end < text.len() {
-                let partial = Input::SpeechPartial { text: so_far.to_owned() };
+                let partial = Input::SpeechPartial { text: so_far(&text[..word.end]) };
                 self.agenda.put(end, Intent::Deliver(partial));
             }
         }
-        let whole = Input::SpeechFinal { text: text.to_owned() };
-        self.agenda.put(end + FINAL_AFTER_MS, Intent::Deliver(whole));
-        end
+        self.agenda.put(end, Intent::FallSilent { breath: self.breath, words: so_far(text) });
+        let is_new = before.is_none();
+        self.speech.get_or_insert_with(|| Speech { words: String::new() });
+        is_new.then_some(Deed::Heard(Input::SpeechStarted))
+    }
+
+    fn end_speech(&mut self) -> Option<Deed> {
+        let speech = self.speech.take()?;
+        Some(Deed::Heard(Input::SpeechFinal { text: speech.words }))
     }
 
     fn grow_impatient(&mut self, at: u64) {

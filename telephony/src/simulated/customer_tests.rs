@@ -54,7 +54,44 @@ fn partial_results_grow_into_the_final_one() {
             _ => None,
         })
         .collect();
-    assert_eq!(partials, ["Yes, that", "Yes, that works for"]);
+    assert_eq!(partials, ["Yes, that", "Yes, that works for", "Yes, that works for me."]);
+}
+
+#[test]
+fn the_robots_silence_ends_what_is_said() {
+    for (end_of_speech_ms, whole) in [
+        (500, &["I want to ask…", "uh… about you…", "what is the current interest rate?"][..]),
+        (1_199, &["I want to ask…", "uh… about you…", "what is the current interest rate?"]),
+        (1_200, &["I want to ask… uh… about you… what is the current interest rate?"]),
+    ] {
+        let mut customer = Customer::answers(persona("asks_in_pieces"), 0);
+        customer.listen(end_of_speech_ms);
+        customer.hear(0, 1, "Good morning, how can I help you?".to_owned());
+        let seen = watch(&mut customer, 15_000);
+        assert_eq!(finals(&seen), whole, "{end_of_speech_ms}");
+        assert_eq!(starts(&seen).len(), whole.len(), "one beginning for each end");
+        let last = seen.iter().rev().find_map(|(at, deed)| match deed {
+            Deed::Heard(Input::SpeechPartial { text }) if text.ends_with("rate?") => Some(*at),
+            _ => None,
+        });
+        let ended = seen.iter().rev().find_map(|(at, deed)| {
+            matches!(deed, Deed::Heard(Input::SpeechFinal { .. })).then_some(*at)
+        });
+        assert_eq!(ended, last.map(|at| at + end_of_speech_ms));
+    }
+}
+
+#[test]
+fn the_last_words_before_a_hang_up_are_heard() {
+    let mut customer = Customer::answers(persona("polite"), 0);
+    customer.listen(5_000);
+    customer.hear(0, 1, "Good bye.".to_owned());
+    let seen = watch(&mut customer, 10_000);
+    let [.., (said, Deed::Heard(Input::SpeechFinal { text })), (left, Deed::HangsUp)] = &seen[..]
+    else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((text.as_str(), said), ("Thank you, goodbye.", left));
 }
 
 #[test]

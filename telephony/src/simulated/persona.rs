@@ -33,7 +33,7 @@ pub(super) struct Reaction {
     /// Matches the robot's words; none: any words.
     #[serde(default, deserialize_with = "pattern")]
     pub(super) when: Option<Regex>,
-    /// What is said; several fragments: hesitating, with a pause between them.
+    /// What is said; several fragments: hesitating in mid-sentence, with a silence between them.
     #[serde(default, deserialize_with = "fragments")]
     pub(super) say: Vec<String>,
     /// Keys that are pressed after the words.
@@ -42,9 +42,9 @@ pub(super) struct Reaction {
     /// Milliseconds from the end of the robot's words.
     #[serde(default = "thinking_ms")]
     pub(super) after_ms: u64,
-    /// Milliseconds between fragments.
-    #[serde(default = "pause_ms")]
-    pub(super) pause_ms: u64,
+    /// Milliseconds of silence between fragments.
+    #[serde(default = "hesitates_ms")]
+    pub(super) hesitates_ms: u64,
     /// Milliseconds into the robot's words at which the customer does it already then.
     #[serde(default)]
     pub(super) interrupts_at_ms: Option<u64>,
@@ -75,7 +75,7 @@ fn thinking_ms() -> u64 {
     800
 }
 
-fn pause_ms() -> u64 {
+fn hesitates_ms() -> u64 {
     900
 }
 
@@ -98,6 +98,7 @@ fn fragments<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D
 }
 
 const FILES: &[&str] = &[
+    include_str!("../../personas/asks_in_pieces.json"),
     include_str!("../../personas/attentive.json"),
     include_str!("../../personas/curious.json"),
     include_str!("../../personas/declines.json"),

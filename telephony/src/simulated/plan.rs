@@ -87,6 +87,7 @@ pub const RULES: &[(u16, Rule)] = {
         (26, Answers("presses_keys")),
         (27, Answers("declines")),
         (28, AnswersAfter(&[Busy, PowerOff])),
+        (29, Answers("asks_in_pieces")),
     ]
 };
 

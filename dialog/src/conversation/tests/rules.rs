@@ -166,6 +166,57 @@ fn what_is_said_to_a_robot_that_may_not_be_interrupted_is_answered_after() {
 }
 
 #[test]
+fn what_was_begun_before_the_robot_spoke_is_answered_after() {
+    let apart = TurnSettings { accumulation: false, ..TurnSettings::default() };
+    let mut call = Call::with_robot(apart);
+    call.says(1_000, "I want to ask");
+    call.speech(1_200);
+    assert_eq!(
+        call.agent(1_500, 1, "What would you like to ask?"),
+        ["play 1: What would you like to ask?"]
+    );
+    call.starts(1_500, 1);
+    // Too early in the robot's words to stop them; but it was the robot that broke in.
+    assert_eq!(call.says(2_000, "about you"), NOTHING);
+    assert_eq!(call.ends(2_800, 1), ["ask 2: about you"]);
+    let mut call = Call::with_robot(TurnSettings::default());
+    call.says(1_000, "tell me");
+    call.agent(1_500, 1, "The loan is for everyone.");
+    call.starts(1_500, 1);
+    call.speech(1_600);
+    assert_eq!(call.says(2_100, "about you"), NOTHING);
+    assert_eq!(call.ends(3_800, 1), NOTHING, "said into the robot's first words: ignored");
+}
+
+#[test]
+fn the_silence_that_ends_speech_is_no_part_of_it() {
+    let mut call = Call::with_robot(TurnSettings::default());
+    call.says(1_000, "tell me");
+    call.agent(1_500, 1, "The loan is for everyone who has an account.");
+    call.starts(2_000, 1);
+    call.speech(3_000);
+    assert_eq!(call.partial(3_300, "how much"), NOTHING);
+    assert_eq!(call.says(4_100, "how much"), NOTHING, "300 ms are too short to stop the robot");
+    let line = &call.over(5_000).transcript[2];
+    assert_eq!((line.text.as_str(), line.start_ms, line.end_ms), ("how much", 3_000, 3_300));
+}
+
+#[test]
+fn a_robot_that_waits_long_for_the_end_of_speech_does_not_talk_into_it() {
+    let mut call =
+        Call::with_robot(TurnSettings { end_of_speech_ms: 3_000, ..TurnSettings::default() });
+    assert_eq!(call.conversation.end_of_speech_ms(), 3_000);
+    call.says(1_000, "tell me");
+    call.agent(1_500, 1, "The loan is for everyone who has an account.");
+    call.starts(2_000, 1);
+    call.speech(3_000);
+    assert_eq!(call.partial(3_600, "how much is it"), ["stop 1"]);
+    call.stopped(3_650, 1, 1_600);
+    assert_eq!(call.at(5_700, Input::Tick), NOTHING, "the words are not known for good yet");
+    assert_eq!(call.says(6_600, "how much is it"), ["ask 2: how much is it"]);
+}
+
+#[test]
 fn a_menu_takes_a_key_over_its_prompt_and_asks_again() {
     let menu = NodeKind::Menu {
         prompt: "Press 1.".into(),
