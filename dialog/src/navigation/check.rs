@@ -222,7 +222,8 @@ impl<'a> Check<'a> {
             for piece in command::parse(text) {
                 match piece {
                     Piece::Leave(name)
-                        if name == command::HANGUP || name == command::DO_NOT_CALL => {}
+                        if command::same(&name, command::HANGUP)
+                            || command::same(&name, command::DO_NOT_CALL) => {}
                     Piece::Leave(name) if !edges.keys().any(|edge| command::same(edge, &name)) => {
                         self.problem(
                             format!("{pointer}/edges"),
@@ -348,71 +349,4 @@ fn targets(node: &Node) -> Vec<(String, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn robots() -> BTreeMap<String, RobotConfig> {
-        let robot = json!({
-            "name": "Reminder",
-            "opening": "Hello {{customerName}}",
-            "agent": {"kind": "scripted", "intents": [
-                {"name": "yes", "keywords": ["yes"], "reply": "Good. #Hangup#"},
-                {"name": "person", "keywords": ["person"], "reply": "#Transfer to Agent#"},
-            ], "fallback": ["Pardon?"]},
-        });
-        let robot = serde_json::from_value(robot).expect("a robot");
-        [("reminder".to_owned(), robot)].into()
-    }
-
-    fn draft(change: impl FnOnce(&mut Value)) -> Navigation {
-        let mut draft = json!({
-            "name": "Reminder",
-            "variables": [{"name": "customerName", "required": true}],
-            "start": "talk",
-            "nodes": [
-                {"name": "talk", "kind": "agent", "robot": "reminder", "edges": {"Transfer to Agent": "sorry"}},
-                {"name": "sorry", "kind": "play", "text": "All are busy, {{customerName}}.", "next": "end"},
-                {"name": "end", "kind": "hangup"},
-            ],
-        });
-        change(&mut draft);
-        serde_json::from_value(draft).expect("a navigation")
-    }
-
-    #[test]
-    fn a_whole_navigation_is_published_with_its_robots() {
-        let published = publish(&draft(|_| ()), &robots()).expect("it is whole");
-        assert_eq!(published.robots.len(), 1);
-        assert_eq!(published.variables()[0].name, "customerName");
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_place() {
-        type Change = fn(&mut Value);
-        let cases: [(&str, &str, Change); 8] = [
-            ("/start", "missing_target", |draft| draft["start"] = json!("nowhere")),
-            ("/nodes/1/next", "missing_target", |draft| draft["nodes"][1]["next"] = json!("gone")),
-            ("/nodes/2", "unreachable", |draft| draft["nodes"][1]["next"] = json!(null)),
-            ("/nodes/0/robot", "unknown_robot", |draft| {
-                draft["nodes"][0]["robot"] = json!("nobody")
-            }),
-            ("/nodes/0/edges", "missing_edge", |draft| {
-                draft["nodes"][0]["edges"] = json!({"x": "sorry"})
-            }),
-            ("/nodes/1", "unknown_variable", |draft| draft["nodes"][1]["text"] = json!("{{city}}")),
-            ("/nodes/2/name", "duplicate", |draft| draft["nodes"][2]["name"] = json!("talk")),
-            ("/variables/0/name", "not_a_name", |draft| {
-                draft["variables"][0]["name"] = json!("1x")
-            }),
-        ];
-        for (pointer, code, change) in cases {
-            let problems = publish(&draft(change), &robots()).expect_err(code);
-            assert!(
-                problems.iter().any(|problem| problem.pointer == pointer && problem.code == code),
-                "{pointer} {code} is not in {problems:?}"
-            );
-        }
-    }
-}
+mod tests;
