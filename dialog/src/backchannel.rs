@@ -69,6 +69,22 @@ mod tests {
         assert_eq!((signs.due_at(), signs.take(&settings, 60_000)), (None, None));
         signs.speech_started(&settings, 20_000);
         assert_eq!(signs.take(&settings, 24_000), Some("I'm listening"), "goes on in turn");
+        assert_eq!(signs.take(&settings, 28_000), Some("Mm-hmm"), "and begins again");
+        assert_eq!(signs.take(&settings, 32_000), Some("Okay"));
+    }
+
+    #[test]
+    fn while_the_robot_speaks_a_sign_is_passed_over() {
+        let settings = Backchannel { enabled: true, after_ms: 4_000, ..Backchannel::default() };
+        let mut signs = Signs::default();
+        signs.skip(&settings, 1_000);
+        assert_eq!(signs.due_at(), None, "nobody is speaking");
+        signs.speech_started(&settings, 1_000);
+        signs.skip(&settings, 4_999);
+        assert_eq!(signs.due_at(), Some(5_000), "it is not time yet");
+        signs.skip(&settings, 5_000);
+        assert_eq!(signs.due_at(), Some(9_000));
+        assert_eq!(signs.take(&settings, 9_000), Some("Mm-hmm"), "no phrase was used up");
     }
 
     #[test]
@@ -76,5 +92,8 @@ mod tests {
         let mut signs = Signs::default();
         signs.speech_started(&Backchannel::default(), 0);
         assert_eq!(signs.due_at(), None);
+        let without = Backchannel { enabled: true, phrases: Vec::new(), ..Backchannel::default() };
+        signs.speech_started(&without, 0);
+        assert_eq!(signs.due_at(), None, "without a phrase");
     }
 }

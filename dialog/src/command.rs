@@ -227,6 +227,11 @@ mod tests {
             ("Hello {{customerName}}!", vec![said("Hello {{customerName}}!")]),
             ("{tag vip}", vec![Piece::Act(Action::Tag("vip".into()))]),
             ("{wait 250ms}", vec![Piece::Act(Action::Wait { ms: 250 })]),
+            ("{wait 1.5s}", vec![Piece::Act(Action::Wait { ms: 1_500 })]),
+            ("{wait 2}", vec![Piece::Act(Action::Wait { ms: 2_000 })]),
+            ("{wait 0s}", vec![Piece::Act(Action::Wait { ms: 0 })]),
+            ("{wait 30s}", vec![Piece::Act(Action::Wait { ms: WAIT_MS_MAX })]),
+            ("{press 1 2*#D}", vec![Piece::Act(Action::Press("12*#D".into()))]),
             (
                 "{set newTime=3 PM}",
                 vec![Piece::Act(Action::Set { name: "newTime".into(), value: "3 PM".into() })],
@@ -237,14 +242,65 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_may_stand_in_a_command() {
-        let set = Action::Set { name: "a".into(), value: "{{b}} x".into() };
-        assert_eq!(parse("{set a={{b}} x}!"), [Piece::Act(set), said("!")]);
+    fn variables_may_stand_in_a_command() {
+        for value in ["{{b}} x", "{{b}}", "see {{b}} and {{c}}, {{d}}", "{{ b }}{{c}}"] {
+            let set = Action::Set { name: "a".into(), value: value.into() };
+            let text = format!("So: {{set a={value}}}!");
+            assert_eq!(parse(&text), [said("So: "), Piece::Act(set), said("!")], "{text}");
+        }
+        let leave = Piece::Leave("to {{b}} or {{c}}".into());
+        assert_eq!(parse("#to {{b}} or {{c}}#!"), [leave, said("!")]);
+        assert_eq!(parse("Hello {{b}}, {{c}}."), [said("Hello {{b}}, {{c}}.")]);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_command_is_spoken_with_its_mark() {
+        let [long, longer] = [100, 101].map(|chars| "电".repeat(chars));
+        assert_eq!(parse(&format!("#{long}#")), [Piece::Leave(long.clone())]);
+        let spoken = said(&format!("#{longer}"));
+        assert_eq!(parse(&format!("#{longer}#")), [spoken.clone(), Piece::Unknown("#".into())]);
+        // Without an end, so much is kept back for as long as it may still become a command.
+        for mark in ["#", "{", "{{"] {
+            let held = format!("{mark}{long}");
+            assert_eq!(parse(&held), [Piece::Unknown(held.clone())], "{mark}");
+            let spoken = format!("{mark}{longer}");
+            assert_eq!(parse(&spoken), [said(&spoken)], "{mark}");
+        }
+    }
+
+    #[test]
+    fn a_customers_words_lose_their_marks_and_nothing_else() {
+        assert_eq!(disarm("No. 5 #Hangup# {{x}}, 好"), "No. 5  Hangup    x  , 好");
+    }
+
+    #[test]
+    fn names_are_the_same_whatever_their_case_and_spaces() {
+        assert!(same(TRANSFER, "transfer  TO agent"));
+        assert!(same("DoNotCall", "do not call"));
+        assert!(!same(TRANSFER, HANGUP));
     }
 
     #[test]
     fn what_is_no_command_is_reported_and_not_spoken() {
-        for text in ["{dance}", "{press x}", "{wait -1s}", "{wait 99999s}", "##", "{set =x}"] {
+        let digits = format!("{{press {}}}", "1".repeat(PRESS_DIGITS_MAX));
+        assert!(matches!(parse(&digits)[..], [Piece::Act(_)]), "{digits}");
+        let too_many = format!("{{press {}}}", "1".repeat(PRESS_DIGITS_MAX + 1));
+        for text in [
+            "{dance}",
+            "{press x}",
+            "{press}",
+            "{press 1x}",
+            &too_many,
+            "{wait}",
+            "{wait -1s}",
+            "{wait 30001ms}",
+            "{wait 99999s}",
+            "##",
+            "{set =x}",
+            "{set a}",
+            "{tag}",
+            "{}",
+        ] {
             assert!(matches!(parse(text)[..], [Piece::Unknown(_)]), "{text}: {:?}", parse(text));
         }
     }

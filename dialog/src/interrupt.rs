@@ -164,9 +164,46 @@ mod tests {
             ("please hold on a second", 100, 100, Decision::Valid),
             ("nonsense", 900, 3_000, Decision::Ignored(Reason::TooFewWords)),
             ("多少钱", 900, 3_000, Decision::Valid),
+            ("เท่าไหร่", 900, 3_000, Decision::Valid),
+            // At the figures themselves.
+            ("how much", 500, 800, Decision::Valid),
+            ("how much", 499, 800, Decision::Ignored(Reason::TooShort)),
         ] {
             let heard = Heard { text, spoken_ms, played_ms };
             assert_eq!(decide(&settings, heard), decision, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_the_same_with_either_apostrophe() {
+        let fillers = ["I don't know".to_owned()].into();
+        let settings = Interruption { fillers, ..Interruption::default() };
+        assert!(only_fillers(&settings, "I don't know"));
+        assert!(only_fillers(&settings, "i don’t know."));
+        assert!(!only_fillers(&settings, "I dont know"));
+    }
+
+    #[test]
+    fn entries_without_a_word_stop_nobody_and_fill_nothing() {
+        let marks = || ["…".to_owned(), String::new()].into();
+        let settings =
+            Interruption { fillers: marks(), allow_list: marks(), ..Interruption::default() };
+        let heard = |text| Heard { text, spoken_ms: 900, played_ms: 3_000 };
+        assert_eq!(decide(&settings, heard("how much is it")), Decision::Valid);
+        assert_eq!(decide(&settings, heard("pardon")), Decision::Ignored(Reason::TooFewWords));
+        assert_eq!(decide(&settings, heard("…")), Decision::Ignored(Reason::OnlyFillers));
+    }
+
+    #[test]
+    fn the_log_says_why_speech_did_not_stop_the_robot() {
+        for (reason, word) in [
+            (Reason::Disabled, "disabled"),
+            (Reason::OnlyFillers, "only fillers"),
+            (Reason::Guard, "guard"),
+            (Reason::TooFewWords, "too few words"),
+            (Reason::TooShort, "too short"),
+        ] {
+            assert_eq!(reason.word(), word);
         }
     }
 

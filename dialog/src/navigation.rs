@@ -191,3 +191,55 @@ impl Navigation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_case_fits_by_text_by_number_and_by_time_of_day() {
+        for (value, test, than, fits) in [
+            ("vip", Test::Is, "vip", true),
+            ("vip", Test::Is, "VIP", false),
+            ("vip", Test::IsNot, "vip", false),
+            ("", Test::IsNot, "vip", true),
+            ("Wuxi, Jiangsu", Test::Contains, "Jiangsu", true),
+            ("Wuxi", Test::Contains, "Jiangsu", false),
+            ("", Test::IsEmpty, "", true),
+            ("x", Test::IsEmpty, "", false),
+            ("09:30", Test::Before, "12:00", true),
+            ("12:00", Test::Before, "12:00", false),
+            ("13:00", Test::Before, "12:00", false),
+            ("13:00", Test::After, "12:00", true),
+            ("12:00", Test::After, "12:00", false),
+            ("09:30", Test::After, "12:00", false),
+            ("9", Test::Before, "10", true),
+            ("10.5", Test::After, "9", true),
+            ("", Test::Before, "12:00", false),
+            ("", Test::After, "", false),
+            ("", Test::After, "-1", false),
+        ] {
+            let case = Case { variable: "x".into(), test, value: than.into(), next: "n".into() };
+            let values = BTreeMap::from([("x".to_owned(), value.to_owned())]);
+            assert_eq!(case.fits(&values), fits, "{value:?} {test:?} {than:?}");
+        }
+        let case = Case {
+            variable: "gone".into(),
+            test: Test::IsEmpty,
+            value: String::new(),
+            next: "n".into(),
+        };
+        assert!(case.fits(&BTreeMap::new()), "a variable that is not there is empty");
+    }
+
+    #[test]
+    fn a_menu_waits_five_seconds_and_asks_once_more_unless_it_says_otherwise() {
+        let menu =
+            json!({ "name": "m", "kind": "menu", "prompt": "Press 1.", "choices": { "1": "n" } });
+        let node: Node = serde_json::from_value(menu).expect("a menu");
+        let NodeKind::Menu { wait_ms, retries, .. } = node.kind else { panic!("{node:?}") };
+        assert_eq!((wait_ms, retries), (5_000, 1));
+    }
+}

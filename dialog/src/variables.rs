@@ -94,9 +94,26 @@ mod tests {
 
     #[test]
     fn what_is_not_a_variable_is_text() {
-        for text in ["{{", "a {{ b", "{{}}", "{{1st}}", "}}{{", "{{a-b}}"] {
+        for text in
+            ["{{", "a {{ b", "{{}}", "{{1st}}", "}}{{", "{{a-b}}", "see {{1st}} of {{2nd}}."]
+        {
             assert_eq!(render(text, &BTreeMap::new()), text);
         }
         assert_eq!(render("x{{gone}}y", &BTreeMap::new()), "xy");
+        let row = values(&[("a", "A"), ("b c", "BC")]);
+        assert_eq!(render("see {{1st}} of {{ a }}{{b c}}, {{", &row), "see {{1st}} of ABC, {{");
+        assert_eq!(names("see {{1st}} of {{ a }}{{b c}}, {{"), ["a", "b c"]);
+    }
+
+    #[test]
+    fn a_name_begins_with_a_letter_and_has_letters_digits_and_spaces() {
+        let long = "x".repeat(NAME_CHARS_MAX);
+        for name in ["a", "_a", "a1", "model name", "snake_case", "姓名", &long] {
+            assert!(is_name(name), "{name}");
+        }
+        let longer = "x".repeat(NAME_CHARS_MAX + 1);
+        for name in ["", " ", " a", "a ", "1a", "a-b", "a.b", "a{b", &longer] {
+            assert!(!is_name(name), "{name}");
+        }
     }
 }
