@@ -259,6 +259,14 @@ mod tests {
     }
 
     #[test]
+    fn the_api_documents_how_a_minute_is_written() {
+        let schema = schemars::schema_for!(Minute);
+        let pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
+        assert_eq!(schema.get("type"), Some(&serde_json::json!("string")));
+        assert_eq!(schema.get("pattern"), Some(&serde_json::json!(pattern)));
+    }
+
+    #[test]
     fn each_fault_of_a_period_is_named() {
         let period = |json: serde_json::Value| {
             let mut whole = serde_json::json!({

@@ -38,14 +38,26 @@ fn what_is_no_number_is_told_why() {
         ("1.3800000000123E+10", "CN", NotAPhone::Unreadable),
         ("1.38E+99", "CN", NotAPhone::Unreadable),
         ("-1.38E+10", "CN", NotAPhone::Unreadable),
+        ("1.38E+14", "CN", NotAPhone::Unassigned),
+        ("1.38E+15", "CN", NotAPhone::Unreadable),
         ("13800000001", "", NotAPhone::Unreadable),
         ("13800000001", "XX", NotAPhone::Unreadable),
         ("1380000000", "CN", NotAPhone::Unassigned),
         ("+86138000000012345", "CN", NotAPhone::Unassigned),
         (&"1".repeat(65), "CN", NotAPhone::Unreadable),
+        ("+8613800000001.0", "CN", NotAPhone::Unassigned),
+        // Germany would assign it, and E.164 has no room for it.
+        ("+49 30 1234567890123", "DE", NotAPhone::Unreadable),
     ] {
         assert_eq!(parse(text, region), Err(why), "{text} {region}");
     }
+}
+
+#[test]
+fn a_number_may_be_written_with_as_much_space_as_a_cell_may_be_long() {
+    let spread = |length: usize| format!("138{}00000001", " ".repeat(length - 11));
+    assert_eq!(parse(&spread(64), "CN").map(Phone::digits), Ok(8_613_800_000_001));
+    assert_eq!(parse(&spread(65), "CN"), Err(NotAPhone::Unreadable));
 }
 
 #[test]
@@ -73,6 +85,8 @@ fn a_number_prints_masked() {
 fn texts_are_shown_without_the_numbers_in_them() {
     assert_eq!(mask_digits("138 0000 0001"), "138 **** ****");
     assert_eq!(mask_digits("Priority 12"), "Priority 12");
+    assert_eq!(mask_digits("12-34-56"), "12-34-56", "too short for a phone number");
+    assert_eq!(mask_digits("12-34-567"), "12-3*-***");
 }
 
 #[test]

@@ -154,6 +154,8 @@ fn a_line_that_refuses_burns_no_retry_until_it_has_five_times() {
 fn each_fault_of_a_policy_is_named() {
     let good = policy(LastCall, &[1, 1, 43_200]);
     assert_eq!(good.check(), Ok(()));
+    assert_eq!(policy(LastCall, &[1; RETRIES_MAX]).check(), Ok(()));
+    assert_eq!(policy(FirstCall, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).check(), Ok(()));
     assert_eq!(RedialPolicy::default().check(), Ok(()));
     for (policy, wrong) in [
         (policy(LastCall, &[]), &[("/retry_seconds", "required")][..]),
