@@ -140,7 +140,7 @@ mod tests {
         let call = PeriodConfig {
             name: "Day".into(),
             kind: PeriodKind::Call,
-            ranges: vec![range("14:00", "18:00"), range("09:00", "12:00")],
+            ranges: vec![range("14:30", "18:00"), range("09:00", "12:00")],
             exceptions: Vec::new(),
         };
         Hours { call: Some(call), ..Hours::always(zone) }
@@ -170,7 +170,7 @@ mod tests {
         let now: Time = "2026-11-23T08:00:00Z".parse().unwrap(); // 09:00 in Berlin
         for (start, end, wrong) in [
             ("2026-11-23T09:00:00", "2026-11-23T18:00:00", &[][..]),
-            ("2026-11-24T14:00:00", "", &[]),
+            ("2026-11-24T14:30:00", "", &[]),
             ("2026-11-22T09:00:00", "", &[("start", "in_the_past")]),
             ("2026-11-24T09:30:00", "", &[("start", "not_a_range_start")]),
             ("2026-11-24T09:00:01", "", &[("start", "not_a_range_start")]),
@@ -198,7 +198,7 @@ mod tests {
         let schedule =
             Schedule { scheduled_start: Some(local("2026-11-24T10:00:00")), ..Schedule::default() };
         let faults = schedule.check(&hours, Time::UNIX_EPOCH).unwrap_err();
-        assert!(faults[0].detail.ends_with("09:00, 14:00"), "{}", faults[0].detail);
+        assert!(faults[0].detail.ends_with("09:00, 14:30"), "{}", faults[0].detail);
         assert_eq!(schedule.check(&Hours::always(Berlin), Time::UNIX_EPOCH), Ok(()));
     }
 }
