@@ -71,6 +71,16 @@ pub fn text(pointer: &str, value: &str, lowest: usize, highest: usize) -> Option
     None
 }
 
+/// A name: a text in one line, so that lists, logs and file names keep their shape.
+pub fn name(pointer: &str, value: &str, lowest: usize, highest: usize) -> Option<Fault> {
+    let fault = text(pointer, value, lowest, highest);
+    fault.or_else(|| {
+        let breaks = value.chars().any(char::is_control);
+        let detail = "has a line end or a tab; write it in one line";
+        breaks.then(|| Fault::new(pointer, "control_character", detail))
+    })
+}
+
 /// A list of so many entries.
 pub fn count(pointer: &str, length: usize, lowest: usize, highest: usize) -> Option<Fault> {
     if length < lowest {

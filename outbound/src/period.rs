@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, Verdict, count, text, verdict};
+use crate::fault::{Fault, Verdict, count, name, verdict};
 
 pub const MINUTES_A_DAY: u16 = 1_440;
 /// Ranges of one period, at most.
@@ -141,7 +141,7 @@ impl PeriodConfig {
     /// The name, 1–100 ranges of which none runs past midnight, no date twice.
     pub fn check(&self) -> Verdict {
         let mut faults: Vec<Fault> = [
-            text("/name", &self.name, 1, 64),
+            name("/name", &self.name, 1, 64),
             count("/ranges", self.ranges.len(), 1, RANGES_MAX),
             count("/exceptions", self.exceptions.len(), 0, EXCEPTIONS_MAX),
         ]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::enterprise::EnterpriseSettings;
-use crate::fault::{Fault, Verdict, count, number, text, verdict, within};
+use crate::fault::{Fault, Verdict, count, name, number, text, verdict, within};
 use crate::ids::{CallerIdId, NavigationId};
 use crate::order::CallOrder;
 use crate::phone;
@@ -116,7 +116,7 @@ impl TaskConfig {
     /// Everything but what it refers to and its schedule: each value within its bounds.
     pub fn check(&self, enterprise: &EnterpriseSettings) -> Verdict {
         let mut faults: Vec<Fault> = [
-            text("/name", &self.name, 1, 64),
+            name("/name", &self.name, 1, 64),
             text("/description", &self.description, 0, 1_000),
             number("/concurrency", self.concurrency, 1, enterprise.concurrency_limit),
             count("/caller_ids", self.caller_ids.len(), 1, CALLER_IDS_MAX),

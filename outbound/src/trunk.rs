@@ -6,12 +6,30 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::enterprise::CONCURRENCY_MAX;
-use crate::fault::{Fault, Verdict, count, number, text, verdict};
+use crate::fault::{Fault, Verdict, count, name, number, verdict};
 use crate::outcome::{CallResult, CalledStatus};
 use crate::task::CALLS_PER_SECOND_MAX;
 
 /// Entries of a trunk's own status mapping, at most.
 pub const MAPPING_MAX: usize = 200;
+/// The customers of the simulated line, by name; what they do is written in the line's own files.
+pub const PERSONAS: [&str; 15] = [
+    "asks_in_pieces",
+    "attentive",
+    "curious",
+    "declines",
+    "do_not_call",
+    "hangs_up_in_opening",
+    "hangs_up_midway",
+    "hesitant",
+    "impatient",
+    "polite",
+    "presses_keys",
+    "reschedules",
+    "silent",
+    "talkative",
+    "wants_a_person",
+];
 /// Personas of a simulated line, at most.
 pub const PERSONAS_MAX: usize = 100;
 /// The longest step of a simulated call.
@@ -150,7 +168,7 @@ impl TrunkConfig {
     /// Each value within its bounds.
     pub fn check(&self) -> Verdict {
         let mut faults: Vec<Fault> = [
-            text("/name", &self.name, 1, 64),
+            name("/name", &self.name, 1, 64),
             number("/concurrency", self.concurrency, 1, CONCURRENCY_MAX),
             self.calls_per_second
                 .and_then(|calls| number("/calls_per_second", calls, 1, CALLS_PER_SECOND_MAX)),
@@ -221,8 +239,11 @@ impl SimulatedLine {
         }
         faults.extend(count("/simulated/personas", self.personas.len(), 0, PERSONAS_MAX));
         let personas = self.personas.iter().take(PERSONAS_MAX).enumerate();
-        faults.extend(personas.filter_map(|(place, name)| {
-            text(&format!("/simulated/personas/{place}"), name, 1, 64)
+        let unknown = personas.filter(|(_, persona)| !PERSONAS.contains(&persona.as_str()));
+        faults.extend(unknown.map(|(place, _)| {
+            let detail =
+                format!("is no customer of the simulated line; use {}", PERSONAS.join(", "));
+            Fault::new(format!("/simulated/personas/{place}"), "unknown_persona", detail)
         }));
         faults.extend(number("/simulated/refuse_percent", self.refuse_percent, 0, 100));
         faults

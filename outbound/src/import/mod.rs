@@ -9,7 +9,7 @@ mod row;
 pub use header::{Columns, FIXED_COLUMNS, read_header, template_headers};
 pub use row::{NumberInput, ParsedRow, RowError, RowRules, is_blank, parse_input, parse_row};
 
-use crate::fault::{Fault, Verdict, number, text, verdict};
+use crate::fault::{Fault, Verdict, name, number, verdict};
 use crate::number::PRIORITY_MAX;
 
 /// Numbers in one batch, at most.
@@ -103,7 +103,7 @@ impl ImportOptions {
     /// The batch's name and priority are within their bounds.
     pub fn check(&self) -> Verdict {
         let faults = [
-            text("/batch_name", &self.batch_name, 1, 64),
+            name("/batch_name", &self.batch_name, 1, 64),
             number("/batch_priority", self.batch_priority, 0, PRIORITY_MAX),
         ];
         verdict(faults.into_iter().flatten().collect())

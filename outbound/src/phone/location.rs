@@ -1,10 +1,12 @@
 //! Where a number is from: province and city, in the words of its country.
 //!
-//! Mainland mobile numbers by their first seven digits, landlines by their area code. Numbers of other
-//! countries have no location yet.
+//! Mainland mobile numbers by their first seven digits, landlines by their area code. Of numbers of other
+//! countries the country is known, and stands for the province.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use rlibphonenumber::PHONE_NUMBER_UTIL;
 
 use super::Phone;
 
@@ -16,6 +18,14 @@ const RUN_BYTES: usize = 6;
 const PLACES: &str = include_str!("../../data/mainland_places.txt");
 /// An area code and its place a line.
 const AREAS: &str = include_str!("../../data/mainland_areas.txt");
+
+/// The code and the name of a country a line.
+const COUNTRIES: &str = include_str!("../../data/countries.txt");
+
+static COUNTRY: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let lines = COUNTRIES.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(' ')).collect()
+});
 
 static PLACE: LazyLock<Vec<Location>> = LazyLock::new(|| {
     let place = |line: &'static str| {
@@ -30,7 +40,7 @@ static AREA: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
     lines.filter_map(|(area, place)| Some((area, place.parse().ok()?))).collect()
 });
 
-/// A province and a city.
+/// A province and a city; a country alone where no more is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
     pub province: &'static str,
@@ -41,7 +51,7 @@ impl Phone {
     /// Where the number is from, when that is known.
     pub fn location(self) -> Option<Location> {
         let digits = self.digits().to_string();
-        let national = digits.strip_prefix("86")?;
+        let Some(national) = digits.strip_prefix("86") else { return self.country() };
         let place = if national.len() == 11 && national.starts_with('1') {
             mobile(national[..7].parse().ok()?)?
         } else {
@@ -50,6 +60,14 @@ impl Phone {
             area.next()?
         };
         PLACE.get(place).copied()
+    }
+
+    /// None for numbers of no country: satellites and international services.
+    fn country(self) -> Option<Location> {
+        let parsed = PHONE_NUMBER_UTIL.parse(self.reveal(), None).ok()?;
+        let region = PHONE_NUMBER_UTIL.get_region_for_number(&parsed)?;
+        let country = COUNTRY.get(region.to_string().as_str())?;
+        Some(Location { province: country, city: "" })
     }
 }
 
@@ -81,7 +99,12 @@ mod tests {
             (8_613_000_010_001, Some(("江苏", "常州"))),
             (862_155_500_101, Some(("上海", "上海"))),
             (8_653_185_550_101, Some(("山东", "济南"))),
-            (12_125_550_100, None),
+            (12_125_550_100, Some(("United States", ""))),
+            (14_165_550_100, Some(("Canada", ""))),
+            (4_930_123_456, Some(("Germany", ""))),
+            (447_400_123_456, Some(("Britain (UK)", ""))),
+            (85_255_501_234, Some(("Hong Kong", ""))),
+            (88_212_345_678, None),
         ] {
             let found = Phone::from_digits(digits).location();
             let place = place.map(|(province, city)| Location { province, city });

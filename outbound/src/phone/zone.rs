@@ -9,7 +9,7 @@ use super::Phone;
 
 const DATA: &str = include_str!("../../data/time_zones.txt");
 
-/// Prefixes and their zone; none: the prefix covers several.
+/// Prefixes and their zone; none: the prefix covers several whose clocks differ.
 static ZONES: LazyLock<HashMap<&str, Option<Tz>>> = LazyLock::new(|| {
     let lines = DATA.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -19,8 +19,8 @@ static ZONES: LazyLock<HashMap<&str, Option<Tz>>> = LazyLock::new(|| {
 });
 
 impl Phone {
-    /// Where the number tells its time zone. Mobile and toll-free numbers of countries with several
-    /// zones don't.
+    /// Where the number tells its time zone. Mobile and toll-free numbers of countries whose clocks differ
+    /// don't.
     pub fn time_zone(self) -> Option<Tz> {
         let digits = self.digits().to_string();
         (1..=digits.len()).rev().find_map(|length| ZONES.get(&digits[..length])).copied().flatten()
@@ -39,6 +39,10 @@ mod tests {
             (13_105_550_100, Some(chrono_tz::America::Los_Angeles)),
             (4_930_123_456, Some(chrono_tz::Europe::Berlin)),
             (18_005_550_100, None),
+            // The clocks of several zones agree: London's with those of the islands, Rome's with the Vatican's.
+            (447_400_123_456, Some(chrono_tz::Europe::London)),
+            (393_331_234_567, Some(chrono_tz::Europe::Rome)),
+            (85_255_501_234, Some(chrono_tz::Asia::Hong_Kong)),
         ] {
             assert_eq!(Phone::from_digits(digits).time_zone(), zone, "{digits}");
         }

@@ -144,5 +144,6 @@ mod tests {
     fn built_in_personas_read_and_stand_in_order_of_their_names() {
         let names: Vec<_> = persona_names().collect();
         assert!(names.is_sorted() && names.len() == FILES.len());
+        assert_eq!(names, outbound::trunk::PERSONAS, "what a trunk's configuration may name");
     }
 }
