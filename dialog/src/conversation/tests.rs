@@ -1,6 +1,8 @@
 //! Conversations in virtual time: a call that is told what is heard and shows what is done.
 
+mod bounds;
 mod diagrams;
+mod moments;
 mod properties;
 mod rules;
 
