@@ -114,7 +114,9 @@ mod tests {
     fn pieces_become_one_question() {
         let mut said = Accumulator::new(Mode::Together);
         assert_eq!(said.question(), None);
+        assert!(said.is_empty());
         said.push("I want to ask...");
+        assert!(!said.is_empty());
         assert_eq!(said.question().as_deref(), Some("I want to ask..."));
         said.push("  ");
         said.push("...what is your current interest rate?");

@@ -52,3 +52,67 @@ fn add(insight: &mut Insight, reply: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn content() -> Published {
+        let content = json!({
+            "navigation": { "name": "n", "start": "talk", "nodes": [] },
+            "robots": { "anna": { "name": "Anna", "agent": {
+                "kind": "scripted",
+                "intents": [
+                    { "name": "vip", "keywords": ["gold"], "next_step": "sure", "reply": "Fine." },
+                    { "name": "moved", "patterns": ["to (?P<newTime>[0-9]+ pm)"], "reply": "" },
+                    { "name": "sure", "keywords": ["yes"], "when": "sure", "reply": "" },
+                ],
+                "fallback": ["{tag lost}Pardon?"],
+            } } },
+        });
+        serde_json::from_value(content).expect("it is right")
+    }
+
+    fn said(speaker: Speaker, text: &str) -> Line {
+        Line {
+            at_ms: 0,
+            speaker,
+            text: text.into(),
+            cut: false,
+            heard_ms: None,
+            start_ms: 0,
+            end_ms: 0,
+        }
+    }
+
+    #[test]
+    fn what_the_rules_find_is_added_to_what_the_agent_found() {
+        let transcript = [
+            said(Speaker::Robot, "Are you a gold customer?"),
+            said(Speaker::Customer, "yes, move it to 3 pm"),
+            said(Speaker::Customer, "no, to 4 pm"),
+            said(Speaker::Customer, "what"),
+        ];
+        let insight = analyze(&content(), &transcript, Insight::default());
+        assert_eq!(insight.intent_tags, ["moved"], "once, and not what the robot said");
+        assert_eq!(insight.captures, BTreeMap::from([("newTime".into(), "3 pm".into())]));
+
+        let found = Insight {
+            intent_tags: vec!["moved".into()],
+            captures: BTreeMap::from([("newTime".into(), "5 pm".into())]),
+            process_hangup_point: "talk".into(),
+        };
+        let gold =
+            [said(Speaker::Customer, "gold, and to 3 pm"), said(Speaker::Customer, "to 3 pm")];
+        let insight = analyze(&content(), &gold, found);
+        assert_eq!(insight.intent_tags, ["moved", "vip"]);
+        assert_eq!(
+            insight.captures,
+            BTreeMap::from([("newTime".into(), "5 pm".into())]),
+            "the agent knows better, and a step is no capture"
+        );
+        assert_eq!(insight.process_hangup_point, "talk");
+    }
+}

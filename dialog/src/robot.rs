@@ -306,6 +306,8 @@ fn words(list: &[&str]) -> BTreeSet<String> {
 mod tests {
     use super::*;
 
+    const NOTHING: [&str; 0] = [];
+
     fn robot() -> RobotConfig {
         RobotConfig {
             name: "Anna".into(),
@@ -366,6 +368,44 @@ mod tests {
                 "/turn/asr"
             ]
         );
+    }
+
+    fn pointers(change: impl FnOnce(&mut RobotConfig)) -> Vec<String> {
+        let mut config = robot();
+        change(&mut config);
+        config.check().into_iter().map(|fault| fault.pointer).collect()
+    }
+
+    #[test]
+    fn texts_and_lists_may_be_as_long_as_they_say() {
+        let phrases = |count: usize| vec!["Okay".to_owned(); count];
+        assert_eq!(pointers(|robot| robot.name = "n".repeat(100)), NOTHING);
+        assert_eq!(pointers(|robot| robot.name = "n".repeat(101)), ["/name"]);
+        assert_eq!(pointers(|robot| robot.opening = "好".repeat(2_000)), NOTHING);
+        assert_eq!(pointers(|robot| robot.opening = "好".repeat(2_001)), ["/opening"]);
+        let list = "/turn/backchannel/phrases";
+        assert_eq!(pointers(|robot| robot.turn.backchannel.phrases = phrases(100)), NOTHING);
+        assert_eq!(pointers(|robot| robot.turn.backchannel.phrases = phrases(101)), [list]);
+        for (phrase, wrong) in
+            [("好".repeat(2_000), false), ("好".repeat(2_001), true), (" ".into(), true)]
+        {
+            let pointers = pointers(|robot| {
+                robot.turn.backchannel.phrases = vec!["Okay".into(), phrase];
+            });
+            assert_eq!(pointers.contains(&format!("{list}/1")), wrong);
+        }
+    }
+
+    #[test]
+    fn what_is_switched_off_needs_no_phrase_and_no_prompt() {
+        assert_eq!(pointers(|robot| robot.turn.backchannel.phrases = Vec::new()), NOTHING);
+        for (enabled, max, wrong) in [(true, 1, 1), (true, 0, 0), (false, 2, 0)] {
+            let pointers = pointers(|robot| {
+                robot.turn.no_input =
+                    NoInput { enabled, max, prompts: Vec::new(), ..NoInput::default() };
+            });
+            assert_eq!(pointers, vec!["/turn/no_input/prompts"; wrong], "{enabled} {max}");
+        }
     }
 
     #[test]

@@ -284,6 +284,93 @@ mod tests {
     }
 
     #[test]
+    fn keywords_are_whole_words_in_every_script() {
+        for (keyword, heard, fits) in [
+            ("it's me", "Yes, IT'S  me.", true),
+            ("its me", "it's me", false),
+            ("yes", "yesterday", false),
+            ("yes", "oh-yes", true),
+            ("5 pm", "at 5 PM", true),
+            ("要", "我要票", true),
+            ("要票", "我要 票", true),
+            ("ok", "好ok吧", true),
+            ("o", "好ok吧", false),
+            ("はい", "はい、そうです", true),
+            ("!", "what!", false),
+            ("", "what", false),
+        ] {
+            let intent = Intent { keywords: vec![keyword.into()], ..Intent::default() };
+            assert_eq!(matched(&intent, heard).is_some(), fits, "{keyword} in {heard}");
+        }
+    }
+
+    #[test]
+    fn an_intent_of_another_step_does_not_answer_and_the_next_step_is_told() {
+        let mut script = script();
+        script.intents[1].when = Some("sure".into());
+        script.intents[2].next_step = Some("sure".into());
+        let mut variables = BTreeMap::new();
+        assert!(reply(&script, "no", &variables).ends_with("Pardon?"));
+        assert_eq!(reply(&script, "yes", &variables), "{tag yes}{set _step=sure}See you. #Hangup#");
+        variables.insert(STEP.into(), "sure".into());
+        variables.insert(MISSES.into(), "2".into());
+        assert_eq!(reply(&script, "no", &variables), "{tag no}{set _misses=0}All right. #Hangup#");
+        assert_eq!(reply(&script, "what", &variables), "{set _misses=3}I call again. #Hangup#");
+    }
+
+    #[test]
+    fn what_patterns_and_replies_capture_is_known_before_the_call() {
+        let mut script = script();
+        script.intents[1].reply = "{set reason=price}{tag no}All right.".into();
+        script.fallback[0] = "{set reason=none}{set lost=yes}Pardon?".into();
+        assert_eq!(script.captures(), ["lost", "newTime", "reason"]);
+        let texts: Vec<&str> = script.texts().collect();
+        assert_eq!(texts.len(), 5);
+        assert_eq!((texts[2], texts[4]), ("See you. #Hangup#", "I call again. #Hangup#"));
+    }
+
+    #[test]
+    fn every_bound_of_a_script_is_named_with_its_place() {
+        type Change = fn(&mut Script);
+        let cases: [(&str, Change); 22] = [
+            ("", |_| ()),
+            ("/intents", |script| script.intents.clear()),
+            ("", |script| script.intents = vec![script.intents[1].clone(); 100]),
+            ("/intents", |script| script.intents = vec![script.intents[1].clone(); 101]),
+            ("/fallback", |script| script.fallback.clear()),
+            ("", |script| script.fallback = vec!["Pardon?".into(); 50]),
+            ("/fallback", |script| script.fallback = vec!["Pardon?".into(); 51]),
+            ("/intents/1/name", |script| script.intents[1].name.clear()),
+            ("", |script| script.intents[1].name = "名".repeat(64)),
+            ("/intents/1/name", |script| script.intents[1].name = "名".repeat(65)),
+            ("", |script| script.intents[1].keywords = vec!["no".into(); 50]),
+            ("/intents/1", |script| script.intents[1].keywords = vec!["no".into(); 51]),
+            ("", |script| script.intents[1].patterns = vec!["no".into(); 50]),
+            ("/intents/1", |script| script.intents[1].patterns = vec!["no".into(); 51]),
+            ("/intents/1", |script| script.intents[1].keywords.clear()),
+            ("", |script| script.intents[1].reply = "好".repeat(2_000)),
+            ("/intents/1/reply", |script| script.intents[1].reply = "好".repeat(2_001)),
+            ("", |script| script.intents[1].patterns = vec!["好".repeat(500)]),
+            ("/intents/1/patterns/0", |script| {
+                script.intents[1].patterns = vec!["好".repeat(501)];
+            }),
+            ("/intents/1/patterns/0", |script| {
+                script.intents[1].patterns = vec!["(a{99}){99}".into()];
+            }),
+            ("", |script| script.thinks_ms = THINKS_MS_MAX),
+            ("/thinks_ms", |script| script.thinks_ms = THINKS_MS_MAX + 1),
+        ];
+        for (at, (pointer, change)) in cases.into_iter().enumerate() {
+            let mut script = script();
+            change(&mut script);
+            let faults = script.check();
+            let found: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+            let wanted: Vec<&str> = [pointer].into_iter().filter(|at| !at.is_empty()).collect();
+            assert_eq!(found, wanted, "{at}");
+        }
+    }
+
+    #[test]
     fn misunderstandings_go_on_to_the_next_fallback() {
         let mut variables = BTreeMap::new();
         assert!(reply(&script(), "what", &variables).ends_with("Pardon?"));

@@ -219,6 +219,62 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_text_shorter_than_any_speech_is_heard_as_far_as_it_goes() {
+        for (text, played_ms, heard) in [
+            ("Hi", 119, ""),
+            ("Hi", 120, "Hi"),
+            ("Hi", 249, "Hi"),
+            ("Hi", 250, "Hi"),
+            ("好", 219, ""),
+        ] {
+            assert_eq!(heard_part(text, played_ms), heard, "{text} {played_ms}");
+        }
+        assert_eq!(heard_part("Say 好, 我 is I", 4 * 60 + 220), "Say 好");
+        assert_eq!([speech_ms("Hi"), speech_ms("Hello"), speech_ms("你好")], [250, 300, 440]);
+    }
+
+    #[test]
+    fn speech_whose_beginning_was_missed_is_reckoned_back_from_its_words() {
+        let speech = Speech::reckoned(10_000, "Hello");
+        assert_eq!((speech.started_at, speech.heard_at), (9_700, 10_000));
+        assert!(speech.words.is_empty() && !speech.interrupted);
+        assert_eq!(Speech::reckoned(100, "Hello").started_at, 0, "not before the answer");
+    }
+
+    #[test]
+    fn switched_off_one_silence_as_long_as_all_of_them_leaves_the_node() {
+        let settings = NoInput { enabled: false, ..NoInput::default() };
+        let mut turn = Turn::new(&TurnSettings::default());
+        assert_eq!(turn.silence_due_at(&settings), None, "nobody is silent yet");
+        turn.silent_since = Some(1_000);
+        assert_eq!(turn.silence_due_at(&settings), Some(25_000));
+        assert_eq!(turn.break_silence(&settings), Silence::Leave);
+    }
+
+    #[test]
+    fn the_last_prompt_is_repeated_and_without_one_the_node_is_left() {
+        let settings = NoInput { max: 3, ..NoInput::default() };
+        let mut turn = Turn::new(&TurnSettings::default());
+        let again = Silence::AskAgain("Can you hear me?".into());
+        let prompts = [(); 4].map(|()| turn.break_silence(&settings));
+        assert_eq!(prompts[1..], [again.clone(), again, Silence::Leave]);
+        let none = NoInput { prompts: Vec::new(), ..NoInput::default() };
+        let mut turn = Turn::new(&TurnSettings::default());
+        assert_eq!(turn.break_silence(&none), Silence::Leave);
+    }
+
+    #[test]
+    fn a_turn_is_idle_when_nothing_is_said_and_nothing_is_asked() {
+        let mut turn = Turn::new(&TurnSettings::default());
+        assert!(turn.is_idle());
+        turn.said.push("hello");
+        assert!(!turn.is_idle(), "something is said");
+        turn.said.answered();
+        turn.asking = Some(Asking { id: 1, text: String::new(), asked_at: 0, reply: None });
+        assert!(!turn.is_idle(), "something is asked");
+    }
+
     proptest! {
         #[test]
         fn what_was_heard_is_a_beginning_and_grows(text in ".{0,60}", one in 0u64..9_000, more in 0u64..900) {
