@@ -51,6 +51,15 @@ fn filters_read_as_people_mean_them() {
         ("intent_tags : vip", "intent_tags : \"vip\""),
         ("customer_number = +8613800000001", "customer_number = 138****0001"),
         ("talk_seconds > -1.5", "talk_seconds > -1.5"),
+        ("turns<=2", "turns <= 2"),
+        ("turns!=2", "turns != 2"),
+        ("cause = 'it''s'", "column 13: expected AND, OR or the end"),
+        ("cause = 'it\\'s'", "cause = \"it's\""),
+        ("cause = 'say \"x\"'", "cause = \"say \\\"x\\\"\""),
+        ("cause=worker_lost)", "column 18: expected AND, OR or the end"),
+        ("(cause=worker_lost)", "cause = \"worker_lost\""),
+        ("NOTE = 1", "column 1: there is no field `NOTE`"),
+        ("turns = 1 ORround = 2", "column 11: expected AND, OR or the end"),
     ] {
         assert_eq!(read(text), shown, "{text}");
     }
@@ -65,6 +74,15 @@ fn a_fault_names_its_column_and_what_would_be_right() {
         ("turns = ", 9, "expected a value"),
         ("turns = many", 9, "`turns` is a number"),
         ("turns = NaN", 9, "`turns` is a number"),
+        ("turns = 1e999", 9, "`turns` is a number"),
+        ("cause = \"a\0b\"", 9, "a value can't have a NUL character"),
+        ("cause = \"x\\", 9, "the text that begins here has no closing \""),
+        (
+            "customer_number = 12",
+            19,
+            "`customer_number` is a phone number; write it in E.164 (+8613800000001)",
+        ),
+        ("variables .x = y", 11, "expected an operator: = != < <= > >= or :"),
         ("turns : 5", 7, "`turns` knows = != < <= > >=, not :"),
         ("result > busy", 8, "`result` knows = !=, not >"),
         ("hangup_party = robot", 16, "`hangup_party` is one of: customer, system"),

@@ -201,6 +201,57 @@ fn an_object_of_the_api_is_judged_as_a_row_is() {
 }
 
 #[test]
+fn an_object_of_the_api_may_reach_each_of_its_bounds() {
+    let names = |count: usize| -> BTreeMap<String, String> {
+        (0..count).map(|at| (format!("name {at}"), "x".to_owned())).collect()
+    };
+    let number = |priority, variables: BTreeMap<String, String>| NumberInput {
+        phone_number: "13800000001".into(),
+        priority,
+        caller_id: Some(" ".into()),
+        backup_numbers: vec![String::new()],
+        variables,
+    };
+    let named = |name: String| BTreeMap::from([(name, "x".to_owned())]);
+    for (input, wrong) in [
+        (number(999_999, names(100)), &[][..]),
+        (number(1_000_000, names(1)), &["priority"]),
+        (number(0, names(101)), &["variables"]),
+        (number(0, named("名".repeat(64))), &[]),
+        (number(0, named("名".repeat(65))), &["variables"]),
+    ] {
+        let read = parse_input(&input, &rules(&[], &[]));
+        if let Ok(row) = &read {
+            assert_eq!((row.priority, row.caller_id), (input.priority, None));
+            assert_eq!((row.variables.len(), row.backups.len()), (input.variables.len(), 0));
+        }
+        let errors = read.err().unwrap_or_default();
+        let found: Vec<_> = errors.iter().map(|error| error.column.as_str()).collect();
+        assert_eq!(found, wrong);
+    }
+    let shown = format!("{:?}", number(0, names(1)));
+    assert!(shown.contains("138****") && !shown.contains("13800000001"), "{shown}");
+}
+
+#[test]
+fn rows_with_nothing_in_them_are_no_rows() {
+    for (cells, blank) in
+        [(&[][..], true), (&["", " ", "\t"], true), (&["", "x"], false), (&["0"], false)]
+    {
+        assert_eq!(is_blank(&strings(cells)), blank, "{cells:?}");
+    }
+}
+
+#[test]
+fn a_default_of_spaces_is_none() {
+    let columns = read_header(&header(&["customerName"])).unwrap();
+    let rules = rules(&["customerName"], &[("customerName", " ")]);
+    let errors = parse_row(&columns, &strings(&["13800000001"]), &rules).unwrap_err();
+    assert_eq!(errors[0].column, "customerName");
+    assert_eq!(errors.len(), 1);
+}
+
+#[test]
 fn an_import_over_a_limit_is_refused_with_the_limit() {
     assert_eq!(over_limit(100_000, 1_000_000, 10_000_000), None);
     for (batch, task, enterprise, code, limit) in [

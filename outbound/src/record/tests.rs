@@ -136,10 +136,67 @@ fn every_field_of_an_answered_call_shows_what_is_known() {
         ("batch_name", "'=cmd()"),
         ("round", "1"),
         ("q850_cause", "16"),
+        ("outbound_number", "861065529988"),
+        ("ringing_at", "2026-11-23 09:00:02"),
+        ("ended_at", "2026-11-23 09:01:00"),
+        ("task_name", "Reminders"),
+        ("robot_entered_at", "2026-11-23 09:00:09"),
+        ("robot_ended_at", "2026-11-23 09:00:59"),
+        ("robot_name", "Anna"),
+        ("interruptions", "1"),
+        ("process_hangup_point", "closing"),
+        ("chain_index", "0"),
+        ("cause", ""),
+        ("sip_code", "200"),
+        ("id", &record.id.to_string()),
+        ("task", &record.task.to_string()),
+        ("batch", &record.batch.to_string()),
+        ("number", &record.number.to_string()),
+        ("trunk", &record.trunk.to_string()),
     ] {
         assert_eq!(shows(&record, name, Shown::Full), text, "{name}");
     }
-    assert_eq!(shows(&record, "id", Shown::Full), record.id.to_string());
+    let failed = CallRecord { cause: "worker_lost".into(), transferred: true, ..record };
+    assert_eq!(shows(&failed, "cause", Shown::Full), "worker_lost");
+    assert_eq!(shows(&failed, "transferred", Shown::Full), "yes");
+}
+
+#[test]
+fn a_location_is_as_much_as_is_known_and_nothing_twice() {
+    for (province, city, text) in [
+        ("Jiangsu", "Nanjing", "Jiangsu Nanjing"),
+        ("Beijing", "Beijing", "Beijing"),
+        ("Jiangsu", "", "Jiangsu"),
+        ("", "Nanjing", "Nanjing"),
+        ("", "", ""),
+    ] {
+        let record = CallRecord {
+            customer_number_province: province.into(),
+            customer_number_city: city.into(),
+            ..answered()
+        };
+        assert_eq!(shows(&record, "customer_number_location", Shown::Full), text);
+    }
+}
+
+#[test]
+fn a_number_that_was_said_or_imported_is_masked_too() {
+    let said = |text: &str| BTreeMap::from([("callback".to_owned(), text.to_owned())]);
+    let record = CallRecord {
+        captures: said("on 138 0000 0001"),
+        variables: said("13800000001"),
+        ..answered()
+    };
+    assert_eq!(shows(&record, "captures", Shown::Masked), "callback: on 138 **** ****");
+    assert_eq!(shows(&record, "variables", Shown::Masked), "callback: 138********");
+    assert_eq!(shows(&record, "variables", Shown::Full), "callback: 13800000001");
+}
+
+#[test]
+fn clocks_that_run_backwards_last_no_time() {
+    let record = CallRecord { ended_at: at("2026-11-23T00:59:00Z"), ..busy() };
+    assert_eq!((record.total_ms(), record.ring_ms(), record.talk_ms()), (0, 0, 0));
+    assert_eq!((busy().robot_talk_ms(), busy().total_ms()), (0, 60_000));
 }
 
 #[test]
@@ -182,6 +239,8 @@ fn the_api_has_utc_e164_and_nulls() {
     assert_eq!(json("answered_at"), "2026-11-23T01:00:08.500Z");
     assert_eq!(json("turns"), 4);
     assert_eq!(json("talk_seconds"), 51.5);
+    assert_eq!(json("transferred"), false);
+    assert_eq!(json("outbound_number"), "+861065529988");
     assert_eq!(json("virtual_number"), serde_json::Value::Null);
     assert_eq!(json("batch_name"), "=cmd()");
     assert_eq!(json("intent_tags"), serde_json::json!(["interested", "vip"]));
