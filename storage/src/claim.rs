@@ -186,6 +186,9 @@ impl Run {
             }
             let numbers: Vec<Uuid> = pulled.iter().map(|(_, pulled)| pulled.number).collect();
             let mut facts = judge::facts(conn, enterprise, scene, &numbers, self.now).await?;
+            // What this claim took before is not in the database yet.
+            let before = self.taken.iter().filter_map(|taken| taken.verdict.dial());
+            facts.live.extend(before.map(|dial| dial.phone));
             for (task, pulled) in pulled {
                 let Some(details) = facts.details.remove(&pulled.number) else {
                     return Err(StoreError::Damaged(format!(

@@ -41,7 +41,7 @@ pub(super) struct Details {
 pub(super) struct Facts {
     pub details: HashMap<Uuid, Details>,
     /// Phones on the line, with those that this claim takes.
-    live: HashSet<i64>,
+    pub live: HashSet<i64>,
     /// Calls of a phone today, and the start of its last one; only with a frequency cap.
     calls: HashMap<i64, (u32, Option<Time>)>,
 }

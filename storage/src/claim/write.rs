@@ -56,7 +56,7 @@ impl Verdict {
         }
     }
 
-    fn dial(&self) -> Option<&Dial> {
+    pub(super) fn dial(&self) -> Option<&Dial> {
         match self {
             Self::Dial(dial) => Some(dial),
             _ => None,
