@@ -64,6 +64,23 @@ fn a_filler_on_the_list_of_words_that_stop_does_stop() {
 }
 
 #[test]
+fn who_spoke_first_is_answered_after_the_robot() {
+    for (speech_at, outputs) in [(2_999, &["ask 2: pardon"][..]), (3_000, &[]), (3_001, &[])] {
+        let mut call = Call::with_robot(TurnSettings::default());
+        call.says(1_000, "tell me");
+        call.agent(2_500, 1, "The loan is for everyone.");
+        let mut events =
+            [(3_000, Input::PlaybackStarted { utterance: 1 }), (speech_at, Input::SpeechStarted)];
+        events.sort_by_key(|(at, _)| *at);
+        for (at, input) in events {
+            assert_eq!(call.at(at, input), NOTHING);
+        }
+        assert_eq!(call.says(3_400, "pardon"), NOTHING, "too few words to stop the robot");
+        assert_eq!(call.ends(5_000, 1), outputs, "{speech_at}");
+    }
+}
+
+#[test]
 fn a_partial_without_words_takes_nothing_back() {
     let mut call = Call::with_robot(TurnSettings::default());
     call.says(1_000, "how much");
