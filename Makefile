@@ -29,9 +29,8 @@ chaos: setup ## A campaign through faults, then its journal checked: SEED=n NUMB
 	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
 	@$(TARGET)/chaos
 
-bench: setup ## Measured speed, each figure a line `name value unit`; one of them: make bench ONLY=dial
-	@SQLX_OFFLINE=true cargo build --release --locked -p bench >&2
-	@"$${CARGO_TARGET_DIR:-target}"/release/bench $(if $(ONLY),--only $(ONLY))
+bench: ## Measured speed, each figure a line `name value unit`; one of them: make bench ONLY=dial
+	@ONLY=$(ONLY) scripts/bench
 
 openapi: build ## Write api/openapi.json from the code
 	@$(CALLWRIGHT) openapi > api/openapi.json

@@ -13,6 +13,7 @@ use anyhow::Result;
 use clock::{Clock, Setting};
 use storage::StoreConfig;
 use storage::objects::ObjectsConfig;
+use workers::fail_point::DieAt;
 
 /// All of it. A part that a command does not use may be missing.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub drain: Duration,
     /// Calls that one dialer process carries at a time.
     pub dial_concurrency: usize,
+    /// For chaos: where this process is to die.
+    pub die_at: DieAt,
 }
 
 /// Where business time comes from.
@@ -138,6 +141,7 @@ impl Config {
                 1,
                 10_000,
             ))?,
+            die_at: reader.value("CALLWRIGHT_DIE_AT", DieAt::default(), "leave it out in service"),
         };
         if reader.faults.is_empty() {
             return Ok(config);

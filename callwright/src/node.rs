@@ -62,6 +62,7 @@ impl Node {
         let carrier = SimulatedCarrier::new(self.clock.clone(), Arc::new(journal));
         let settings = Settings {
             lease: config.lease,
+            die_at: config.die_at,
             drain: config.drain,
             dial_concurrency: config.dial_concurrency,
             ..Settings::default()

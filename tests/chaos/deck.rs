@@ -6,6 +6,8 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
+use workers::fail_point::FailPoint;
+
 use crate::processes::Role;
 use crate::servers::Death;
 
@@ -14,6 +16,8 @@ use crate::servers::Death;
 pub enum Card {
     /// kill -9, and a start a little later.
     Kill(Role),
+    /// A process that dies at a fail point takes the place of one.
+    Die(FailPoint),
     /// SIGSTOP until the lease is past, then SIGCONT.
     Hold(Role),
     FlushRedis,
@@ -64,6 +68,7 @@ impl Card {
     /// Its word in `ONLY=` and in the summary.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Die(point) => point.word(),
             Self::Kill(Role::Web) => "kill_web",
             Self::Kill(Role::Dispatcher) => "kill_dispatcher",
             Self::Kill(Role::Dialer) => "kill_dialer",
@@ -112,6 +117,7 @@ impl Deck {
         let mut cards = Card::ONCE.to_vec();
         cards.extend([Card::EndAndHangUp, Card::Kill(Role::Dialer), Card::Hold(Role::Dialer)]);
         cards.extend([Card::FlushRedis, Card::TaskConcurrency, Card::Pause]);
+        cards.extend(FailPoint::ALL.iter().map(|point| Card::Die(*point)));
         for _ in 0..6 {
             let again = Card::ONCE[dice.random_range(0..Card::ONCE.len())];
             cards.push(again);

@@ -2,6 +2,7 @@
 //! is ended by the id that its start gave.
 
 use std::fs::OpenOptions;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
+use workers::fail_point::FailPoint;
 
 /// How long a process may take to end in order.
 const STOP: Duration = Duration::from_secs(60);
@@ -54,6 +56,8 @@ struct Process {
     /// Until it is started again after a kill, none.
     child: Option<Child>,
     started: Instant,
+    /// Where it is to die.
+    armed: Option<FailPoint>,
     /// It has SIGSTOP.
     stopped: bool,
 }
@@ -64,6 +68,8 @@ pub struct Fleet {
     environment: Vec<(String, String)>,
     logs: PathBuf,
     processes: Vec<Process>,
+    /// Fail points at which a process has died.
+    pub died_at: Vec<FailPoint>,
     /// Processes that ended by themselves after they had worked for a while.
     pub broken: Vec<String>,
 }
@@ -74,20 +80,27 @@ impl Fleet {
         let logs = folder.join("logs");
         std::fs::create_dir_all(&logs)?;
         let binary = binary.to_owned();
-        let mut fleet =
-            Self { binary, environment, logs, processes: Vec::new(), broken: Vec::new() };
+        let mut fleet = Self {
+            binary,
+            environment,
+            logs,
+            processes: Vec::new(),
+            died_at: Vec::new(),
+            broken: Vec::new(),
+        };
         for (role, count) in Role::ALL {
             for _ in 0..count {
                 let place = fleet.processes.len();
-                let child = Some(fleet.spawn(role, place)?);
+                let child = Some(fleet.spawn(role, place, None)?);
                 let started = Instant::now();
-                fleet.processes.push(Process { role, child, started, stopped: false });
+                let process = Process { role, child, started, armed: None, stopped: false };
+                fleet.processes.push(process);
             }
         }
         Ok(fleet)
     }
 
-    fn spawn(&self, role: Role, place: usize) -> Result<Child> {
+    fn spawn(&self, role: Role, place: usize, die_at: Option<FailPoint>) -> Result<Child> {
         let log = self.logs.join(format!("{}-{place}.log", role.word()));
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         // setpriv becomes the program, which then dies with this process, whatever ends it.
@@ -96,6 +109,7 @@ impl Fleet {
             .arg(&self.binary)
             .args(role.arguments())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(die_at.map(|point| ("CALLWRIGHT_DIE_AT", point.word())))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -125,10 +139,29 @@ impl Fleet {
         if self.processes[place].child.is_some() {
             return Ok(());
         }
-        let child = self.spawn(self.processes[place].role, place)?;
+        let Process { role, armed, .. } = self.processes[place];
+        let child = self.spawn(role, place, armed)?;
         self.processes[place].child = Some(child);
         self.processes[place].started = Instant::now();
         Ok(())
+    }
+
+    /// Put a process that dies at this point in the place of one.
+    pub async fn arm(&mut self, place: usize, point: FailPoint) -> Result<()> {
+        self.kill(place).await?;
+        self.processes[place].armed = Some(point);
+        self.revive(place)
+    }
+
+    /// The places of a role where no death is prepared.
+    pub fn unarmed(&self, role: Role) -> Vec<usize> {
+        let places = self.places(role).into_iter();
+        places.filter(|place| self.processes[*place].armed.is_none()).collect()
+    }
+
+    /// Fail points that wait for their process to pass them.
+    pub fn armed(&self) -> impl Iterator<Item = FailPoint> {
+        self.processes.iter().filter_map(|process| process.armed)
     }
 
     /// SIGSTOP: it holds still with all it has, as a machine does that is overloaded or suspended.
@@ -162,7 +195,11 @@ impl Fleet {
             let process = &mut self.processes[place];
             let Some(child) = &mut process.child else { continue };
             let Some(status) = child.try_wait()? else { continue };
-            if process.started.elapsed() > STARTED {
+            if status.signal() == Some(Signal::SIGABRT as i32)
+                && let Some(point) = process.armed.take()
+            {
+                self.died_at.push(point);
+            } else if process.started.elapsed() > STARTED {
                 let what = format!("{}-{place} ended by itself: {status}", process.role.word());
                 self.broken.push(what);
             }

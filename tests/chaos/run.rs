@@ -7,6 +7,7 @@ use anyhow::Result;
 use outbound::Time;
 use serde_json::json;
 use storage::Store;
+use workers::fail_point::FailPoint;
 
 use crate::campaign::{Campaign, surely};
 use crate::deck::{Card, Deck};
@@ -32,6 +33,10 @@ pub const START: &str = "2026-03-06T15:00:00Z";
 const AFTER_EDIT: Duration = Duration::from_secs(6);
 /// Clocks of processes differ for as long as it takes each to see the move.
 const CLOCKS_AGREE: Duration = Duration::from_millis(200);
+
+/// How long a process whose death is prepared may take to come to its end.
+const UNARMED: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What is still to be undone.
 #[derive(Debug, Clone, Copy)]
@@ -162,6 +167,7 @@ impl Run {
         match card {
             Card::Kill(role) => self.kill(role).await?,
             Card::Hold(role) => self.hold(role)?,
+            Card::Die(point) => self.die(point).await?,
             Card::FlushRedis => {
                 self.servers.flush_redis().await?;
                 self.watch.flushed(&self.store).await?;
@@ -199,6 +205,28 @@ impl Run {
             self.undo.push((Instant::now() + down, Undo::Revive(place)));
         }
         Ok(())
+    }
+
+    /// One of those that pass the point, as soon as there is one whose death is not prepared.
+    async fn die(&mut self, point: FailPoint) -> Result<()> {
+        let role = match point {
+            FailPoint::Claimed | FailPoint::Pushed | FailPoint::FoundLost => Role::Dispatcher,
+            _ => Role::Dialer,
+        };
+        let until = Instant::now() + UNARMED;
+        loop {
+            self.tend().await?;
+            let places = self.fleet.unarmed(role);
+            if !places.is_empty() {
+                let place = self.deck.one_of(&places);
+                return self.fleet.arm(place, point).await;
+            }
+            if Instant::now() > until {
+                self.watch.findings.push(format!("fail_point_missed {point}: none was free"));
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     fn hold(&mut self, role: Role) -> Result<()> {

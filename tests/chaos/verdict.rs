@@ -51,6 +51,7 @@ pub async fn judge(
     run.watch.after_stops(&entries);
     findings.append(&mut run.watch.findings);
     let count = |event| entries.iter().filter(|entry| entry.event == event).count();
+    findings.extend(run.fleet.armed().map(|point| format!("fail_point_missed {point}")));
     summary(run, count(Event::Invite), count(Event::Answer));
     Ok(findings)
 }
@@ -60,6 +61,8 @@ fn summary(run: &Run, placed: usize, answered: usize) {
     let played: Vec<String> =
         run.played.iter().map(|(word, times)| format!("{word} {times}")).collect();
     println!("faults: {}", played.join(", "));
+    let died: Vec<String> = run.fleet.died_at.iter().map(ToString::to_string).collect();
+    println!("died at: {}", died.join(", "));
     println!("calls: {placed} placed, {answered} answered");
     for whole in &run.watch.whole_after {
         println!("whole again {:.1} s after FLUSHALL", whole.as_secs_f64());

@@ -18,6 +18,7 @@ use telephony::recording::{self, Side, Span};
 
 use crate::call::{Account, Talk};
 use crate::environment::Environment;
+use crate::fail_point::FailPoint;
 use crate::runner::Failure;
 use crate::steps;
 
@@ -42,9 +43,12 @@ pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<()
 
 async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
     let Some(mut live) = env.live.enter(job.attempt) else { return Ok(()) };
+    let die_at = env.settings.die_at;
+    die_at.pass(FailPoint::Delivered);
     let (order, started_at, call) = loop {
         let Some((order, invite_by)) = place(env, job).await? else { return Ok(()) };
         live.begin();
+        die_at.pass(FailPoint::Begun);
         let started_at = env.clock.now();
         match env.carrier.originate(leg(&order, invite_by)).await {
             Ok(call) => break (order, started_at, call),
@@ -53,6 +57,7 @@ async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
             Err(error) => return not_placed(env, &order, &error).await,
         }
     };
+    die_at.pass(FailPoint::Invited);
     metrics::counter!("callwright_calls_started_total").increment(1);
     let call_id = call.call_id().to_owned();
     let talk = Talk::new(env, &order, call);
@@ -61,6 +66,7 @@ async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
         tracing::warn!(attempt = %order.attempt, "the lease of a live call was lost; it was hung up");
         return Ok(());
     };
+    die_at.pass(FailPoint::Ended);
     finish(env, order, call_id, account).await
 }
 
@@ -170,6 +176,7 @@ async fn finish(
         Some(report) if order.recording => record_call(env, &order, report, &account).await,
         _ => None,
     };
+    env.settings.die_at.pass(FailPoint::Recorded);
     let conversation = match &account.report {
         Some(report) => Some(NewConversation {
             transcript: serde_json::to_value(&report.transcript)?,

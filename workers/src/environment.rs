@@ -13,6 +13,7 @@ use storage::objects::Objects;
 use telephony::carrier::Carrier;
 use tokio_util::sync::CancellationToken;
 
+use crate::fail_point::DieAt;
 use crate::ledger::Ledger;
 use crate::live::LiveCalls;
 use crate::spool::Spool;
@@ -28,6 +29,7 @@ pub struct Settings {
     pub dial_concurrency: usize,
     /// Looks at what may have been lost happen this often.
     pub sweep_every: Duration,
+    pub die_at: DieAt,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             drain: Duration::from_secs(20),
             dial_concurrency: 500,
             sweep_every: Duration::from_secs(1),
+            die_at: DieAt::default(),
         }
     }
 }
@@ -75,13 +78,8 @@ impl Environment {
     ) -> std::io::Result<Self> {
         let spool = Spool::open(spool)?;
         let worker: Arc<str> = format!("worker-{}", uuid::Uuid::now_v7().simple()).into();
-        let ledger = Ledger::start(
-            store.clone(),
-            queues.clone(),
-            clock.clone(),
-            worker.clone(),
-            settings.lease,
-        );
+        let ledger =
+            Ledger::start(store.clone(), queues.clone(), clock.clone(), worker.clone(), &settings);
         Ok(Self {
             store,
             queues,

@@ -12,6 +12,8 @@ use storage::attempts::{self, Begun};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
 
+use crate::environment::Settings;
+use crate::fail_point::{DieAt, FailPoint};
 use crate::group::{Group, Stopping};
 
 /// Attempts in one begin, at most.
@@ -37,8 +39,9 @@ impl Ledger {
         queues: Queues,
         clock: Clock,
         worker: Arc<str>,
-        lease: Duration,
+        settings: &Settings,
     ) -> Self {
+        let (lease, die_at) = (settings.lease, settings.die_at);
         let begins = {
             let (store, clock) = (store.clone(), clock.clone());
             Group::start(BEGINS_MAX, move |items: Vec<(AttemptId, i64)>| {
@@ -73,7 +76,7 @@ impl Ledger {
         };
         let finishes = Group::start(FINISHES_MAX, move |items: Vec<Finished>| {
             let (store, queues, clock) = (store.clone(), queues.clone(), clock.clone());
-            async move { write(&store, &queues, &clock, items).await }
+            async move { write(&store, &queues, &clock, die_at, items).await }
         });
         Self { begins, paces, finishes }
     }
@@ -110,6 +113,7 @@ async fn write(
     store: &Store,
     queues: &Queues,
     clock: &Clock,
+    die_at: DieAt,
     items: Vec<Finished>,
 ) -> Vec<FinishedAs> {
     let done = loop {
@@ -122,7 +126,9 @@ async fn write(
             }
         }
     };
+    die_at.pass(FailPoint::Finished);
     push_followers(queues, clock, &items, &done).await;
+    die_at.pass(FailPoint::Followed);
     done
 }
 

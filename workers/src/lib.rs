@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod environment;
+pub mod fail_point;
 pub mod group;
 pub mod live;
 pub mod runner;

@@ -6,12 +6,15 @@ use outbound::ids::TaskId;
 use storage::{StoreError, numbers};
 
 use crate::Environment;
+use crate::fail_point::FailPoint;
 
 /// Numbers that one transaction promotes.
 const PROMOTE_MAX: u32 = 5_000;
 
 pub async fn redial(job: Redial, env: Data<Environment>) -> Result<(), BoxDynError> {
-    promote(&env, Some(job.task)).await?;
+    if promote(&env, Some(job.task)).await? > 0 {
+        env.settings.die_at.pass(FailPoint::Promoted);
+    }
     Ok(())
 }
 

@@ -13,8 +13,8 @@ use crate::{Store, StoreError};
 
 /// The worker that an attempt belongs to while its loss is being recorded.
 const SWEEP: &str = "sweep";
-/// How long a claimed attempt, or the recording of a loss, is given.
-const LEASE_SECONDS: f64 = 60.0;
+/// How long a claimed attempt is given.
+const CLAIM_LEASE_SECONDS: f64 = 60.0;
 
 /// Renew the leases of everything that a worker has begun. What comes back is all that it still holds:
 /// a call that is not among it was lost to another, and must be hung up without a record.
@@ -56,10 +56,11 @@ pub struct Expired {
 }
 
 /// Take over the attempts whose lease is past, some hundreds at a time: each gets a new token, so that
-/// who held it does nothing any more. Should this process die as well, their new leases run out.
+/// who held it does nothing any more. Should this process die before it has recorded a loss, another
+/// finds it again after `lease`.
 ///
 /// Locks those attempts, but none that is locked.
-pub async fn expire_leases(store: &Store) -> Result<Expired, StoreError> {
+pub async fn expire_leases(store: &Store, lease: Duration) -> Result<Expired, StoreError> {
     let rows = sqlx::query!(
         r#"with held as (
                select id from attempt where lease_until < clock_timestamp()
@@ -67,11 +68,14 @@ pub async fn expire_leases(store: &Store) -> Result<Expired, StoreError> {
            update attempt a
               set token = token + 1, pushed_at = clock_timestamp(),
                   worker = case when phase = 'begun' then $1 end,
-                  lease_until = clock_timestamp() + make_interval(secs => $2)
+                  lease_until = clock_timestamp()
+                      + make_interval(secs => case when phase = 'begun'
+                                             then $2::double precision else $3 end)
              from held where a.id = held.id
            returning a.id, a.token, a.phase, a.enterprise_id, a.trunk_id"#,
         SWEEP,
-        LEASE_SECONDS
+        lease.as_secs_f64(),
+        CLAIM_LEASE_SECONDS
     )
     .fetch_all(&store.hot)
     .await?;

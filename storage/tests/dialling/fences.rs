@@ -69,7 +69,7 @@ async fn a_claimed_call_that_no_worker_took_is_handed_out_again(pool: PgPool) {
 
     floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
     assert!(matches!(floor.try_begin(WORKER, &[call], at("09:00")).await[0], Begun::Refused));
-    let expired = expire_leases(&floor.store).await.unwrap();
+    let expired = expire_leases(&floor.store, LEASE).await.unwrap();
     assert_eq!(expired.again, [ClaimedAttempt { attempt: call.attempt, token: 2 }]);
     assert!(matches!(floor.try_begin(WORKER, &[call], at("09:00")).await[0], Begun::Refused));
     floor.begin(&[Call { token: 2, ..call }], at("09:00")).await;
@@ -85,7 +85,7 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     assert_eq!(renew(&floor.store, WORKER, LEASE).await.unwrap(), [order.attempt]);
 
     floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
-    let expired = expire_leases(&floor.store).await.unwrap();
+    let expired = expire_leases(&floor.store, LEASE).await.unwrap();
     assert_eq!((expired.lost[0].attempt, expired.lost[0].trunk), (order.attempt, floor.trunk));
     assert_eq!(floor.claim(9, at("09:02")).await.len(), 0, "the slot is taken until it is hung up");
 
@@ -106,6 +106,26 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     assert_eq!(floor.count(task, "waiting").await, 1);
     floor.sound().await;
     assert_eq!(finish_lost(&floor.store, at("09:02"), &expired.lost).await.unwrap().len(), 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_loss_whose_finder_died_before_recording_it_is_found_again_after_the_lease(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.begin(&calls, at("09:00")).await;
+    floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
+    let lease = Duration::from_secs(5);
+    let first = expire_leases(&floor.store, lease).await.unwrap().lost;
+    assert_eq!(expire_leases(&floor.store, lease).await.unwrap().lost, []);
+    // Five seconds pass, and not a minute: a slot that nobody uses comes back.
+    floor.sql("update attempt set lease_until = lease_until - interval '5 s'", &[]).await;
+    let second = expire_leases(&floor.store, lease).await.unwrap().lost;
+    assert_eq!(second[0].attempt, first[0].attempt);
+    let late = finish_lost(&floor.store, at("09:02"), &first).await.unwrap();
+    assert!(!late[0].written, "the first finder has come too late");
+    assert!(finish_lost(&floor.store, at("09:02"), &second).await.unwrap()[0].written);
+    floor.sound().await;
 }
 
 pub(crate) async fn journey_of(floor: &Floor, n: u64) -> storage::numbers::Journey {

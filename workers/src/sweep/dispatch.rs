@@ -15,6 +15,7 @@ use storage::claim::Claimer;
 use tokio::time::Instant;
 
 use crate::Environment;
+use crate::fail_point::FailPoint;
 
 /// Attempts that one claim opens, at most.
 const CLAIM_MAX: u32 = 100;
@@ -78,6 +79,7 @@ async fn claim(
     metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
     if !claimed.attempts.is_empty() {
         metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
+        env.settings.die_at.pass(FailPoint::Claimed);
         let jobs: Vec<DialAttempt> = claimed
             .attempts
             .iter()
@@ -87,6 +89,7 @@ async fn claim(
             // The attempts stand; the sweep pushes them when Redis is back.
             tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
         }
+        env.settings.die_at.pass(FailPoint::Pushed);
     }
     if claimed.more {
         turns.want(enterprise);

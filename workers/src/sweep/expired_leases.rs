@@ -4,15 +4,19 @@ use jobs::{DialAttempt, Redial};
 use storage::{StoreError, attempts};
 
 use crate::Environment;
+use crate::fail_point::FailPoint;
 
 pub async fn look(env: Environment) -> Result<u64, StoreError> {
-    let expired = attempts::expire_leases(&env.store).await?;
+    let expired = attempts::expire_leases(&env.store, env.settings.lease).await?;
     let found = expired.again.len() + expired.lost.len();
     for lost in &expired.lost {
         metrics::counter!("callwright_workers_lost_calls_total").increment(1);
         // The line is asked for the call, and hangs it up where it still stands.
         let stood = env.carrier.hang_up_lost(lost.attempt).await;
         tracing::warn!(attempt = %lost.attempt, stood, "a worker died with this call up");
+    }
+    if !expired.lost.is_empty() {
+        env.settings.die_at.pass(FailPoint::FoundLost);
     }
     let finished = attempts::finish_lost(&env.store, env.clock.now(), &expired.lost).await?;
     let again: Vec<DialAttempt> = expired
