@@ -81,6 +81,26 @@ fn who_spoke_first_is_answered_after_the_robot() {
 }
 
 #[test]
+fn a_stopped_robot_waits_for_words_at_least_until_they_are_known() {
+    for (end_of_speech_ms, due) in [(1_500, 6_600), (1_501, 6_601), (3_000, 8_100)] {
+        let turn = TurnSettings { end_of_speech_ms, ..TurnSettings::default() };
+        let mut call = playing("The loan is for everyone who has an account.", turn);
+        call.speech(4_000);
+        assert_eq!(call.partial(4_600, "but how"), ["stop 1"]);
+        assert_eq!(call.tick().0, due, "{end_of_speech_ms}");
+    }
+}
+
+#[test]
+fn words_in_a_pause_at_the_end_of_a_reply_end_the_pause() {
+    let mut call = Call::with_robot(TurnSettings::default());
+    call.says(1_000, "tell me");
+    assert_eq!(call.agent(1_500, 1, "{wait 20s}"), NOTHING);
+    assert_eq!(call.says(5_000, "hello there, anyone"), ["ask 2: hello there, anyone"]);
+    assert_eq!(call.agent(5_500, 2, "Here I am."), ["play 1: Here I am."]);
+}
+
+#[test]
 fn a_partial_without_words_takes_nothing_back() {
     let mut call = Call::with_robot(TurnSettings::default());
     call.says(1_000, "how much");
