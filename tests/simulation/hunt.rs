@@ -1,5 +1,7 @@
 //! How runs are drawn: a seed a run, so that a failure can be had again alone.
 
+use std::time::{Duration, Instant};
+
 use proptest::test_runner::{
     Config, RngAlgorithm, TestCaseError, TestCaseResult, TestError, TestRng, TestRunner,
 };
@@ -16,26 +18,34 @@ pub struct Hunt {
     pub kind: &'static str,
     /// Runs without `SIMULATION_RUNS`.
     pub runs: u64,
+    /// Where `SIMULATION_RUNS` asks for no number, no run begins after this time.
+    pub patience: Duration,
     /// Steps of shrinking a failure.
     pub shrink_steps_max: u32,
 }
 
 impl Hunt {
-    /// The seeds to run: those that failed once, then `SIMULATION_RUNS` from `SIMULATION_SEED` on.
-    pub fn seeds(&self) -> Vec<u64> {
+    /// Every run: the seeds that failed once, then `SIMULATION_RUNS` from `SIMULATION_SEED` on.
+    pub fn each(&self, run: impl Fn(&Case)) {
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
         let first = number("SIMULATION_SEED").unwrap_or(1u64);
-        let runs = number("SIMULATION_RUNS").unwrap_or(self.runs);
+        let asked = number("SIMULATION_RUNS");
         let known = REGRESSIONS.lines().filter_map(|line| {
             let (kind, rest) = line.split_once(' ')?;
             let seed = rest.split(' ').next()?.parse().ok()?;
             (kind == self.kind).then_some(seed)
         });
-        known.chain(first..first + runs).collect()
+        let began = Instant::now();
+        for seed in known.chain(first..first + asked.unwrap_or(self.runs)) {
+            if asked.is_none() && began.elapsed() > self.patience {
+                return;
+            }
+            self.run(seed, &run);
+        }
     }
 
     /// One run; a failure is shrunk, and told with its seed and its operations.
-    pub fn run(&self, seed: u64, run: impl Fn(&Case)) {
+    fn run(&self, seed: u64, run: impl Fn(&Case)) {
         let config = Config {
             cases: 1,
             failure_persistence: None,

@@ -156,3 +156,10 @@ fn a_phone_of_two_tasks_is_called_once_at_a_time_and_within_its_cap() {
     ];
     tell(monday(vec![plan(), plan()]), ops);
 }
+
+#[test]
+fn two_tasks_on_one_full_line_share_it() {
+    let setup = Setup { trunks: vec![(2, None)], ..monday(vec![plan(), plan()]) };
+    let ops = vec![import(0, 0, &[1, 2, 3, 4]), import(1, 0, &[5, 6, 7, 8]), CLAIM];
+    tell(setup, ops);
+}
