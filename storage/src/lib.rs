@@ -29,6 +29,7 @@ pub mod exports;
 pub mod imports;
 pub mod recordings;
 pub mod records;
+pub mod soundness;
 pub mod statistics;
 pub mod work;
 

@@ -12,6 +12,7 @@ mod limits;
 mod order;
 mod phones;
 mod redials;
+mod soundness;
 mod speed;
 mod states;
 

@@ -6,6 +6,7 @@ mod dispatch;
 mod expired_leases;
 mod lost_jobs;
 mod retention;
+mod soundness;
 
 use std::future::Future;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub async fn run(env: Environment) {
         repeat(&env, "expired_leases", every, expired_leases::look),
         repeat(&env, "clock_edges", every, clock_edges::look),
         repeat(&env, "lost_jobs", every * 5, lost_jobs::look),
+        repeat(&env, "soundness", every * 30, soundness::look),
         repeat(&env, "retention", Duration::from_secs(600), retention::look),
     );
 }
