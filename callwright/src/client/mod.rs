@@ -159,12 +159,12 @@ pub async fn answer(request: RequestBuilder) -> Result<Response> {
     if response.status().is_success() {
         return Ok(response);
     }
-    let status = response.status();
+    let (status, path) = (response.status(), response.url().path().to_owned());
     let problem: Value = response.json().await.unwrap_or_default();
-    Err(Refused(describe(status, &problem)).into())
+    Err(Refused(describe(status, &path, &problem)).into())
 }
 
-fn describe(status: StatusCode, problem: &Value) -> String {
+fn describe(status: StatusCode, path: &str, problem: &Value) -> String {
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
     let title =
         if text("title").is_empty() { status.to_string() } else { text("title").to_owned() };
@@ -175,7 +175,12 @@ fn describe(status: StatusCode, problem: &Value) -> String {
     if !text("detail").is_empty() {
         said.push_str(&format!(": {}", text("detail")));
     }
-    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+    if status == StatusCode::NOT_FOUND {
+        said.push_str(&format!(" ({path})"));
+    }
+    // A single fault is the detail itself.
+    let errors = problem.get("errors").and_then(Value::as_array);
+    for error in errors.into_iter().flatten().filter(|_| errors.is_some_and(|all| all.len() > 1)) {
         let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
         said.push_str(&format!("\n  {} {}", part("pointer"), part("detail")));
     }
@@ -183,4 +188,28 @@ fn describe(status: StatusCode, problem: &Value) -> String {
         said.push_str(&format!("\n  request {}", text("request_id")));
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_once_and_says_what_was_not_found() {
+        let fault = |pointer: &str| json!({"pointer": pointer, "code": "required", "detail": "is required"});
+        let problem = |errors: Value| json!({"title": "Invalid input", "code": "invalid_input", "detail": "/name is required", "errors": errors});
+        let path = "/v1/tasks/task_1";
+        let one =
+            describe(StatusCode::UNPROCESSABLE_ENTITY, path, &problem(json!([fault("/name")])));
+        assert_eq!(one, "Invalid input (invalid_input): /name is required");
+        let two = problem(json!([fault("/name"), fault("/navigation")]));
+        let two = describe(StatusCode::UNPROCESSABLE_ENTITY, path, &two);
+        assert!(two.ends_with("\n  /name is required\n  /navigation is required"), "{two}");
+        let gone =
+            json!({"title": "Not found", "code": "not_found", "detail": "task was not found"});
+        let gone = describe(StatusCode::NOT_FOUND, path, &gone);
+        assert_eq!(gone, "Not found (not_found): task was not found (/v1/tasks/task_1)");
+    }
 }

@@ -49,12 +49,33 @@ fn cell(row: &Value, path: &str) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => moment(text).unwrap_or_else(|| text.clone()),
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
             items.iter().map(plain).collect::<Vec<_>>().join(", ")
         }
+        // `09:00 18:00; 19:00 20:00` of ranges, `calling 3, connected 40` of counts.
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            let item = |item: &Value| {
+                let fields = item.as_object().into_iter().flat_map(|fields| fields.values());
+                let texts = fields.map(plain).filter(|text| !text.is_empty());
+                texts.collect::<Vec<_>>().join(" ")
+            };
+            items.iter().map(item).collect::<Vec<_>>().join("; ")
+        }
+        Value::Object(fields) => {
+            let texts = fields.iter().map(|(name, value)| format!("{name} {}", plain(value)));
+            texts.collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     }
+}
+
+/// A time of the API without the fraction of its second.
+fn moment(text: &str) -> Option<String> {
+    let (start, rest) = text.split_at_checked(19)?;
+    let fraction = rest.strip_prefix('.')?.strip_suffix('Z')?;
+    let whole = chrono::NaiveDateTime::parse_from_str(start, "%Y-%m-%dT%H:%M:%S").is_ok();
+    (whole && fraction.bytes().all(|byte| byte.is_ascii_digit())).then(|| format!("{start}Z"))
 }
 
 #[cfg(test)]
@@ -62,6 +83,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_nested_reads_as_words_and_times_end_with_the_second() {
+        for (value, shown) in [
+            (json!("2026-11-28T02:25:58.364686Z"), "2026-11-28T02:25:58Z"),
+            (json!("2026-11-28T02:25:58Z"), "2026-11-28T02:25:58Z"),
+            (json!("1.38.Z, an odd name of a thing.Z"), "1.38.Z, an odd name of a thing.Z"),
+            (json!({"calling": 1, "connected": 40}), "calling 1, connected 40"),
+            (json!([{"start": "09:00", "end": "18:00", "weekdays": []}]), "09:00 18:00"),
+            (json!(["export", "see"]), "export, see"),
+            (json!([]), ""),
+        ] {
+            assert_eq!(plain(&value), shown);
+        }
+    }
 
     #[test]
     fn a_column_reaches_into_a_row() {

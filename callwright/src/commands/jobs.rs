@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::client::table;
 use crate::config::Config;
 
-/// Look at queues; list, requeue and drop dead letters.
+/// Look at queues; list, requeue and drop dead letters. It talks to Redis itself: set `REDIS_URL`, or let
+/// it find the one that `up` runs in the data folder.
 #[derive(Debug, clap::Args)]
 pub struct Jobs {
     #[command(subcommand)]

@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::{Access, Api};
 use crate::config::Config;
+use crate::supervise::addresses;
 use crate::telemetry::{LogForm, Telemetry};
 
 pub use migrate::run as migrate;
@@ -61,6 +62,8 @@ enum Command {
     Tasks(tasks::Tasks),
     /// Import a file of numbers into a task
     Import(transfers::Import),
+    /// Imports of a task, and their rows with errors
+    Imports(transfers::Imports),
     /// Export records or recordings of a task, list and download exports
     Exports(transfers::Exports),
     #[command(flatten)]
@@ -96,15 +99,16 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up(up) => return up.run(config).await,
         Command::Services(services) => return services.run().await,
-        Command::CheckJournal(check) => return check.run(&config).await,
+        Command::CheckJournal(check) => return check.run(&addresses::beside_up(config)?).await,
         Command::Serve => serve::run(&config).await?,
         Command::Work(work) => work.run(&config).await?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Seed(seed) => seed.run(&config).await?,
-        Command::Jobs(jobs) => jobs.run(&config).await?,
+        Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
         Command::Openapi => openapi::run(),
         Command::Tasks(tasks) => tasks.run(&config).await?,
         Command::Import(import) => import.run(&config).await?,
+        Command::Imports(imports) => imports.run(&config).await?,
         Command::Exports(exports) => exports.run(&config).await?,
         Command::Resource(resource) => resource.run(&config).await?,
     }
@@ -138,6 +142,23 @@ impl Connection {
             println!("nothing");
         } else {
             println!("{}", crate::client::table::of_rows(rows, columns));
+        }
+        Ok(())
+    }
+
+    /// Print a list as a table with these columns, or as JSON, and say when there may be more.
+    async fn print_list(
+        &self,
+        api: &Api,
+        path: &str,
+        query: &[(&str, &str)],
+        limit: usize,
+        columns: &[&str],
+    ) -> Result<()> {
+        let rows = api.list(path, query, limit).await?;
+        self.print_rows(&rows, columns)?;
+        if rows.len() == limit && !self.json {
+            eprintln!("the first {limit} rows; --limit shows more");
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The API's plain resources: list, show, create, change and delete, the same for each.
+//! The API's plain resources: each with the verbs that it has, and no others.
 
 use std::path::{Path, PathBuf};
 
@@ -7,197 +7,402 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::Connection;
-use crate::client::ROWS_DEFAULT;
+use crate::client::{Api, ROWS_DEFAULT};
 use crate::config::Config;
 
-/// Resources whose lists lie below a task.
-const BELOW_TASKS: [&str; 2] = ["batches", "numbers"];
-
-/// Resources that are listed, shown, created, changed and deleted.
+/// Resources that are looked at and, most of them, kept.
 #[derive(Debug, Subcommand)]
 pub enum Resource {
-    /// Templates of tasks
-    Templates(Verbs),
-    /// Time conditions
-    Periods(Verbs),
-    /// Voice navigations; `publish ID` publishes a draft
-    Navigations(Verbs),
-    /// Robots
-    Robots(Verbs),
-    /// Trunks
-    Trunks(Verbs),
-    /// Caller IDs
-    CallerIds(Verbs),
+    /// Task templates: saved configurations that new tasks are made from
+    Templates(Verbs<Kept>),
+    /// Time conditions: when to call, and when not
+    Periods(Verbs<Kept>),
+    /// Voice navigations: what a call runs through
+    Navigations(Verbs<Published>),
+    /// Robots: agent, opening and turn-taking
+    Robots(Verbs<Kept>),
+    /// Trunks: lines to the phone network
+    Trunks(Verbs<Kept>),
+    /// Caller IDs: the numbers that customers see
+    CallerIds(Verbs<Kept>),
     /// The do-not-call list
-    Suppressions(Verbs),
-    /// API keys
-    Keys(Verbs),
-    /// Batches
-    Batches(Verbs),
-    /// Numbers
-    Numbers(Verbs),
-    /// Call records
-    Records(Verbs),
-    /// Robot conversations
-    Conversations(Verbs),
-    /// The audit log
-    Audit(Verbs),
+    Suppressions(Verbs<Listed>),
+    /// API keys; a new one's secret is shown once
+    Keys(Verbs<Listed>),
+    /// Batches of a task: its imports by name
+    Batches(Verbs<Imported>),
+    /// Numbers of a task
+    Numbers(Verbs<Imported>),
+    /// Call records: every attempt, answered or not
+    Records(Verbs<Look>),
+    /// Robot conversations: answered calls, with what was said
+    Conversations(Verbs<Look>),
+    /// The audit log: who did what, when and from where
+    Audit(Verbs<Log>),
     /// Settings of the enterprise
-    Settings(Verbs),
+    Settings(Verbs<Single>),
 }
 
+/// The verbs of one resource.
 #[derive(Debug, clap::Args)]
-pub struct Verbs {
+pub struct Verbs<Verb: Subcommand> {
     #[command(subcommand)]
     verb: Verb,
     #[command(flatten)]
     connection: Connection,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct ListOptions {
+    /// Only what fits: 'result = "answered" AND turns >= 6'; the fields are in docs/fields.md
+    #[arg(long)]
+    filter: Option<String>,
+    /// Only of this task
+    #[arg(long)]
+    task: Option<String>,
+    /// Rows, at most
+    #[arg(long, default_value_t = ROWS_DEFAULT)]
+    limit: usize,
+}
+
 #[derive(Debug, Subcommand)]
-enum Verb {
+pub enum Look {
+    /// List, newest first
+    List(ListOptions),
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Log {
     /// List, newest first
     List {
-        /// A filter, where the resource has one: 'result = "answered" AND turns >= 6'
-        #[arg(long)]
-        filter: Option<String>,
-        /// Of one task
-        #[arg(long)]
-        task: Option<String>,
         /// Rows, at most
         #[arg(long, default_value_t = ROWS_DEFAULT)]
         limit: usize,
     },
-    /// Show one; settings need no id
-    Show { id: Option<String> },
-    /// Create from a JSON file (`-`: standard input)
-    Create { file: PathBuf },
-    /// Change by a JSON merge patch (`-`: standard input); settings need no id
-    Change {
-        file: PathBuf,
-        #[arg(long)]
-        id: Option<String>,
-    },
-    /// Delete, or revoke a key
-    Delete { id: String },
-    /// Publish a navigation's draft
-    Publish { id: String },
 }
+
+#[derive(Debug, Subcommand)]
+pub enum Kept {
+    /// List, newest first
+    List {
+        /// Rows, at most
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Create one from a JSON file
+    Create {
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
+    /// Change one by a JSON merge patch: the fields to change
+    Change {
+        /// Its id
+        id: String,
+        /// The file with the patch; `-` is standard input
+        file: PathBuf,
+    },
+    /// Delete one that nothing uses
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Published {
+    #[command(flatten)]
+    Kept(Kept),
+    /// Check the draft, and let calls run it from now on
+    Publish {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Listed {
+    /// List, newest first
+    List {
+        /// Rows, at most
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Create from a JSON file
+    Create {
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
+    /// Take one off the list, or revoke a key
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Imported {
+    /// List those of a task, in the order of their import
+    List {
+        /// The task
+        #[arg(long)]
+        task: String,
+        /// Rows, at most
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Never call what is still pending
+    Cancel {
+        /// Its id
+        id: String,
+    },
+    /// Delete; call records stay
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Single {
+    /// Show them
+    Show,
+    /// Change them by a JSON merge patch: the fields to change
+    Change {
+        /// The file with the patch; `-` is standard input
+        file: PathBuf,
+    },
+}
+
+/// What any verb comes down to.
+pub enum Deed {
+    List(ListOptions),
+    Show(Option<String>),
+    Create(PathBuf),
+    Change(Option<String>, PathBuf),
+    Delete(String),
+    /// POST to `id/verb`.
+    Move(String, &'static str),
+}
+
+const RECORD_COLUMNS: &[&str] = &[
+    "id",
+    "customer_number",
+    "result",
+    "round",
+    "started_at",
+    "talk=talk_seconds",
+    "turns",
+    "task=task_name",
+];
+const CONVERSATION_COLUMNS: &[&str] = &[
+    "id",
+    "customer_number",
+    "started_at",
+    "turns",
+    "interruptions",
+    "intents=intent_tags",
+    "hang-up point=process_hangup_point",
+];
+const TRUNK_COLUMNS: &[&str] =
+    &["id", "name", "driver", "concurrency", "calls_per_second", "in_service"];
+const KEY_COLUMNS: &[&str] =
+    &["id", "name", "prefix", "role", "permissions", "last_used_at", "revoked_at"];
+const NUMBER_COLUMNS: &[&str] =
+    &["id", "phone=phone_number", "priority", "state", "round", "last_status", "attempts"];
 
 impl Resource {
     pub async fn run(self, config: &Config) -> Result<()> {
-        let (path, columns, verbs): (&str, &[&str], Verbs) = match self {
+        match self {
             Self::Templates(verbs) => {
-                ("templates", &["id", "name", "concurrency", "created_at"], verbs)
+                let columns = &["id", "name", "concurrency", "created_at"];
+                verbs.run(config, "templates", columns).await
             }
-            Self::Periods(verbs) => ("periods", &["id", "name", "kind", "ranges"], verbs),
+            Self::Periods(verbs) => {
+                verbs.run(config, "periods", &["id", "name", "kind", "ranges"]).await
+            }
             Self::Navigations(verbs) => {
-                ("navigations", &["id", "name", "published_version", "created_at"], verbs)
+                let columns = &["id", "name", "published=published_version", "created_at"];
+                verbs.run(config, "navigations", columns).await
             }
-            Self::Robots(verbs) => ("robots", &["id", "name", "created_at"], verbs),
-            Self::Trunks(verbs) => (
-                "trunks",
-                &[
-                    "id",
-                    "name",
-                    "driver",
-                    "concurrency",
-                    "calls_per_second",
-                    "in_service",
-                    "breaker",
-                ],
-                verbs,
-            ),
+            Self::Robots(verbs) => verbs.run(config, "robots", &["id", "name", "created_at"]).await,
+            Self::Trunks(verbs) => verbs.run(config, "trunks", TRUNK_COLUMNS).await,
             Self::CallerIds(verbs) => {
-                ("caller_ids", &["id", "phone", "trunk", "label", "city"], verbs)
+                let columns = &["id", "phone", "trunk", "label", "province", "city"];
+                verbs.run(config, "caller_ids", columns).await
             }
             Self::Suppressions(verbs) => {
-                ("suppressions", &["id", "phone", "reason", "source", "expires_at"], verbs)
+                let columns = &["id", "phone", "reason", "source", "expires_at"];
+                verbs.run(config, "suppressions", columns).await
             }
-            Self::Keys(verbs) => (
-                "keys",
-                &["id", "name", "prefix", "role", "permissions", "last_used_at", "revoked_at"],
-                verbs,
-            ),
+            Self::Keys(verbs) => verbs.run(config, "keys", KEY_COLUMNS).await,
             Self::Batches(verbs) => {
-                ("batches", &["id", "name", "priority", "started_at", "numbers"], verbs)
+                let columns = &["id", "name", "priority", "started_at", "numbers"];
+                verbs.run(config, "batches", columns).await
             }
-            Self::Numbers(verbs) => {
-                ("numbers", &["id", "phone", "state", "round", "last_status", "attempts"], verbs)
+            Self::Numbers(verbs) => verbs.run(config, "numbers", NUMBER_COLUMNS).await,
+            Self::Records(verbs) => verbs.run(config, "records", RECORD_COLUMNS).await,
+            Self::Conversations(verbs) => verbs.conversations(config).await,
+            Self::Audit(verbs) => {
+                let columns = &["at", "actor", "action", "target", "source"];
+                verbs.run(config, "audit", columns).await
             }
-            Self::Records(verbs) => (
-                "records",
-                &[
-                    "id",
-                    "customer_number",
-                    "result",
-                    "round",
-                    "started_at=start_time",
-                    "talk=customer_talk_duration",
-                    "turns=conversation_turns",
-                ],
-                verbs,
-            ),
-            Self::Conversations(verbs) => (
-                "conversations",
-                &[
-                    "id",
-                    "customer_number",
-                    "intents=intent_tags",
-                    "turns=conversation_turns",
-                    "hang-up point=process_hangup_point",
-                ],
-                verbs,
-            ),
-            Self::Audit(verbs) => ("audit", &["at", "actor", "action", "target", "source"], verbs),
-            Self::Settings(verbs) => ("settings", &[], verbs),
-        };
-        verbs.run(config, path, columns).await
+            Self::Settings(verbs) => verbs.run(config, "settings", &[]).await,
+        }
     }
 }
 
-impl Verbs {
+impl<Verb: Subcommand + Into<Deed>> Verbs<Verb> {
     async fn run(self, config: &Config, path: &str, columns: &[&str]) -> Result<()> {
         let api = self.connection.api(config)?;
-        let one = |id: Option<&str>| match id {
-            Some(id) => format!("{path}/{id}"),
-            None => path.to_owned(),
+        run(&api, &self.connection, path, columns, self.verb.into()).await
+    }
+}
+
+impl Verbs<Look> {
+    /// A conversation is shown as it went: line by line.
+    async fn conversations(self, config: &Config) -> Result<()> {
+        let (api, out) = (self.connection.api(config)?, &self.connection);
+        let Look::Show { id } = &self.verb else {
+            return run(&api, out, "conversations", CONVERSATION_COLUMNS, self.verb.into()).await;
         };
-        match self.verb {
-            Verb::List { filter, task, limit } => {
-                let mut query = Vec::new();
-                if let Some(filter) = &filter {
-                    query.push(("filter", filter.as_str()));
-                }
-                let mut path = path.to_owned();
-                match &task {
-                    // Batches and numbers are listed below their task.
-                    Some(task) if BELOW_TASKS.contains(&path.as_str()) => {
-                        path = format!("tasks/{task}/{path}");
-                    }
-                    Some(task) => query.push(("task", task.as_str())),
-                    None => {}
-                }
-                let rows = api.list(&path, &query, limit).await?;
-                self.connection.print_rows(&rows, columns)
+        let talk = api.get(&format!("records/{id}/conversation")).await?;
+        if out.json {
+            return out.print_one(&talk);
+        }
+        for line in talk["transcript"].as_array().into_iter().flatten() {
+            let seconds = line["start_ms"].as_u64().unwrap_or(0) / 1_000;
+            let text = |name: &str| line[name].as_str().unwrap_or_default();
+            let (minutes, seconds) = (seconds / 60, seconds % 60);
+            println!("{minutes:02}:{seconds:02}  {:<8}  {}", text("speaker"), text("text"));
+        }
+        Ok(())
+    }
+}
+
+async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: Deed) -> Result<()> {
+    let one = |id: Option<&str>| match id {
+        Some(id) => format!("{path}/{id}"),
+        None => path.to_owned(),
+    };
+    match deed {
+        Deed::List(ListOptions { filter, task, limit }) => {
+            let mut query = Vec::new();
+            query.extend(filter.as_deref().map(|filter| ("filter", filter)));
+            // Batches and numbers are listed below their task.
+            let below = task.as_deref().filter(|_| matches!(path, "batches" | "numbers"));
+            let path = match below {
+                Some(task) => format!("tasks/{task}/{path}"),
+                None => path.to_owned(),
+            };
+            query.extend(task.as_deref().filter(|_| below.is_none()).map(|task| ("task", task)));
+            out.print_list(api, &path, &query, limit, columns).await
+        }
+        Deed::Show(id) => out.print_one(&api.get(&one(id.as_deref())).await?),
+        Deed::Create(file) => out.print_one(&api.post(path, &read_json(&file)?).await?),
+        Deed::Change(id, file) => {
+            out.print_one(&api.patch(&one(id.as_deref()), &read_json(&file)?).await?)
+        }
+        Deed::Delete(id) => {
+            api.delete(&one(Some(&id))).await?;
+            println!("deleted {id}");
+            Ok(())
+        }
+        Deed::Move(id, verb) => {
+            let path = format!("{}/{verb}", one(Some(&id)));
+            out.print_one(&api.post(&path, &serde_json::json!({})).await?)
+        }
+    }
+}
+
+fn plain_list(limit: usize) -> Deed {
+    Deed::List(ListOptions { filter: None, task: None, limit })
+}
+
+impl From<Look> for Deed {
+    fn from(verb: Look) -> Self {
+        match verb {
+            Look::List(options) => Self::List(options),
+            Look::Show { id } => Self::Show(Some(id)),
+        }
+    }
+}
+
+impl From<Log> for Deed {
+    fn from(Log::List { limit }: Log) -> Self {
+        plain_list(limit)
+    }
+}
+
+impl From<Kept> for Deed {
+    fn from(verb: Kept) -> Self {
+        match verb {
+            Kept::List { limit } => plain_list(limit),
+            Kept::Show { id } => Self::Show(Some(id)),
+            Kept::Create { file } => Self::Create(file),
+            Kept::Change { id, file } => Self::Change(Some(id), file),
+            Kept::Delete { id } => Self::Delete(id),
+        }
+    }
+}
+
+impl From<Published> for Deed {
+    fn from(verb: Published) -> Self {
+        match verb {
+            Published::Kept(verb) => verb.into(),
+            Published::Publish { id } => Self::Move(id, "publish"),
+        }
+    }
+}
+
+impl From<Listed> for Deed {
+    fn from(verb: Listed) -> Self {
+        match verb {
+            Listed::List { limit } => plain_list(limit),
+            Listed::Show { id } => Self::Show(Some(id)),
+            Listed::Create { file } => Self::Create(file),
+            Listed::Delete { id } => Self::Delete(id),
+        }
+    }
+}
+
+impl From<Imported> for Deed {
+    fn from(verb: Imported) -> Self {
+        match verb {
+            Imported::List { task, limit } => {
+                Self::List(ListOptions { filter: None, task: Some(task), limit })
             }
-            Verb::Show { id } => self.connection.print_one(&api.get(&one(id.as_deref())).await?),
-            Verb::Create { file } => {
-                self.connection.print_one(&api.post(path, &read_json(&file)?).await?)
-            }
-            Verb::Change { file, id } => {
-                let changed = api.patch(&one(id.as_deref()), &read_json(&file)?).await?;
-                self.connection.print_one(&changed)
-            }
-            Verb::Delete { id } => {
-                api.delete(&one(Some(&id))).await?;
-                println!("deleted {id}");
-                Ok(())
-            }
-            Verb::Publish { id } => {
-                let path = format!("{}/publish", one(Some(&id)));
-                self.connection.print_one(&api.post(&path, &Value::Null).await?)
-            }
+            Imported::Show { id } => Self::Show(Some(id)),
+            Imported::Cancel { id } => Self::Move(id, "cancel"),
+            Imported::Delete { id } => Self::Delete(id),
+        }
+    }
+}
+
+impl From<Single> for Deed {
+    fn from(verb: Single) -> Self {
+        match verb {
+            Single::Show => Self::Show(None),
+            Single::Change { file } => Self::Change(None, file),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Connection;
 use super::resources::read_json;
@@ -35,6 +35,7 @@ pub struct Tasks {
 enum Verb {
     /// List tasks, newest first
     List {
+        /// Rows, at most
         #[arg(long, default_value_t = ROWS_DEFAULT)]
         limit: usize,
     },
@@ -44,10 +45,20 @@ enum Verb {
     Progress { task: String },
     /// Watch a task live until it has nothing left to do
     Watch { task: String },
-    /// Create a task from a JSON file (`-`: standard input)
-    Create { file: PathBuf },
-    /// Change a task by a JSON merge patch
-    Change { task: String, file: PathBuf },
+    /// Create a task from a JSON file
+    Create {
+        /// The file; `-` is standard input
+        file: PathBuf,
+        /// A template whose values hold for what the file leaves out
+        #[arg(long)]
+        template: Option<String>,
+    },
+    /// Change a task by a JSON merge patch: the fields to change
+    Change {
+        task: String,
+        /// The file with the patch; `-` is standard input
+        file: PathBuf,
+    },
     /// Start or resume
     Start { task: String },
     /// Start no new call; calls that are up finish
@@ -55,6 +66,7 @@ enum Verb {
     /// End; calls that are up finish, unless they are to be hung up
     End {
         task: String,
+        /// End the calls that are up as well
         #[arg(long)]
         hang_up: bool,
     },
@@ -65,18 +77,23 @@ enum Verb {
     /// A task's changes of state, newest first
     Events {
         task: String,
+        /// Rows, at most
         #[arg(long, default_value_t = ROWS_DEFAULT)]
         limit: usize,
     },
-    /// Save the import template of a task
-    Template { task: String, file: PathBuf },
+    /// Save the import template of a task: a file with its columns
+    Template {
+        task: String,
+        /// Where to: a name that ends in .xlsx or .csv
+        file: PathBuf,
+    },
 }
 
 impl Tasks {
     pub async fn run(self, config: &Config) -> Result<()> {
         let (api, out) = (self.connection.api(config)?, &self.connection);
         match self.verb {
-            Verb::List { limit } => out.print_rows(&api.list("tasks", &[], limit).await?, &COLUMNS),
+            Verb::List { limit } => out.print_list(&api, "tasks", &[], limit, &COLUMNS).await,
             Verb::Show { task } => out.print_one(&api.get(&format!("tasks/{task}")).await?),
             Verb::Progress { task } => {
                 out.print_one(&api.get(&format!("tasks/{task}/progress")).await?)
@@ -85,7 +102,13 @@ impl Tasks {
                 Live::default().watch(&api, &task).await?;
                 Ok(())
             }
-            Verb::Create { file } => out.print_one(&api.post("tasks", &read_json(&file)?).await?),
+            Verb::Create { file, template } => {
+                let path = match template {
+                    Some(template) => format!("templates/{template}/tasks"),
+                    None => "tasks".to_owned(),
+                };
+                out.print_one(&api.post(&path, &read_json(&file)?).await?)
+            }
             Verb::Change { task, file } => {
                 out.print_one(&api.patch(&format!("tasks/{task}"), &read_json(&file)?).await?)
             }
@@ -109,9 +132,8 @@ impl Tasks {
                 Ok(())
             }
             Verb::Events { task, limit } => {
-                let rows: Vec<Value> =
-                    api.list(&format!("tasks/{task}/events"), &[], limit).await?;
-                out.print_rows(&rows, &["at", "event", "state", "reason", "actor"])
+                let columns = ["at", "event", "state", "reason", "actor"];
+                out.print_list(&api, &format!("tasks/{task}/events"), &[], limit, &columns).await
             }
             Verb::Template { task, file } => {
                 let format =

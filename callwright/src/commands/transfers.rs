@@ -24,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub struct Import {
     /// XLSX, CSV, JSON or NDJSON
     file: PathBuf,
+    /// The task
     #[arg(long)]
     task: String,
     /// Name of the batch; left out: the file's
@@ -58,8 +59,76 @@ impl Import {
         });
         let import = import(&api, &self.task, &self.file, &options).await?;
         self.connection.print_one(&import)?;
-        anyhow::ensure!(import["status"] == "done", "the import did not land");
+        let id = import["id"].as_str().unwrap_or_default();
+        if import["errors"] == true {
+            eprintln!("some rows have errors; to save them: callwright imports errors {id} FILE");
+        }
+        let why = import["problem"]["detail"].as_str().unwrap_or("it was cancelled");
+        anyhow::ensure!(import["status"] == "done", "the import did not land: {why}");
         Ok(())
+    }
+}
+
+/// Imports of a task, and their rows with errors.
+#[derive(Debug, clap::Args)]
+pub struct Imports {
+    #[command(subcommand)]
+    verb: ImportsVerb,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum ImportsVerb {
+    /// Imports of a task, newest first
+    List {
+        /// The task
+        #[arg(long)]
+        task: String,
+        /// Rows, at most
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show an import
+    Show { import: String },
+    /// Stop an import; nothing of it lands
+    Cancel { import: String },
+    /// Save the rows with errors as CSV: row, column, value, reason
+    Errors { import: String, file: PathBuf },
+}
+
+impl Imports {
+    pub async fn run(self, config: &Config) -> Result<()> {
+        let (api, out) = (self.connection.api(config)?, &self.connection);
+        match self.verb {
+            ImportsVerb::List { task, limit } => {
+                let columns = [
+                    "id",
+                    "status",
+                    "batch=options.batch_name",
+                    "rows=result.rows",
+                    "imported=result.imported",
+                    "duplicates=result.duplicates",
+                    "suppressed=result.suppressed",
+                    "invalid=result.invalid",
+                ];
+                out.print_list(&api, &format!("tasks/{task}/imports"), &[], limit, &columns).await
+            }
+            ImportsVerb::Show { import } => {
+                out.print_one(&api.get(&format!("imports/{import}")).await?)
+            }
+            ImportsVerb::Cancel { import } => {
+                out.print_one(&api.post(&format!("imports/{import}/cancel"), &json!({})).await?)
+            }
+            ImportsVerb::Errors { import, file } => {
+                let request = api.request(Method::GET, &format!("imports/{import}/errors"));
+                let bytes = answer(request).await?.bytes().await?;
+                std::fs::write(&file, bytes)
+                    .with_context(|| format!("{} can't be written", file.display()))?;
+                println!("saved {}", file.display());
+                Ok(())
+            }
+        }
     }
 }
 
@@ -120,11 +189,13 @@ enum Verb {
         /// Fields and their order, with commas between; left out: all
         #[arg(long, value_delimiter = ',')]
         fields: Vec<String>,
+        /// Only what fits: 'result = "answered" AND turns >= 6'; the fields are in docs/fields.md
         #[arg(long)]
         filter: Option<String>,
     },
     /// The download center, newest first
     List {
+        /// Rows, at most
         #[arg(long, default_value_t = ROWS_DEFAULT)]
         limit: usize,
     },
@@ -148,18 +219,15 @@ impl Exports {
                 out.print_one(&finished(&api, "exports", made).await?)
             }
             Verb::List { limit } => {
-                let rows = api.list("exports", &[], limit).await?;
-                out.print_rows(
-                    &rows,
-                    &[
-                        "id",
-                        "status",
-                        "file=file_name",
-                        "rows=progress.total",
-                        "bytes",
-                        "expires_at",
-                    ],
-                )
+                let columns = [
+                    "id",
+                    "status",
+                    "file=file_name",
+                    "rows=progress.total",
+                    "bytes",
+                    "expires_at",
+                ];
+                out.print_list(&api, "exports", &[], limit, &columns).await
             }
             Verb::Show { export } => out.print_one(&api.get(&format!("exports/{export}")).await?),
             Verb::Cancel { export } => {

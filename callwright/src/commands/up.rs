@@ -22,7 +22,7 @@ use crate::client::live::{Live, Over};
 use crate::client::{Access, Api};
 use crate::config::{ClockSource, Config};
 use crate::node::{self, Node};
-use crate::supervise::{Postgres, Redis, secret, write_private};
+use crate::supervise::{Postgres, Redis, addresses, secret, write_private};
 use crate::telemetry;
 
 const DEMO: &str = "Test drive reminders";
@@ -257,6 +257,9 @@ impl Servers {
             config.redis = Some(redis.url().to_owned());
             servers.redis = Some(redis);
         }
+        let database = servers.postgres.as_ref().map(Postgres::url);
+        let redis = servers.redis.as_ref().map(Redis::url);
+        addresses::leave(&config.data, database, redis)?;
         if config.objects.is_none() {
             let (objects, reached) = start_objects(&config.data).await?;
             config.objects = Some(reached);

@@ -1,6 +1,7 @@
 //! PostgreSQL and Redis as child processes on private ports and a data folder, for a laptop and for
 //! tests. A child dies with its parent, whatever ends the parent.
 
+pub mod addresses;
 mod child;
 mod postgres;
 mod redis;
