@@ -69,7 +69,52 @@ pub(crate) async fn json_bytes(request: Request, types: &[&str]) -> Result<Bytes
             format!("send the body with Content-Type {}", types.join(" or ")),
         ));
     }
+    no_nul(&bytes)?;
     Ok(bytes)
+}
+
+/// PostgreSQL keeps no NUL character, in no text and no JSON; and nobody means one.
+fn no_nul(bytes: &[u8]) -> Result<(), Problem> {
+    const ESCAPED: &[u8] = b"\\u0000";
+    if !bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
+        return Ok(());
+    }
+    // What can't be read is told by whoever reads it.
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return Ok(()) };
+    let detail = "has a control character; take it out";
+    match nul_in(&value) {
+        Some(pointer) => Err(Problem::fault(pointer, "control_character", detail)),
+        None => Ok(()),
+    }
+}
+
+/// A pointer to the first text with a NUL, or to what holds a key with one.
+fn nul_in(value: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(place, item)| nul_in(item).map(|rest| format!("/{place}{rest}"))),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            if name.contains('\0') {
+                return Some(String::new());
+            }
+            nul_in(field).map(|rest| format!("/{}{rest}", escaped(name)))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// Every body is an object; another value is refused in words of its own.
+fn must_be_object(bytes: &[u8]) -> Result<(), Problem> {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    let other = matches!(first, Some(b'[' | b'"' | b'-' | b'0'..=b'9'));
+    if other || matches!(bytes.trim_ascii(), b"null" | b"true" | b"false") {
+        return Err(Problem::malformed("", "not_an_object", "must be a JSON object"));
+    }
+    Ok(())
 }
 
 /// Read JSON text, and point to what can't be read.
@@ -135,7 +180,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = json_bytes(request, &["application/json"]).await?;
         // A verb whose fields all have defaults may come without a body.
-        from_json(if bytes.is_empty() { b"{}" } else { &bytes }).map(Self)
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        must_be_object(bytes)?;
+        from_json(bytes).map(Self)
     }
 }
 
@@ -231,6 +278,30 @@ mod tests {
         });
         crate::etag::merge(&mut body, changed);
         body.to_string()
+    }
+
+    #[test]
+    fn a_nul_character_is_found_wherever_it_stands() {
+        for (body, pointer) in [
+            (r#"{"opening": "a\u0000b"}"#, Some("/opening")),
+            (r#"{"nodes": [{"text": "a"}, {"text": "\u0000"}]}"#, Some("/nodes/1/text")),
+            (r#"{"variables": {"a\u0000": "b"}}"#, Some("/variables")),
+            (r#"{"opening": "a\\u0000b"}"#, None),
+            (r#"{"opening": "ab"}"#, None),
+        ] {
+            let problem = no_nul(body.as_bytes()).err();
+            let found = problem.as_ref().map(|problem| problem.faults[0].pointer.as_str());
+            assert_eq!(found, pointer, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_told_so() {
+        for body in ["[]", " \"x\"", "null", "-1", "[[[["] {
+            let problem = must_be_object(body.as_bytes()).expect_err(body);
+            assert_eq!(problem.detail, "the input must be a JSON object");
+        }
+        assert!(must_be_object(b" {}").is_ok() && must_be_object(b"{").is_ok());
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub struct ProblemBody<'a> {
     request_id: String,
 }
 
+/// Faults that one problem names.
+const FAULTS_MAX: usize = 100;
+
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
@@ -75,11 +78,18 @@ impl Problem {
     }
 
     /// 422: the input is refused, and nothing was changed.
-    pub fn refused(faults: Vec<Fault>) -> Self {
+    pub fn refused(mut faults: Vec<Fault>) -> Self {
         let detail = match faults.as_slice() {
             [only] => format!("{} {}", place(&only.pointer), only.detail),
+            many if many.len() > FAULTS_MAX => {
+                format!(
+                    "{} faults; errors names the first {FAULTS_MAX}. Nothing was changed.",
+                    many.len()
+                )
+            }
             many => format!("{} faults; see errors. Nothing was changed.", many.len()),
         };
+        faults.truncate(FAULTS_MAX);
         Self {
             faults,
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", detail.trim_start())

@@ -253,3 +253,42 @@ async fn a_path_that_is_not_there_answers_with_a_problem() {
     );
     world.end().await;
 }
+
+#[tokio::test]
+async fn odd_texts_are_refused_by_name_and_break_nothing() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let agent = json!({"kind": "scripted", "fallback": ["Pardon?"],
+        "intents": [{"name": "yes", "keywords": ["yes"], "reply": "Good."}]});
+    let node = |text: &str| json!([{"name": "a", "kind": "play", "text": text, "next": null}]);
+    for (path, body, wanted) in [
+        (
+            "robots",
+            json!({"name": "r", "opening": "a\0b", "agent": agent}),
+            "422 invalid_input /opening control_character",
+        ),
+        (
+            "navigations",
+            json!({"name": "n", "start": "a", "nodes": node("\0")}),
+            "422 invalid_input /nodes/0/text control_character",
+        ),
+        (
+            "trunks",
+            json!({"name": "t", "concurrency": 1, "simulated": {"personas": ["polite", "polit"]}}),
+            "422 invalid_input /simulated/personas/1 unknown_persona",
+        ),
+        (
+            "periods",
+            json!({"name": "two\nlines", "kind": "call", "ranges": [{"start": "09:00", "end": "18:00"}]}),
+            "422 invalid_input /name control_character",
+        ),
+        ("robots", json!([]), "400 malformed_request  not_an_object"),
+    ] {
+        let answer = ask(&world.api, "POST", path, body).await;
+        assert_eq!(told(&answer).0, wanted, "{path}: {}", answer.json());
+    }
+    let smiles = "😀".repeat(64);
+    let robot = json!({"name": smiles, "opening": "Grüß Gott 👋", "agent": agent});
+    let robot = world.made("robots", robot).await;
+    assert_eq!(world.get(&format!("robots/{robot}")).await["name"], smiles);
+    world.end().await;
+}
