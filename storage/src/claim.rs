@@ -181,6 +181,7 @@ impl Run {
             }
             queue::fetch(conn, scene, &wants).await?;
             let pulled = queue::pull(scene, &wants);
+            let pulled = in_turn(scene, pulled);
             if pulled.is_empty() {
                 continue;
             }
@@ -222,6 +223,21 @@ impl Run {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// Numbers of several tasks in the order that [`allot`] gives slots in: where a line can't take all of
+/// them, it is shared like the slots are.
+fn in_turn(scene: &Scene, pulled: Vec<(usize, Pulled)>) -> Vec<(usize, Pulled)> {
+    let mut up: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut placed = Vec::with_capacity(pulled.len());
+    for (task, pulled) in pulled {
+        let found = &scene.tasks[task];
+        let up = up.entry(task).or_insert_with(|| found.live.into());
+        placed.push((*up, u64::from(found.config.concurrency.max(1)), (task, pulled)));
+        *up += 1;
+    }
+    placed.sort_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)));
+    placed.into_iter().map(|(.., pulled)| pulled).collect()
 }
 
 /// How many numbers each task may take now, of those that may have some.

@@ -30,6 +30,17 @@ async fn slots_are_shared_by_how_full_each_task_is(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_line_that_is_full_is_shared_like_the_slots(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.edit_trunk(floor.trunk, json!({ "concurrency": 3 }), at("09:00")).await;
+    let large = floor.running("Large", json!({ "concurrency": 20 }), &rows(1..=100)).await;
+    let small = floor.running("Small", json!({ "concurrency": 10 }), &rows(101..=200)).await;
+    let calls = floor.claim(100, at("09:00")).await;
+    let of = |task| calls.iter().filter(|call| call.task == task).count();
+    assert_eq!((of(large), of(small)), (2, 1));
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn what_one_task_has_no_numbers_for_goes_to_another(pool: PgPool) {
     let mut floor = Floor::with(pool, json!({ "concurrency_limit": 10 })).await;
     floor.running("Short", json!({ "concurrency": 10 }), &rows(1..=2)).await;
