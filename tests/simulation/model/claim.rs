@@ -179,7 +179,9 @@ impl World {
                 if task == other || !self.dials(other) || self.own_room(other) == 0 {
                     continue;
                 }
-                let Some(number) = self.candidate(other, round) else { continue };
+                // Also one that was left because the lines had become full.
+                let left = Round { passed: round.passed.clone(), ..Round::default() };
+                let Some(number) = self.candidate(other, &left) else { continue };
                 // Only where the one call would have gone out on a line that the other could use.
                 let line =
                     self.calls.iter().rev().find(|call| call.task == task).expect("its call");
