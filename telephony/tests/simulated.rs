@@ -29,7 +29,7 @@ fn order(line: &Arc<TrunkConfig>, callee: u64, round: u16) -> Order {
         chain_index: 0,
         ring_timeout: Duration::from_secs(45),
         max_call: Duration::from_secs(600),
-        invite_by: std::time::Instant::now() + Duration::from_secs(3_600),
+        invite_by: Instant::now() + Duration::from_secs(3_600),
     }
 }
 

@@ -70,7 +70,7 @@ async fn a_task_that_cant_be_is_refused_with_field_limit_and_mend() {
         (
             schedule(json!({"scheduled_start": "2026-12-01T09:59:59"})),
             "/schedule/scheduled_start in_the_past",
-            "2026-12-01T10:00:0",
+            "2026-12-01T10:0",
         ),
         (
             schedule(json!({"scheduled_start": "2026-12-02T09:30:00", "call_period": call})),

@@ -9,21 +9,21 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// One call, as its record and its conversation tell it.
-struct Call {
-    record: Value,
-    transcript: Vec<Value>,
-    log: Vec<Value>,
+pub struct Call {
+    pub record: Value,
+    pub transcript: Vec<Value>,
+    pub log: Vec<Value>,
 }
 
 impl Call {
     /// What one side said, line by line.
-    fn said(&self, speaker: &str) -> Vec<&str> {
+    pub fn said(&self, speaker: &str) -> Vec<&str> {
         let lines = self.transcript.iter().filter(|line| line["speaker"] == speaker);
         lines.map(|line| line["text"].as_str().expect("words")).collect()
     }
 
     /// How often the interaction log has an entry of this kind.
-    fn logged(&self, kind: &str) -> usize {
+    pub fn logged(&self, kind: &str) -> usize {
         self.log.iter().filter(|entry| entry["kind"] == kind).count()
     }
 
@@ -45,7 +45,7 @@ async fn dealership() -> (World, String) {
 }
 
 /// Call one number of this ending with the reminder, and hear what became of it.
-async fn remind(world: &World, task: &str, end: &str) -> Call {
+pub async fn remind(world: &World, task: &str, end: &str) -> Call {
     let variables = json!({"customerName": "Ms. Li", "ModelName": "Tianrun X7", "appointmentTime": "9:00 AM on January 1"});
     let number = json!({"phone_number": format!("1380000{end}"), "variables": variables});
     world.import_numbers(task, &json!({"batch_name": end, "start": "auto"}), vec![number]).await;
@@ -168,7 +168,7 @@ async fn a_hesitant_customer_is_heard_out() {
         ["Well, I think", "the appointment", "is fine for me, yes."]
     );
     // The scripted agent answers at once, so each piece has its own answer, and the next piece stops it.
-    // (Pieces that come while the agent still thinks: `dialog`, tests of the guide's diagrams.)
+    // (Pieces that come while the agent still thinks: the stories of turn-taking.)
     assert!(call.record["interruptions"].as_u64() >= Some(1), "{}", call.record);
     assert!(
         call.said("robot").last().is_some_and(|words| words.starts_with("Perfect.")),

@@ -21,4 +21,6 @@ mod records;
 mod redial;
 mod requests;
 mod scheduled_tasks;
+mod spreadsheets;
 mod templates;
+mod turn_taking;

@@ -55,6 +55,8 @@ struct Playing {
     utterance: u64,
     text: String,
     since: u64,
+    /// It began while the customer was speaking, so it is no answer to what was said.
+    over: bool,
 }
 
 /// What the other side hears as one: breaths with less silence between them than ends speech.
@@ -232,7 +234,8 @@ impl Customer {
             self.agenda.put(at + murmur.at_ms, Intent::Murmur { utterance });
         }
         self.agenda.put(at + length_ms, Intent::PlaybackEnds { utterance });
-        self.playing = Some(Playing { utterance, text, since: at });
+        let over = self.speaks_until > at;
+        self.playing = Some(Playing { utterance, text, since: at, over });
     }
 
     fn play_next(&mut self, at: u64) -> bool {
@@ -243,15 +246,17 @@ impl Customer {
     }
 
     fn playback_ended(&mut self, at: u64) {
+        let mut over = false;
         if let Some(playing) = self.playing.take() {
             self.remember(&playing.text);
+            over = playing.over;
         }
         if self.play_next(at) {
             return;
         }
         self.grow_impatient(at.max(self.speaks_until));
-        // Who is speaking already is not waiting for a turn.
-        if self.speaks_until > at {
+        // Who is speaking already is not waiting for a turn, and a sign of listening gives none.
+        if over || self.speaks_until > at {
             return;
         }
         let chosen = self.reaction_to(&self.heard);

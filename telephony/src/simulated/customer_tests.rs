@@ -82,6 +82,20 @@ fn the_robots_silence_ends_what_is_said() {
 }
 
 #[test]
+fn a_sign_of_listening_is_not_answered() {
+    let mut customer = Customer::answers(persona("asks_in_pieces"), 0);
+    customer.hear(0, 1, "Good morning.".to_owned());
+    let begun = customer.due().unwrap();
+    let mut seen = watch(&mut customer, begun + 2_000);
+    // It begins while the customer speaks, and ends when they have nothing more to say.
+    customer.hear(begun + 4_000, 2, ["mm-hmm"; 40].join(" "));
+    seen.extend(watch(&mut customer, begun + 15_000));
+    assert_eq!(finals(&seen).len(), 3, "{seen:?}");
+    customer.hear(begun + 15_000, 3, "Our rate is three percent. Goodbye.".to_owned());
+    assert_eq!(finals(&watch(&mut customer, begun + 30_000)), ["Thank you, bye."]);
+}
+
+#[test]
 fn the_last_words_before_a_hang_up_are_heard() {
     let mut customer = Customer::answers(persona("polite"), 0);
     customer.listen(5_000);
