@@ -262,9 +262,9 @@ impl Stage<'_> {
         let page = Page { limit: PAGE, after };
         let list = numbers::list(&self.store, enterprise, id, filter, page).await.expect("numbers");
         let chance = |place: usize| {
-            let id: &storage::numbers::Number = &list.rows[place];
             // Storage draws it from the last bits of the number's id.
-            u32::try_from(id.id.uuid().as_u128() & u128::from(u32::MAX)).expect("32 bits")
+            u32::try_from(list.rows[place].id.uuid().as_u128() & u128::from(u32::MAX))
+                .expect("32 bits")
         };
         let (name, priority, dedupe, start) = (*name, *priority, *dedupe, *start);
         let import = Import { task, name, priority, dedupe, start, rows };
