@@ -81,6 +81,8 @@ fn numbers_imported_with_another_order_keep_the_place_that_it_gave_them() {
     assert_eq!(sorted(&[redial(1, uncalled), redial(1, redials)], BOTH), [1, 0]);
     assert_eq!(sorted(&[of(redials), redial(1, uncalled)], BOTH), [1, 0], "each is second");
     assert_eq!(sorted(&[of(uncalled), redial(1, redials)], BOTH), [1, 0], "each is first");
+    let ascending = CallOrder { redial: RedialOrder::Ascending, ..uncalled };
+    assert_eq!(sorted(&[of(redials), redial(1, ascending)], BOTH), [1, 0], "by class, not round");
 }
 
 #[test]
