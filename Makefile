@@ -5,7 +5,7 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test bench chaos openapi fmt
+.PHONY: help setup build up demo test mutants bench chaos openapi fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,12 @@ demo: build ## The same, ending by itself when the campaign has ended well
 
 test: ## Set up, then every check: format, lints, licences, units, stories, contracts
 	@scripts/test
+
+mutants: setup ## Break outbound/ and dialog/ bit by bit, to see a test catch each; an hour and more. ONLY=redial.rs
+	@[ -x target/tools/bin/cargo-mutants ] || \
+		cargo install --quiet --locked --debug --root target/tools cargo-mutants@27.1.0
+	@ulimit -v 8000000 && nice -n 19 target/tools/bin/cargo-mutants mutants --no-shuffle \
+		-p outbound -p dialog $(if $(ONLY),-f '**/$(ONLY)')
 
 chaos: setup ## A campaign through faults, then its journal checked: SEED=n NUMBERS=20000 MINUTES=20 ONLY="kill_dialer pause"
 	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
