@@ -84,6 +84,9 @@ impl Claimer {
             return Ok(Claimed { busy: true, ..Claimed::default() });
         }
         let Some(mut scene) = scene::read(store, &mut tx, enterprise, now).await? else {
+            // Not left to the drop, which gives the lock back a little later: whoever comes between
+            // would take it for another dispatcher's, and leave the claim to nobody.
+            tx.rollback().await?;
             return Ok(Claimed::default());
         };
         let plain = !scene.switches.priorities;

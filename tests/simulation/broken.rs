@@ -67,7 +67,7 @@ fn break_rule(rule: Rule, run: &mut Recorded) -> Option<()> {
         // Calls per second are not kept.
         Rule::RateExceeded => {
             let of = Scope::Task(run.entries[0].task);
-            run.truth.rates.push(Change { of, at: Time::MIN_UTC, value: Some(1) });
+            run.truth.rates = vec![Change { of, at: Time::MIN_UTC, value: Some(1) }];
             let at = run.entries[0].at;
             run.entries.iter_mut().for_each(|entry| entry.at = at);
         }
