@@ -229,6 +229,27 @@ impl Run {
         }
     }
 
+    /// Bring every process whose death is prepared to its point, while there are calls. Losses of calls
+    /// are found by whichever dispatcher looks first: the others are held while a dialer dies.
+    pub async fn die_out(&mut self) -> Result<()> {
+        let until = Instant::now() + UNARMED;
+        let mut lose_at = Instant::now();
+        while Instant::now() < until {
+            self.tend().await?;
+            let Some(point) = self.fleet.armed().next() else { break };
+            if point == FailPoint::FoundLost && Instant::now() > lose_at {
+                for place in self.fleet.unarmed(Role::Dispatcher) {
+                    self.fleet.hold(place)?;
+                    self.undo.push((Instant::now() + self.lease * 3, Undo::Release(place)));
+                }
+                self.kill(Role::Dialer).await?;
+                lose_at = Instant::now() + self.lease * 4;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     fn hold(&mut self, role: Role) -> Result<()> {
         let places = self.fleet.places(role);
         let place = self.deck.one_of(&places);

@@ -31,6 +31,8 @@ pub async fn judge(
     let begun = Instant::now();
     run.end_faults().await?;
     open_windows(run, clock)?;
+    run.die_out().await?;
+    run.fleet.all_up()?;
     println!("all faults have ended; waiting for every number");
     let mut findings = slots_equal_calls(&run.store, &config.journal, run.lease).await?;
     findings.extend(all_ended(run, clock, until).await?);
