@@ -20,8 +20,6 @@ use crate::{
     upload_recording,
 };
 
-/// A job's lease in Redis, renewed while its handler runs.
-const JOB_LEASE: Duration = Duration::from_secs(15);
 /// Between the end of a worker that should not have ended and the start of its successor.
 const RESTART: Duration = Duration::from_millis(500);
 /// How long hung-up calls may take to be written down.
@@ -135,7 +133,8 @@ macro_rules! keep {
         let (env, queue): (Environment, String) = ($env.clone(), $queue);
         let subscription = Subscription {
             concurrency: $concurrency,
-            lease: JOB_LEASE,
+            // As long as an attempt's: a job in the hands of a dead worker holds its slot no longer.
+            lease: env.settings.lease,
             deliveries_max: $deliveries,
         };
         $work.spawn(async move {
