@@ -222,7 +222,8 @@ impl Run {
                 return self.fleet.arm(place, point).await;
             }
             if Instant::now() > until {
-                self.watch.findings.push(format!("fail_point_missed {point}: none was free"));
+                self.notes
+                    .push(format!("{point} was not played: no process was free to die there"));
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;

