@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jobs::{Queues, Subscription};
 
-use crate::place::{Acts, DEADLINE, Note, Place, Told, Worker, subscription};
+use crate::place::{Acts, DEADLINE, Note, Place, Told, Worker, patient, subscription};
 
 const URL: &str = "CONTRACT_WORKER_URL";
 const PREFIX: &str = "CONTRACT_WORKER_PREFIX";
@@ -20,8 +20,7 @@ async fn worker_process() {
     let (Ok(url), Ok(prefix)) = (std::env::var(URL), std::env::var(PREFIX)) else { return };
     let queues = Queues::connect(&url, &prefix).await.unwrap();
     let mut worker = Worker::start(&queues, short(), Acts::Waits);
-    let client = redis::Client::open(url).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut redis = patient(&url).await;
     let heard = format!("{{{prefix}:heard}}");
     loop {
         let word = match worker.tells().await.0 {

@@ -45,6 +45,14 @@ pub fn random() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
+/// A connection that waits for each answer, also when its process was stopped meanwhile: by default
+/// the client gives up after 500 ms.
+pub async fn patient(url: &str) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(url).unwrap();
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+}
+
 pub struct Place {
     pub url: String,
     pub prefix: String,
@@ -68,9 +76,7 @@ impl Place {
     }
 
     pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
-        let client = redis::Client::open(self.url.as_str()).unwrap();
-        let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
-        client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+        patient(&self.url).await
     }
 
     pub async fn stats(&self) -> QueueStats {
