@@ -113,12 +113,16 @@ fn on() -> bool {
 }
 
 impl TaskConfig {
-    /// Everything but what it refers to and its schedule: each value within its bounds.
-    pub fn check(&self, enterprise: &EnterpriseSettings) -> Verdict {
+    /// Everything but what it refers to and its schedule: each value within its bounds. `before` is
+    /// what an edit changes: a concurrency that it leaves alone is not judged again, for the
+    /// enterprise's limit may have been lowered under it.
+    pub fn check(&self, enterprise: &EnterpriseSettings, before: Option<&Self>) -> Verdict {
+        let kept = before.is_some_and(|before| before.concurrency == self.concurrency);
+        let most = if kept { self.concurrency } else { enterprise.concurrency_limit };
         let mut faults: Vec<Fault> = [
             name("/name", &self.name, 1, 64),
             text("/description", &self.description, 0, 1_000),
-            number("/concurrency", self.concurrency, 1, enterprise.concurrency_limit),
+            number("/concurrency", self.concurrency, 1, most),
             count("/caller_ids", self.caller_ids.len(), 1, CALLER_IDS_MAX),
             number("/ring_timeout_seconds", self.ring_timeout_seconds, 5, 120),
             number("/max_call_seconds", self.max_call_seconds, 10, 7_200),

@@ -61,28 +61,32 @@ impl Limit {
     }
 }
 
-/// Note that a limit has a value from now on: what calls are checked against afterwards.
-pub(crate) async fn limit_changed(
+/// Note which limits of a scope have another value from now on: what calls are checked against
+/// afterwards. Before a scope was made it had none.
+pub(crate) async fn limits_changed(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     scope: Scope,
-    limit: Limit,
+    before: &[Limit],
+    after: &[Limit],
     now: Time,
 ) -> Result<(), StoreError> {
     let (word, id) = scope.words();
-    let (what, value) = limit.parts();
-    sqlx::query!(
-        "insert into limit_change (enterprise_id, scope, scope_id, at, what, value)
+    for limit in after.iter().filter(|limit| !before.contains(limit)) {
+        let (what, value) = limit.parts();
+        sqlx::query!(
+            "insert into limit_change (enterprise_id, scope, scope_id, at, what, value)
          values ($1, $2, $3, $4, $5, $6)",
-        enterprise.uuid(),
-        word,
-        id,
-        now,
-        what,
-        value.map(|value| i32::try_from(value).unwrap_or(i32::MAX))
-    )
-    .execute(conn)
-    .await?;
+            enterprise.uuid(),
+            word,
+            id,
+            now,
+            what,
+            value.map(|value| i32::try_from(value).unwrap_or(i32::MAX))
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
     Ok(())
 }
 
@@ -108,14 +112,8 @@ pub async fn create(
     .execute(&mut *tx)
     .await
     .map_err(|error| name_taken(error, name))?;
-    limit_changed(
-        &mut tx,
-        id,
-        Scope::Enterprise(id),
-        Limit::Concurrency(settings.concurrency_limit),
-        now,
-    )
-    .await?;
+    let limits = [Limit::Concurrency(settings.concurrency_limit)];
+    limits_changed(&mut tx, id, Scope::Enterprise(id), &[], &limits, now).await?;
     tx.commit().await?;
     Ok(Enterprise { id, name: name.to_owned(), settings, version: 1, created_at: now })
 }
@@ -196,16 +194,9 @@ pub async fn update(
     )
     .execute(&mut *tx)
     .await?;
-    if old.settings.concurrency_limit != settings.concurrency_limit {
-        limit_changed(
-            &mut tx,
-            id,
-            Scope::Enterprise(id),
-            Limit::Concurrency(settings.concurrency_limit),
-            now,
-        )
-        .await?;
-    }
+    let limits = |settings: &EnterpriseSettings| [Limit::Concurrency(settings.concurrency_limit)];
+    let (before, after) = (limits(&old.settings), limits(&settings));
+    limits_changed(&mut tx, id, Scope::Enterprise(id), &before, &after, now).await?;
     if old.settings.time_zone != settings.time_zone {
         move_zone(&mut tx, id, &settings, now, actor).await?;
     }

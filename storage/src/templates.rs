@@ -5,7 +5,7 @@ use outbound::ids::{EnterpriseId, TemplateId};
 use outbound::task::TaskConfig;
 use sqlx::types::{Json, Uuid};
 
-use crate::rows::{Listed, Page, Stored, name_taken};
+use crate::rows::{Listed, Page, Stored, name_taken, same_version};
 use crate::tasks::references::{faults, judge, refuse};
 use crate::{Store, StoreError};
 
@@ -36,9 +36,10 @@ async fn check(
     conn: &mut sqlx::PgConnection,
     enterprise: EnterpriseId,
     config: &TaskConfig,
+    before: Option<&TaskConfig>,
 ) -> Result<(), StoreError> {
     let judged = judge(conn, enterprise, config).await?;
-    let mut found = judged.faults;
+    let mut found = judged.faults(config, before);
     found.extend(faults(judged.hours.check()));
     refuse(found)
 }
@@ -50,7 +51,7 @@ pub async fn create(
     now: Time,
 ) -> Result<Template, StoreError> {
     let mut tx = store.api.begin().await?;
-    check(&mut tx, enterprise, &config).await?;
+    check(&mut tx, enterprise, &config, None).await?;
     let id = TemplateId::new();
     sqlx::query!(
         "insert into template (id, enterprise_id, name, config, created_at)
@@ -114,8 +115,10 @@ pub async fn update(
     expected: i64,
     config: TaskConfig,
 ) -> Result<Template, StoreError> {
+    let before = get(store, enterprise, id).await?;
+    same_version(before.version, expected)?;
     let mut tx = store.api.begin().await?;
-    check(&mut tx, enterprise, &config).await?;
+    check(&mut tx, enterprise, &config, Some(&before.config)).await?;
     let row = sqlx::query!(
         "update template set name = $4, config = $5, version = version + 1
           where id = $1 and enterprise_id = $2 and version = $3
@@ -129,11 +132,8 @@ pub async fn update(
     .fetch_optional(&mut *tx)
     .await
     .map_err(|error| name_taken(error, &config.name))?;
-    let Some(row) = row else {
-        drop(tx);
-        get(store, enterprise, id).await?;
-        return Err(StoreError::Stale);
-    };
+    // Edited or deleted since it was read.
+    let row = row.ok_or(StoreError::Stale)?;
     tx.commit().await?;
     Ok(Stored { id, config, version: row.version, created_at: row.created_at })
 }

@@ -9,7 +9,7 @@ use outbound::trunk::TrunkConfig;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use crate::enterprises::{Limit, Scope, limit_changed};
+use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{Listed, Page, name_taken, phone, phone_column, same_version, taken, unused};
 use crate::tasks::references::{Referred, faults, refuse, users};
 use crate::tasks::{notify_dispatch, trunk_changed};
@@ -63,6 +63,10 @@ macro_rules! trunk_rows {
     };
 }
 
+fn limits(config: &TrunkConfig) -> [Limit; 2] {
+    [Limit::Concurrency(config.concurrency), Limit::CallsPerSecond(config.calls_per_second)]
+}
+
 pub async fn create(
     store: &Store,
     enterprise: EnterpriseId,
@@ -83,9 +87,7 @@ pub async fn create(
     .execute(&mut *tx)
     .await
     .map_err(|error| name_taken(error, &config.name))?;
-    let (scope, rate) = (Scope::Trunk(id), Limit::CallsPerSecond(config.calls_per_second));
-    limit_changed(&mut tx, enterprise, scope, Limit::Concurrency(config.concurrency), now).await?;
-    limit_changed(&mut tx, enterprise, scope, rate, now).await?;
+    limits_changed(&mut tx, enterprise, Scope::Trunk(id), &[], &limits(&config), now).await?;
     tx.commit().await?;
     get(store, enterprise, id).await
 }
@@ -163,15 +165,8 @@ pub async fn update(
     .execute(&mut *tx)
     .await
     .map_err(|error| name_taken(error, &config.name))?;
-    let scope = Scope::Trunk(id);
-    if old.config.concurrency != config.concurrency {
-        let limit = Limit::Concurrency(config.concurrency);
-        limit_changed(&mut tx, enterprise, scope, limit, now).await?;
-    }
-    if old.config.calls_per_second != config.calls_per_second {
-        let limit = Limit::CallsPerSecond(config.calls_per_second);
-        limit_changed(&mut tx, enterprise, scope, limit, now).await?;
-    }
+    let (before, after) = (limits(&old.config), limits(&config));
+    limits_changed(&mut tx, enterprise, Scope::Trunk(id), &before, &after, now).await?;
     trunk_changed(&mut tx, id, now, actor).await?;
     notify_dispatch(&mut tx, enterprise).await?;
     let trunk = lock(&mut tx, enterprise, id).await?;

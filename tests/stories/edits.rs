@@ -1,7 +1,9 @@
 //! Editing, pausing and ending a task while it runs: each touches what SPEC 3 says, and nothing else.
 
 use harness::World;
-use harness::campaign::{ZONE, numbers, results, rung, silent_numbers, time, wall, wall_tens};
+use harness::campaign::{
+    ZONE, numbers, refusal, results, rung, silent_numbers, time, wall, wall_tens,
+};
 use serde_json::{Value, json};
 
 /// What makes calls stay up: phones that ring until the ring timeout of two minutes.
@@ -139,6 +141,35 @@ async fn concurrency_holds_at_once_up_and_down() {
         ["call_failed"; 6].join(" "),
         "hung up before they were answered"
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lowered_limit_of_the_enterprise_stops_no_other_edit_of_its_tasks_and_templates() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = ringing(&world, "above the limit", 6, 8).await;
+    let template = world.made("templates", world.task_config("template", json!({}))).await;
+    world.start(&task).await;
+    world.until_begun(&task, 6).await;
+    world.patch("settings", json!({"concurrency_limit": 5})).await;
+    for path in [format!("tasks/{task}"), format!("templates/{template}")] {
+        world.patch(&path, json!({"description": "Edited", "ring_timeout_seconds": 60})).await;
+        for concurrency in [7, 20] {
+            let refused = world.edit(&path, json!({"concurrency": concurrency})).await;
+            let (code, detail) = refusal(&refused);
+            assert_eq!(code, "422 /concurrency too_large", "{path}");
+            assert!(detail.contains("1 to 5"), "{detail}");
+        }
+        assert_eq!(world.get(&path).await["description"], "Edited");
+        world.patch(&path, json!({"concurrency": 4})).await;
+        assert_eq!(
+            refusal(&world.edit(&path, json!({"concurrency": 6})).await).0,
+            "422 /concurrency too_large"
+        );
+    }
+    assert_eq!(world.progress(&task).await["live"], 6, "no call was cut off");
+    world.post(&format!("tasks/{task}/end"), json!({"hang_up": true})).await;
+    world.until_records(&task, 6).await;
     world.end().await;
 }
 

@@ -21,7 +21,7 @@ fn task(changes: Value) -> TaskConfig {
 #[test]
 fn a_task_with_its_defaults_is_right() {
     let task = task(json!({}));
-    assert_eq!(task.check(&settings()), Ok(()));
+    assert_eq!(task.check(&settings(), None), Ok(()));
     assert_eq!((task.ring_timeout_seconds, task.max_call_seconds), (45, 600));
     assert!(task.recording);
     assert_eq!(task.when_done, WhenDone::Pause);
@@ -61,10 +61,23 @@ fn each_bound_of_a_task_is_named() {
         (json!({ "default_region": "cn" }), "/default_region", "unknown_region"),
         (json!({ "redial": { "enabled": true } }), "/redial/retry_seconds", "required"),
     ] {
-        let faults = task(changes).check(&settings()).unwrap_err();
+        let faults = task(changes).check(&settings(), None).unwrap_err();
         let found: Vec<_> = faults.iter().map(|f| (&*f.pointer, &*f.code)).collect();
         assert_eq!(found, [(pointer, code)]);
     }
+}
+
+#[test]
+fn a_concurrency_above_a_lowered_limit_is_judged_only_when_it_is_edited() {
+    let lowered = EnterpriseSettings::new(chrono_tz::Asia::Shanghai, 20);
+    let before = task(json!({ "concurrency": 50 }));
+    for (concurrency, wrong) in [(50, None), (20, None), (21, Some("1 to 20")), (49, Some("20"))] {
+        let edited = task(json!({ "concurrency": concurrency, "name": "Renamed" }));
+        let detail = edited.check(&lowered, Some(&before)).err().map(|mut f| f.remove(0).detail);
+        assert_eq!(detail.is_some(), wrong.is_some(), "{concurrency}");
+        assert!(detail.unwrap_or_default().contains(wrong.unwrap_or_default()), "{concurrency}");
+    }
+    assert!(before.check(&lowered, None).is_err(), "a new task keeps to the limit");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use sqlx::types::Json;
 
 use super::references::{judge, judge_schedule, refuse};
 use super::{Task, get, lock, lock_in, plan, state};
-use crate::enterprises::{Limit, Scope, limit_changed};
+use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{name_taken, same_version};
 use crate::{Store, StoreError, templates};
 
@@ -31,7 +31,7 @@ pub async fn create(
 ) -> Result<Task, StoreError> {
     let mut tx = store.api.begin().await?;
     let judged = judge(&mut tx, enterprise, &config).await?;
-    let mut faults = judged.faults;
+    let mut faults = judged.faults(&config, None);
     faults.extend(judge_schedule(&config.schedule, &judged.hours, now));
     refuse(faults)?;
     let task = insert(&mut tx, enterprise, &config, &judged.hours, now).await?;
@@ -102,10 +102,12 @@ async fn insert(
     .map_err(|error| name_taken(error, &config.name))?;
     put_policy(conn, task, &config.redial, now).await?;
     plan::write_plan(conn, task, hours, now).await?;
-    let (scope, rate) = (Scope::Task(task), Limit::CallsPerSecond(config.calls_per_second));
-    limit_changed(conn, enterprise, scope, Limit::Concurrency(config.concurrency), now).await?;
-    limit_changed(conn, enterprise, scope, rate, now).await?;
+    limits_changed(conn, enterprise, Scope::Task(task), &[], &limits(config), now).await?;
     Ok(task)
+}
+
+fn limits(config: &TaskConfig) -> [Limit; 2] {
+    [Limit::Concurrency(config.concurrency), Limit::CallsPerSecond(config.calls_per_second)]
 }
 
 /// Put a redial policy in force for the calls triggered from now on.
@@ -146,7 +148,7 @@ pub async fn update(
     let judged = judge(&mut tx, enterprise, &config).await?;
     let old = lock_in(&mut tx, enterprise, task).await?;
     same_version(old.version, expected)?;
-    let mut faults = judged.faults;
+    let mut faults = judged.faults(&config, Some(&old.config));
     let dates = dates_to_judge(&old, &config.schedule, &judged.hours, now);
     faults.extend(judge_schedule(&dates, &judged.hours, now));
     refuse(faults)?;
@@ -155,15 +157,8 @@ pub async fn update(
     if old.config.redial != config.redial {
         put_policy(&mut tx, task, &config.redial, now).await?;
     }
-    let scope = Scope::Task(task);
-    if old.config.concurrency != config.concurrency {
-        let limit = Limit::Concurrency(config.concurrency);
-        limit_changed(&mut tx, enterprise, scope, limit, now).await?;
-    }
-    if old.config.calls_per_second != config.calls_per_second {
-        let limit = Limit::CallsPerSecond(config.calls_per_second);
-        limit_changed(&mut tx, enterprise, scope, limit, now).await?;
-    }
+    let (before, after) = (limits(&old.config), limits(&config));
+    limits_changed(&mut tx, enterprise, Scope::Task(task), &before, &after, now).await?;
     reschedule(&mut tx, &old, &config, &judged.hours, now, actor).await?;
     state::notify_dispatch(&mut tx, enterprise).await?;
     let task = lock(&mut tx, task).await?;

@@ -15,12 +15,23 @@ use crate::StoreError;
 
 /// A configuration judged against its enterprise.
 pub(crate) struct Judged {
+    pub settings: EnterpriseSettings,
     pub hours: Hours,
-    /// Everything wrong with it but the dates of its schedule, which depend on what was there before.
-    pub faults: Vec<Fault>,
+    /// Everything wrong with what it refers to.
+    pub missing: Vec<Fault>,
 }
 
-/// Judge a task's or template's configuration: its values, and everything that it refers to.
+impl Judged {
+    /// Everything wrong with the configuration but the dates of its schedule. `before` is what an edit
+    /// changes.
+    pub fn faults(&self, config: &TaskConfig, before: Option<&TaskConfig>) -> Vec<Fault> {
+        let mut found = faults(config.check(&self.settings, before));
+        found.extend(self.missing.iter().cloned());
+        found
+    }
+}
+
+/// Judge everything that a task's or template's configuration refers to.
 ///
 /// Locks what it refers to (for share) until the transaction ends, so that it is still there when the
 /// configuration is committed.
@@ -30,15 +41,15 @@ pub(crate) async fn judge(
     config: &TaskConfig,
 ) -> Result<Judged, StoreError> {
     let settings = settings(conn, enterprise).await?;
-    let mut faults = faults(config.check(&settings));
+    let mut missing = Vec::new();
     let hours = plan::hours_for(conn, enterprise, config, settings.time_zone).await?;
     let schedule = &config.schedule;
-    faults.extend(period(schedule.call_period, hours.call.is_some(), "call_period"));
+    missing.extend(period(schedule.call_period, hours.call.is_some(), "call_period"));
     let barred = hours.do_not_call.is_some();
-    faults.extend(period(schedule.do_not_call_period, barred, "do_not_call_period"));
-    faults.extend(navigation(conn, enterprise, config.navigation).await?);
-    faults.extend(caller_ids(conn, enterprise, &config.caller_ids).await?);
-    Ok(Judged { hours, faults })
+    missing.extend(period(schedule.do_not_call_period, barred, "do_not_call_period"));
+    missing.extend(navigation(conn, enterprise, config.navigation).await?);
+    missing.extend(caller_ids(conn, enterprise, &config.caller_ids).await?);
+    Ok(Judged { settings, hours, missing })
 }
 
 /// Judge a schedule as a whole: how its periods fit each other, and its dates.
