@@ -59,7 +59,7 @@ async fn cells_arrive_as_people_see_them() {
         (
             json!("+8613800000001"),
             json!({"day": "2026-01-01", "moment": "2026-01-01 09:00", "time": "17:30", "sum": "0.3",
-                "share": "0.15", "vip": "TRUE", "total": "42"})
+                "share": "15%", "vip": "TRUE", "total": "42"})
         )
     );
     assert_eq!(told(1), (json!("+8613800000000"), json!({"day": "tomorrow"})));

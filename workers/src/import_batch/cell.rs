@@ -2,7 +2,7 @@
 //!
 //! A workbook keeps dates as numbers of days and hides how it shows them behind styles, so dates and times
 //! are written in ISO's order, by their kind: `2026-01-01`, `2026-01-01 09:00`, `09:00`; seconds only where
-//! there are any. A percentage is its number, 0.15.
+//! there are any. A percentage has the places that its format shows: 0.15 is `15%`, or `15.0%`.
 
 use calamine::{DataRef, ExcelDateTime};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
@@ -10,14 +10,46 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 const SECONDS_A_DAY: i64 = 86_400;
 /// How a workbook writes what is shown with fifteen significant digits.
 const SHOWN_DIGITS: usize = 15;
+/// Places of a percentage that are shown, at most.
+const PLACES_MAX: usize = 15;
 /// The ISO form of cells that keep their date as text.
 const ISO: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
+/// How a cell's style shows its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    Number,
+    Percent { places: usize },
+}
+
+impl Shown {
+    /// By a number format (ECMA-376, part 1, 18.8.31): its first section is the one for numbers above 0,
+    /// and what is quoted or escaped in it is only text.
+    pub fn by(format: &str) -> Self {
+        let (mut places, mut after_point, mut percent) = (0, false, false);
+        let mut signs = format.chars();
+        while let Some(sign) = signs.next() {
+            match sign {
+                '"' => while signs.next().is_some_and(|text| text != '"') {},
+                '[' => while signs.next().is_some_and(|text| text != ']') {},
+                '\\' | '_' | '*' => drop(signs.next()),
+                ';' => break,
+                '.' => after_point = true,
+                '0' | '#' | '?' if after_point => places += 1,
+                '%' => percent = true,
+                _ => {}
+            }
+        }
+        if percent { Self::Percent { places: places.min(PLACES_MAX) } } else { Self::Number }
+    }
+}
+
 /// What stands in the cell; empty where nothing does.
-pub fn text(value: &DataRef<'_>) -> String {
+pub fn text(value: &DataRef<'_>, shown_as: Shown) -> String {
     match value {
-        DataRef::Int(value) => value.to_string(),
-        DataRef::Float(value) => number(*value),
+        DataRef::Int(value) if shown_as == Shown::Number => value.to_string(),
+        DataRef::Int(value) => numeral(*value as f64, shown_as),
+        DataRef::Float(value) => numeral(*value, shown_as),
         DataRef::String(value) => value.clone(),
         DataRef::SharedString(value) => (*value).to_owned(),
         DataRef::Bool(value) => value.to_string().to_uppercase(),
@@ -32,11 +64,29 @@ pub fn text(value: &DataRef<'_>) -> String {
     }
 }
 
+fn numeral(value: f64, shown_as: Shown) -> String {
+    match shown_as {
+        Shown::Number => number(value),
+        Shown::Percent { places } => percent(value, places),
+    }
+}
+
 /// A phone number that a spreadsheet took for a number comes back as its digits, and a sum without the
 /// noise of its last binary digit.
 fn number(value: f64) -> String {
-    let rounded = format!("{value:.*e}", SHOWN_DIGITS - 1).parse();
-    rounded.unwrap_or(value).to_string()
+    without_noise(value).to_string()
+}
+
+/// Halves are rounded up, as spreadsheets do it.
+fn percent(value: f64, places: usize) -> String {
+    let scale = 10_f64.powi(i32::try_from(places).unwrap_or(0));
+    // Plus zero: what rounds to nothing has no sign.
+    let hundredths = without_noise(without_noise(value * 100.0) * scale).round() / scale + 0.0;
+    format!("{hundredths:.places$}%")
+}
+
+fn without_noise(value: f64) -> f64 {
+    format!("{value:.*e}", SHOWN_DIGITS - 1).parse().unwrap_or(value)
 }
 
 fn date_time(value: ExcelDateTime) -> String {
@@ -98,7 +148,11 @@ mod tests {
 
     fn day(value: f64, is_1904: bool) -> String {
         let date = ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904);
-        text(&DataRef::DateTime(date))
+        plain(&DataRef::DateTime(date))
+    }
+
+    fn plain(value: &DataRef<'_>) -> String {
+        text(value, Shown::Number)
     }
 
     #[test]
@@ -123,8 +177,8 @@ mod tests {
     #[test]
     fn a_length_of_time_is_no_date() {
         let length = |value| ExcelDateTime::new(value, ExcelDateTimeType::TimeDelta, false);
-        assert_eq!(text(&DataRef::DateTime(length(1.520_833_333_333_333_3))), "36:30");
-        assert_eq!(text(&DataRef::DateTime(length(0.003_472_222_222_222_222))), "0:05");
+        assert_eq!(plain(&DataRef::DateTime(length(1.520_833_333_333_333_3))), "36:30");
+        assert_eq!(plain(&DataRef::DateTime(length(0.003_472_222_222_222_222))), "0:05");
     }
 
     #[test]
@@ -138,8 +192,32 @@ mod tests {
             (-2.5, "-2.5"),
             (5.0, "5"),
         ] {
-            assert_eq!(text(&DataRef::Float(value)), read);
+            assert_eq!(plain(&DataRef::Float(value)), read);
         }
+    }
+
+    #[test]
+    fn a_percentage_reads_as_its_format_shows_it() {
+        for (value, format, read) in [
+            (0.15, "0%", "15%"),
+            (0.15, "0.00%", "15.00%"),
+            (0.1234, "0%", "12%"),
+            (0.145, "0%", "15%"),
+            (0.29, "0%", "29%"),
+            (-0.155, "0.0%;[Red]-0.0%", "-15.5%"),
+            (1.0, "#,##0 %", "100%"),
+            (-0.001, "0%", "0%"),
+            (0.15, "General", "0.15"),
+            (0.15, "0.00", "0.15"),
+            (0.15, "0.00\"% of it\"", "0.15"),
+            (0.15, "0.00\\%", "0.15"),
+            (0.15, "0.00;0%", "0.15"),
+        ] {
+            assert_eq!(text(&DataRef::Float(value), Shown::by(format)), read, "{value} {format}");
+        }
+        assert_eq!(text(&DataRef::Int(2), Shown::by("0%")), "200%");
+        let word = DataRef::SharedString("all");
+        assert_eq!(text(&word, Shown::by("0%")), "all");
     }
 
     #[test]
@@ -152,7 +230,7 @@ mod tests {
             (DataRef::SharedString(" Ms. Li "), " Ms. Li "),
             (DataRef::Empty, ""),
         ] {
-            assert_eq!(text(&value), read);
+            assert_eq!(plain(&value), read);
         }
     }
 }

@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use calamine::{Reader, Xlsx, XlsxError};
+use calamine::{Reader, Style, Xlsx, XlsxError};
 use outbound::import::{CUSTOM_COLUMNS_MAX, FIXED_COLUMNS};
 
-use super::cell;
+use super::cell::{self, Shown};
 use super::source::{Rows, Stop, refused};
 
 /// Bytes that the shared strings may unpack to: calamine holds all of them.
@@ -31,11 +31,13 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
     let name = book.sheet_names().first().cloned();
     let name = name.ok_or_else(|| refused("no_sheet", "has no sheet"))?;
     let mut cells = book.worksheet_cells_reader(&name).map_err(unreadable)?;
+    let shown: Vec<Shown> = cells.styles().iter().map(shown).collect();
     let mut row = Vec::new();
     let mut at: Option<u32> = None;
-    while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+    while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(unreadable)? {
         let (line, column) = cell.get_position();
-        let value = cell::text(cell.get_value());
+        let shown = shown.get(style).copied().unwrap_or(Shown::Number);
+        let value = cell::text(cell.get_value(), shown);
         if value.is_empty() {
             continue;
         }
@@ -66,6 +68,10 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
         Some(at) => rows.cells(u64::from(at) + 1, &row),
         None => Err(refused("no_rows", "its first sheet is empty")),
     }
+}
+
+fn shown(style: &Style) -> Shown {
+    style.number_format.as_ref().map_or(Shown::Number, |format| Shown::by(&format.format_code))
 }
 
 fn unreadable(error: XlsxError) -> Stop {
