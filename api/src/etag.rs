@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::input::{document_body, from_value, json_bytes};
+use crate::input::{document_body, from_value, json_bytes, no_list_for_object};
 use crate::problem::Problem;
 
 /// The media types a patch may come as.
@@ -63,11 +63,12 @@ pub struct MergePatch<T> {
     of: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T: Serialize + DeserializeOwned> MergePatch<T> {
+impl<T: Serialize + DeserializeOwned + JsonSchema> MergePatch<T> {
     /// What the current value becomes.
     pub fn apply(self, current: &T) -> Result<T, Problem> {
         let mut value = serde_json::to_value(current).map_err(|_| Problem::internal())?;
         merge(&mut value, self.changes);
+        no_list_for_object::<T>(&value)?;
         from_value(value)
     }
 }

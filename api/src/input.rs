@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::problem::Problem;
+use crate::shape;
 
 /// Bytes of a JSON body, at most. Imports have a limit of their own.
 pub const JSON_BODY_BYTES_MAX: u64 = 1 << 20;
@@ -108,7 +109,7 @@ fn nul_in(value: &serde_json::Value) -> Option<String> {
 }
 
 /// Every body is an object; another value is refused in words of its own.
-fn must_be_object(bytes: &[u8]) -> Result<(), Problem> {
+pub(crate) fn must_be_object(bytes: &[u8]) -> Result<(), Problem> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let other = matches!(first, Some(b'[' | b'"' | b'-' | b'0'..=b'9'));
     if other || matches!(bytes.trim_ascii(), b"null" | b"true" | b"false") {
@@ -174,7 +175,17 @@ fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+/// The reader would take a list for the fields of an object, in their order.
+pub(crate) fn no_list_for_object<T: JsonSchema>(value: &serde_json::Value) -> Result<(), Problem> {
+    match shape::list_for_object::<T>(value) {
+        Some(pointer) => {
+            Err(Problem::fault(pointer, "not_an_object", "must be an object, not a list"))
+        }
+        None => Ok(()),
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + JsonSchema> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -182,6 +193,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         // A verb whose fields all have defaults may come without a body.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         must_be_object(bytes)?;
+        if bytes.contains(&b'[')
+            && let Ok(value) = serde_json::from_slice(bytes)
+        {
+            no_list_for_object::<T>(&value)?;
+        }
         from_json(bytes).map(Self)
     }
 }

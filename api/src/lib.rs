@@ -14,6 +14,7 @@ mod page;
 mod problem;
 mod reply;
 mod router;
+mod shape;
 mod state;
 mod view;
 

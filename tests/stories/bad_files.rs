@@ -285,12 +285,13 @@ async fn numbers_of_the_api_are_judged_as_rows_are() {
         with(json!({"prio": 1})),
         json!({"phone_number": "13800001002"}),
         json!("13800001003"),
+        json!(["13800001004", 0, null, [], {"customerName": "Li"}]),
     ];
     let import = world.import_numbers(&task, &json!({"batch_name": "May"}), numbers).await;
     let result = &import["result"];
     assert_eq!(
         (&result["rows"], &result["imported"], &result["invalid"]),
-        (&json!(8), &json!(1), &json!(7)),
+        (&json!(9), &json!(1), &json!(8)),
         "{import}"
     );
     let path = format!("imports/{}/errors", import["id"].as_str().expect("an id"));
@@ -304,7 +305,18 @@ async fn numbers_of_the_api_are_judged_as_rows_are() {
         ("6", ""),
         ("7", "customerName"),
         ("8", ""),
+        ("9", ""),
     ];
     assert_eq!(told, wanted);
+
+    // A line of NDJSON is one number object, whole and nothing behind it.
+    let lines = "[\"13800001005\"]\n{\"phone_number\": \"13800001006\"} x\n{\"phone_number\": \"1380000100\n";
+    let options = json!({"batch_name": "June"});
+    let import = world.imported(&task, "a.ndjson", lines.as_bytes().to_vec(), &options).await;
+    let result = &import["result"];
+    assert_eq!((&result["rows"], &result["invalid"]), (&json!(3), &json!(3)), "{import}");
+    let list = json!(["July"]);
+    let upload = world.upload(&task, "a.ndjson", lines.as_bytes().to_vec(), &list).await;
+    assert_eq!(upload.told(), "400 malformed_request", "options are an object");
     world.end().await;
 }

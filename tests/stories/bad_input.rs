@@ -252,3 +252,58 @@ async fn an_edit_is_judged_as_a_creation_is_and_changes_nothing() {
     assert_eq!(world.everything(&witness).await, before, "nothing was changed");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_list_where_an_object_belongs_is_refused_and_not_read_as_its_fields() {
+    let (world, call, _) = office().await;
+    let witness = world.key("admin", &[]).await;
+    let task = world.task("spring", json!({"schedule": {"call_period": call}})).await;
+    let before = world.everything(&witness).await;
+    let refused = |pointer: &str| format!("422 invalid_input {pointer} not_an_object");
+    for (more, pointer) in [
+        (json!({"schedule": []}), "/schedule"),
+        (json!({"schedule": ["2026-12-02T09:00:00"]}), "/schedule"),
+        (json!({"redial": [true]}), "/redial"),
+        (json!({"call_order": []}), "/call_order"),
+        (json!({"variables": []}), "/variables"),
+    ] {
+        let config = world.task_config("wrong", more.clone());
+        let (found, said) = told(&ask(&world.api, "POST", "tasks", config).await);
+        assert_eq!(found, refused(pointer), "{more}");
+        assert!(said.contains("must be an object"), "{said}");
+        let path = format!("tasks/{task}");
+        let read = ask(&world.api, "GET", &path, Value::Null).await;
+        let edit = world.api.request(Method::PATCH, &path).header("if-match", read.header("etag"));
+        assert_eq!(told(&Answer::to(edit.json(&more)).await).0, refused(pointer), "{more}");
+    }
+    let range = json!({"name": "p", "kind": "call", "ranges": [["09:00", "18:00"]]});
+    assert_eq!(told(&ask(&world.api, "POST", "periods", range).await).0, refused("/ranges/0"));
+    assert_eq!(world.everything(&witness).await, before, "nothing was changed");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_variable_that_no_one_defined_keeps_its_navigation_a_draft() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let witness = world.key("admin", &[]).await;
+    let hello = |text: &str| {
+        json!({"variables": [{"name": "customerName", "required": true}], "start": "hello",
+            "nodes": [{"name": "hello", "kind": "play", "text": text}]})
+    };
+    let mut draft = hello("Hello {{customername}}, your {{ModelName}} is ready.");
+    draft["name"] = "hello".into();
+    let navigation = world.made("navigations", draft).await;
+    let before = world.everything(&witness).await;
+    let publish = format!("navigations/{navigation}/publish");
+    let (found, said) = told(&ask(&world.api, "POST", &publish, Value::Null).await);
+    let one = " /nodes/0 unknown_variable";
+    assert_eq!(found, format!("422 invalid_input{one}{one}"), "{said}");
+    assert!(said.contains("`customername`") && said.contains("`ModelName`"), "{said}");
+    assert!(said.contains("no column, node or robot sets"), "{said}");
+    assert_eq!(world.everything(&witness).await, before, "nothing was changed");
+
+    // Named as it is declared, it can be published.
+    world.patch(&format!("navigations/{navigation}"), hello("Hello {{customerName}}.")).await;
+    world.post(&publish, json!({})).await;
+    world.end().await;
+}

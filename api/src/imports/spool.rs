@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
 use super::options::{Asked, of_file_name, of_media_type};
-use crate::input::{from_json, media_type};
+use crate::input::{from_json, media_type, must_be_object};
 use crate::problem::Problem;
 
 /// Bytes of an imported file, at most.
@@ -110,6 +110,7 @@ async fn options(mut field: Field<'_>) -> Result<Asked, Problem> {
         }
         text.extend_from_slice(&chunk);
     }
+    must_be_object(&text)?;
     from_json(&text)
 }
 

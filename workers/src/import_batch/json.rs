@@ -55,7 +55,8 @@ pub fn read_lines(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let parsed = match serde_json::from_slice::<NumberInput>(&line) {
+        let mut json = serde_json::Deserializer::from_slice(&line);
+        let parsed = match object(&mut json).and_then(|input| json.end().map(|()| input)) {
             Ok(input) => parse_input(&input, rows.rules),
             Err(error) => Err(vec![not_a_number(&error)]),
         };
@@ -153,6 +154,23 @@ impl<'de> Visitor<'de> for Numbers<'_, '_> {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Element {
-    Number(NumberInput),
+    Number(#[serde(deserialize_with = "object")] NumberInput),
     Other(serde::de::IgnoredAny),
+}
+
+/// A number object, and no list: a list would be read as the object's fields in their order.
+fn object<'de, D: serde::Deserializer<'de>>(json: D) -> Result<NumberInput, D::Error> {
+    struct Object;
+    impl<'de> Visitor<'de> for Object {
+        type Value = NumberInput;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a number object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<NumberInput, A::Error> {
+            NumberInput::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        }
+    }
+    json.deserialize_map(Object)
 }
