@@ -143,6 +143,8 @@ pub async fn list(
     task: TaskId,
     page: Page<ImportId>,
 ) -> Result<Listed<Import, ImportId>, StoreError> {
+    // An empty list would say that the task is there.
+    crate::tasks::get(store, enterprise, task).await?;
     let rows = sqlx::query_as!(
         Row,
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",

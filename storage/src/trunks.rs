@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use outbound::Time;
+use outbound::fault::Fault;
 use outbound::ids::{CallerIdId, EnterpriseId, TrunkId};
 use outbound::phone::Phone;
 use outbound::trunk::TrunkConfig;
@@ -135,6 +136,21 @@ async fn lock(
     .fetch_optional(conn)
     .await?;
     row.map(Trunk::from).ok_or(StoreError::NotFound("trunk"))
+}
+
+/// [`lock`] for a trunk that a caller ID names: one that is not there is the caller ID's fault.
+async fn lock_named(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    id: TrunkId,
+) -> Result<Trunk, StoreError> {
+    lock(conn, enterprise, id).await.map_err(|error| match error {
+        StoreError::NotFound(_) => {
+            let detail = format!("there is no trunk {id}");
+            StoreError::Refused(vec![Fault::new("/trunk", "not_found", detail)])
+        }
+        other => other,
+    })
 }
 
 /// Change a trunk. Limits hold for calls that start afterwards; a breaker that is switched off closes.
@@ -283,7 +299,7 @@ pub async fn create_caller_id(
 ) -> Result<CallerId, StoreError> {
     check_label(&new.label)?;
     let mut tx = store.api.begin().await?;
-    lock(&mut tx, enterprise, new.trunk).await?;
+    lock_named(&mut tx, enterprise, new.trunk).await?;
     let id = CallerIdId::new();
     let (province, city) = match new.phone.location() {
         Some(location) if new.province.is_empty() && new.city.is_empty() => {
@@ -360,7 +376,7 @@ pub async fn update_caller_id(
 ) -> Result<CallerId, StoreError> {
     check_label(label)?;
     let mut tx = store.api.begin().await?;
-    lock(&mut tx, enterprise, trunk).await?;
+    lock_named(&mut tx, enterprise, trunk).await?;
     let old = lock_caller_id(&mut tx, enterprise, id).await?;
     same_version(old.version, expected)?;
     sqlx::query!(

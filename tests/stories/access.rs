@@ -1,4 +1,4 @@
-//! Who may do what: keys, roles, enterprises, and the audit log (SPEC 2).
+//! Who may do what: keys, roles, and the audit log (SPEC 2).
 
 use callwright::client::Api;
 use harness::{Answer, World, ask};
@@ -98,99 +98,6 @@ async fn each_role_may_do_its_own_and_what_is_below() {
     // Nobody gives away what they do not have.
     let body = json!({"name": "more", "role": "viewer", "permissions": ["export"]});
     assert_eq!(told(&keys[2], "POST", "keys", body).await, "403 permission_required");
-    world.end().await;
-}
-
-#[tokio::test]
-async fn what_another_enterprise_has_is_not_there() {
-    let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let task = world.task("spring", json!({})).await;
-    let template = world.made("templates", world.task_config("t", json!({}))).await;
-    let ranges = json!([{"start": "09:00", "end": "18:00"}]);
-    let period =
-        world.made("periods", json!({"name": "day", "kind": "call", "ranges": ranges})).await;
-    let import = world
-        .import_numbers(
-            &task,
-            &json!({"batch_name": "May", "start": "auto"}),
-            vec![json!({"phone_number": "13800000001"})],
-        )
-        .await;
-    let record = world.until_records(&task, 1).await.remove(0);
-    let export = world.exported(json!({"content": "call_records"})).await;
-    let suppressed = world.post("suppressions", json!({"phone_numbers": ["13800000009"]})).await;
-    let id = |value: &Value| value.as_str().expect("an id").to_owned();
-    let stranger = world.stranger().await;
-    let mut paths = vec![
-        ("POST", format!("tasks/{task}/start")),
-        ("POST", format!("tasks/{task}/imports")),
-        ("DELETE", format!("tasks/{task}")),
-        ("POST", format!("exports/{}/cancel", id(&export["id"]))),
-        ("POST", format!("batches/{}/cancel", id(&import["batch"]))),
-        ("DELETE", format!("caller_ids/{}", world.caller)),
-        ("POST", format!("navigations/{}/publish", world.navigation)),
-    ];
-    paths.extend(
-        [
-            format!("tasks/{task}"),
-            format!("tasks/{task}/numbers"),
-            format!("tasks/{task}/batches"),
-            format!("tasks/{task}/progress"),
-            format!("tasks/{task}/import_template"),
-            format!("templates/{template}"),
-            format!("periods/{period}"),
-            format!("navigations/{}", world.navigation),
-            format!("trunks/{}", world.trunk),
-            format!("caller_ids/{}", world.caller),
-            format!("imports/{}", id(&import["id"])),
-            format!("batches/{}", id(&import["batch"])),
-            format!("numbers/{}", id(&record["number"])),
-            format!("records/{}", id(&record["id"])),
-            format!("records/{}/conversation", id(&record["id"])),
-            format!("records/{}/recording", id(&record["id"])),
-            format!("exports/{}", id(&export["id"])),
-            format!("exports/{}/download", id(&export["id"])),
-            format!("suppressions/{}", id(&suppressed["data"][0]["id"])),
-        ]
-        .map(|path| ("GET", path)),
-    );
-    for (method, path) in &paths {
-        let body = if path.ends_with("imports") { json!({"numbers": []}) } else { Value::Null };
-        assert_eq!(told(&stranger, method, path, body).await, "404 not_found", "{method} {path}");
-    }
-    for list in [
-        "tasks",
-        "templates",
-        "periods",
-        "navigations",
-        "trunks",
-        "caller_ids",
-        "records",
-        "exports",
-        "suppressions",
-        "numbers?phone=13800000001",
-    ] {
-        assert_eq!(
-            ask(&stranger, "GET", list, Value::Null).await.json()["data"],
-            json!([]),
-            "{list}"
-        );
-    }
-    // Nor can it be named in what one makes oneself.
-    let refused =
-        ask(&stranger, "POST", "tasks", world.task_config("theirs", json!({"concurrency": 1})))
-            .await;
-    let faults = refused.json()["errors"].clone();
-    let pointers: Vec<_> = faults
-        .as_array()
-        .expect("faults")
-        .iter()
-        .map(|fault| (fault["pointer"].clone(), fault["code"].clone()))
-        .collect();
-    assert_eq!(
-        pointers,
-        [(json!("/navigation"), json!("not_found")), (json!("/caller_ids/0"), json!("not_found"))]
-    );
     world.end().await;
 }
 

@@ -1,0 +1,115 @@
+//! The enterprise's do-not-call list, as its page and the API keep it (SPEC 2).
+
+use harness::campaign::{refusal, rung};
+use harness::{World, ask};
+use serde_json::{Value, json};
+
+async fn listed(world: &World, query: &str) -> Vec<Value> {
+    world.get(&format!("suppressions{query}")).await["data"].as_array().cloned().expect("entries")
+}
+
+#[tokio::test]
+async fn a_number_is_on_the_list_once_however_it_is_written() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let phones = ["13800000001", "+86 138-0000-0001", "8613800000001", "13800000002"];
+    let added =
+        world.post("suppressions", json!({"phone_numbers": phones, "reason": "asked"})).await;
+    assert_eq!(added["data"].as_array().map(Vec::len), Some(2), "{added}");
+    let first = listed(&world, "?phone=13800000001").await.remove(0);
+    assert_eq!((&first["reason"], &first["source"]), (&json!("asked"), &json!("api")));
+    assert_eq!(first["expires_at"], Value::Null);
+
+    // Added again: the same entry, with the new reason and expiry.
+    let until = "2026-12-02T00:00:00Z";
+    let again =
+        json!({"phone_numbers": ["13800000001"], "reason": "for a day", "expires_at": until});
+    let again = world.post("suppressions", again).await["data"][0].clone();
+    assert_eq!((&again["id"], &again["created_at"]), (&first["id"], &first["created_at"]));
+    assert_eq!((&again["reason"], &again["expires_at"]), (&json!("for a day"), &json!(until)));
+    assert_eq!(listed(&world, "").await.len(), 2);
+    let newest: Vec<Value> =
+        listed(&world, "").await.iter().map(|row| row["phone"].clone()).collect();
+    assert_eq!(newest, ["+8613800000002", "+8613800000001"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_cant_be_listed_is_refused_whole() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    world.post("suppressions", json!({"phone_numbers": ["13800000001"]})).await;
+    let good = "13800000002";
+    for (body, wanted) in [
+        (json!({"phone_numbers": []}), "422 /phone_numbers too_few"),
+        (json!({"phone_numbers": vec![good; 1_001]}), "422 /phone_numbers too_many"),
+        (
+            json!({"phone_numbers": [good, "letters", ""]}),
+            "422 /phone_numbers/1 invalid_phone /phone_numbers/2 invalid_phone",
+        ),
+        (json!({"phone_numbers": [good], "reason": "x".repeat(201)}), "422 /reason too_long"),
+        (
+            json!({"phone_numbers": [good], "expires_at": "2026-12-01T02:00:00Z"}),
+            "422 /expires_at in_the_past",
+        ),
+        (json!({"phone_numbers": [good], "expires_at": "soon"}), "422 /expires_at invalid_value"),
+        (json!({"phone_numbers": good}), "422 /phone_numbers invalid_value"),
+        (json!({"numbers": [good]}), "422 /numbers unknown_field"),
+        (json!({}), "422 /phone_numbers missing_field"),
+    ] {
+        let answer = world.ask("POST", "suppressions", body).await;
+        assert_eq!(refusal(&answer).0, wanted);
+    }
+    let wrong = ask(&world.api, "GET", "suppressions?phone=letters", Value::Null).await;
+    assert_eq!(wrong.told(), "400 malformed_request");
+    assert_eq!(listed(&world, "").await.len(), 1, "nothing was added");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_entry_is_taken_off_once_and_holds_for_its_enterprise_only() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let added = world.post("suppressions", json!({"phone_numbers": ["13800000002"]})).await;
+    let path = format!("suppressions/{}", added["data"][0]["id"].as_str().expect("an id"));
+    let stranger = world.stranger().await;
+    stranger.post("suppressions", &json!({"phone_numbers": ["13800000003"]})).await.expect("added");
+
+    // The other enterprise's entry stops nobody here; one's own does.
+    let task = world.task("both", json!({})).await;
+    let import = world.import_auto(&task, "May", &["13800000002", "13800000003"]).await;
+    assert_eq!(import["result"]["suppressed"], 1);
+    assert_eq!(rung(&world.until_records(&task, 1).await, 4), "0003");
+
+    let viewer = world.key("viewer", &[]).await;
+    assert_eq!(viewer.get(&path).await.expect("an entry")["phone"], "138****0002");
+    assert_eq!(ask(&viewer, "DELETE", &path, Value::Null).await.told(), "403 role_required");
+    assert_eq!(ask(&world.api, "DELETE", &path, Value::Null).await.told(), "204");
+    for method in ["GET", "DELETE"] {
+        assert_eq!(ask(&world.api, method, &path, Value::Null).await.told(), "404 not_found");
+    }
+    world.import_auto(&task, "June", &["13800000002"]).await;
+    world.until_records(&task, 2).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_listed_while_its_call_is_up_ends_with_that_call() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let redial = json!({"enabled": true, "retry_seconds": [600]});
+    let task = world.task("ringing", json!({"redial": redial, "ring_timeout_seconds": 5})).await;
+    let chain =
+        |phone: &str, backup: &str| json!({"phone_number": phone, "backup_numbers": [backup]});
+    let numbers = vec![chain("13800000020", "13900020002"), chain("13900030020", "13900040002")];
+    world.import_numbers(&task, &json!({"batch_name": "May", "start": "auto"}), numbers).await;
+    world.until_begun(&task, 2).await;
+    // The phone of the first number, and the backup of the second.
+    let phones = json!({"phone_numbers": ["13800000020", "13900040002"]});
+    world.post("suppressions", phones).await;
+    world.until_number_states(&task, "suppressed waiting").await;
+    let records = world.until_records(&task, 2).await;
+    assert_eq!(records.len(), 2, "both calls went on, and no backup was called");
+    world.set("2026-12-01T10:11:00+08:00");
+    let records = world.until_records(&task, 3).await;
+    assert_eq!(rung(&records[2..], 6), "030020");
+    world.until_number_states(&task, "suppressed unconnected").await;
+    assert_eq!(world.records(&task).await.len(), 3);
+    world.end().await;
+}
