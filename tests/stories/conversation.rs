@@ -348,3 +348,29 @@ async fn each_call_leaves_a_stereo_recording_behind_its_link() {
     );
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_task_that_records_nothing_leaves_no_recording() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let mut states = Vec::new();
+    for (recording, phone) in [(true, "13800000001"), (false, "13900010001")] {
+        let task = world.task(phone, json!({"recording": recording})).await;
+        world.import_auto(&task, "all", &[phone]).await;
+        let record = world.until_records(&task, 1).await.remove(0);
+        assert_eq!(record["result"], "answered");
+        let path = format!("records/{}/recording", record["id"].as_str().expect("an id"));
+        if recording {
+            eventually("the recording", || async {
+                let status = harness::ask(&world.api, "GET", &path, Value::Null).await.status;
+                (status < 400).then_some(())
+            })
+            .await;
+        } else {
+            let answer = harness::ask(&world.api, "GET", &path, Value::Null).await;
+            assert_eq!(answer.told(), "404 not_found");
+        }
+        states.push(record["recording_state"].clone());
+    }
+    assert!(states[0].is_string() && states[1].is_null(), "{states:?}");
+    world.end().await;
+}

@@ -257,3 +257,73 @@ async fn a_start_missed_while_the_workers_were_down_happens_once_when_they_are_b
     assert_eq!(world.records(&over).await.len(), 0);
     world.end().await;
 }
+
+#[tokio::test]
+async fn every_other_step_that_was_missed_happens_late_and_once_when_the_workers_are_back() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let redial = json!({"redial": {"enabled": true, "retry_seconds": [600, 600]}});
+    let redialled = world.task("redialled", redial).await;
+    world.import(&redialled, "first", &["13800000003"]).await;
+    world.start(&redialled).await;
+    world.until_records(&redialled, 1).await;
+    world.until_state(&redialled, "paused no_pending_numbers").await;
+    let noon = world.period("Noon", "call", "12:00-13:00").await;
+    let opened = world.task("opened", json!({"schedule": {"call_period": noon}})).await;
+    world.import_auto(&opened, "first", &["13800000002"]).await;
+    world.until_state(&opened, "paused outside_call_period").await;
+    let morning = world.period("Morning", "call", "09:00-11:00").await;
+    let closed = json!({"concurrency": 1, "schedule": {"call_period": morning}});
+    let closed = world.task("closed", closed).await;
+    world.import(&closed, "first", &["13900020002"]).await;
+    let over = world.task("over", json!({"schedule": {"scheduled_end": "2026-12-01T11:00:00"}}));
+    let over = over.await;
+    world.import(&over, "first", &["13900010002"]).await;
+
+    world.stop_workers().await;
+    world.start(&closed).await;
+    world.set("2026-12-01T12:30:00+08:00");
+    world.run(&Kind::ALL);
+    world.until_records(&redialled, 2).await;
+    world.until_records(&opened, 1).await;
+    world.until_state(&over, "ended").await;
+    world.until_state(&closed, "paused outside_call_period").await;
+    world.until_state(&redialled, "paused no_pending_numbers").await;
+    assert_eq!(wall(&world.records(&redialled).await), "10:00 12:30", "once for both intervals");
+    assert_eq!(wall(&world.records(&opened).await), "12:30");
+    world.set("2026-12-01T12:40:30+08:00");
+    let records = world.until_records(&redialled, 3).await;
+    assert_eq!(wall(&records), "10:00 12:30 12:40");
+    for (task, once) in [(&over, "scheduled_end"), (&opened, "window_opened")] {
+        assert_eq!(world.events(task).await.matches(once).count(), 1, "{once}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn in_the_callees_own_time_zone_a_number_whose_window_is_closed_waits_and_others_go_on() {
+    // 16:00 in Shanghai is 08:00 in London.
+    let world = World::at("2026-12-01T16:00:00+08:00").await;
+    let day = world.period("Day", "call", "09:00-18:00").await;
+    let schedule = json!({"call_period": day, "callee_local_time": true});
+    let task = world.task("abroad", json!({"concurrency": 1, "schedule": schedule})).await;
+    world.import_auto(&task, "first", &["+442071838750", "13800000002"]).await;
+    let records = world.until_records(&task, 1).await;
+    assert_eq!(rung(&records, 4), "0002", "London sleeps, and stops nobody behind it");
+    let opens = world.until_waiting(&task, "callee_window").await;
+    assert_eq!(opens, harness::at("2026-12-01T09:00:00Z"));
+    world.set("2026-12-01T08:59:59Z");
+    let records = world.until_records(&task, 2).await;
+    assert_eq!(wall_tens(&records[1], chrono_tz::Europe::London), "12-01 09:00:0x");
+
+    // At 19:00 in Shanghai it is the other way round.
+    world.set("2026-12-01T19:00:00+08:00");
+    world.import_auto(&task, "second", &["13900010002", "+442071838751"]).await;
+    let records = world.until_records(&task, 3).await;
+    assert_eq!(rung(&records[2..], 4), "8751");
+    let opens = world.until_waiting(&task, "callee_window").await;
+    assert_eq!(opens, harness::at("2026-12-02T09:00:00+08:00"));
+    world.set("2026-12-02T08:59:59+08:00");
+    let records = world.until_records(&task, 4).await;
+    assert_eq!(wall_tens(&records[3], ZONE), "12-02 09:00:0x");
+    world.end().await;
+}

@@ -114,6 +114,34 @@ async fn the_final_call_completed_pauses_or_ends_the_task_as_it_is_configured() 
     world.end().await;
 }
 
+/// “Final call completed: Paused: No pending numbers / Do-not-call period reached.”
+#[tokio::test]
+async fn the_final_call_completed_after_a_do_not_call_period_was_reached_stays_paused_for_it() {
+    let world = World::at("2026-12-01T11:59:00+08:00").await;
+    let noon = world.period("Noon", "do_not_call", "12:00-13:59").await;
+    let speech = world.speech("speech", 40).await;
+    let config = json!({"schedule": {"do_not_call_period": noon}, "navigation": speech});
+    let task = world.task("lunch", config).await;
+    world.import(&task, "last", &["13800000021"]).await;
+    world.start(&task).await;
+    world.until_begun(&task, 1).await;
+    world.set("2026-12-01T12:00:00+08:00");
+    world.until_state(&task, "paused do_not_call_period").await;
+    assert_eq!(world.progress(&task).await["live"], 1, "the call that is up goes on");
+    let records = world.until_records(&task, 1).await;
+    assert_eq!((&records[0]["result"], &records[0]["cause"]), (&json!("answered"), &Value::Null));
+    world.until_number_states(&task, "connected").await;
+    let shown = world.get(&format!("tasks/{task}")).await;
+    assert_eq!(shown["pause_title"], "Do-Not-Call Time Period");
+
+    // When the period is over there is nothing left to dial.
+    world.set("2026-12-01T14:00:00+08:00");
+    world.until_state(&task, "paused no_pending_numbers").await;
+    let events = "create start window_closed window_opened nothing_pending";
+    assert_eq!(world.events(&task).await, events);
+    world.end().await;
+}
+
 #[tokio::test]
 async fn an_ended_task_can_be_started_again() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;

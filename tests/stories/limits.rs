@@ -2,8 +2,8 @@
 //! list, one call a phone. (SPEC 2, 9.)
 
 use chrono::TimeDelta;
-use harness::World;
 use harness::campaign::{ZONE, results, rung, silent_numbers, time, wall, wall_tens};
+use harness::{Line, World};
 use serde_json::{Value, json};
 
 /// The most calls that were up at a time.
@@ -217,5 +217,41 @@ async fn a_phone_has_one_live_call_at_a_time_across_tasks() {
         let gap = time(&pair[1]["started_at"]) - time(&pair[0]["ended_at"]);
         assert!(gap < TimeDelta::seconds(5), "{gap}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_freed_slot_is_refilled_at_once_and_not_at_the_next_poll() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("one by one", json!({"concurrency": 1})).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(40)).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 40).await;
+    // At a poll a second they would take forty.
+    let span = time(&records[39]["started_at"]) - time(&records[0]["started_at"]);
+    assert!(span < TimeDelta::seconds(20), "{span}");
+    assert_eq!(peak(records.iter()), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_phone_that_rings_too_long_and_a_call_that_lasts_too_long_are_ended() {
+    let world = World::with("2026-12-01T10:00:00+08:00", 10, Line::Instant).await;
+    let speech = world.speech("speech", 190).await;
+    let config = json!({"ring_timeout_seconds": 7, "max_call_seconds": 12, "navigation": speech});
+    let task = world.task("too long", config).await;
+    world.import(&task, "all", &["13800000020", "13800000021"]).await;
+    world.start(&task).await;
+    let mut records = world.until_records(&task, 2).await;
+    records.sort_by_key(|record| record["customer_number"].to_string());
+    for (record, result, cause, field, seconds) in [
+        (&records[0], "no_answer", "ring_timeout", "total_seconds", 7.0),
+        (&records[1], "answered", "max_call", "talk_seconds", 12.0),
+    ] {
+        assert_eq!((&record["result"], &record["cause"]), (&json!(result), &json!(cause)));
+        let lasted = record[field].as_f64().unwrap_or_else(|| panic!("no {field}: {record}"));
+        assert!((seconds..seconds + 5.0).contains(&lasted), "{field} {lasted}");
+    }
+    assert_eq!(records[1]["hangup_party"], "system");
     world.end().await;
 }

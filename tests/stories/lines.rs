@@ -198,3 +198,27 @@ async fn a_trunk_out_of_service_places_no_call() {
     world.until_records(&task, 2).await;
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_trunks_own_mapping_says_what_its_answers_mean() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let mapping = json!({"status_mapping": {"486": "power_off", "480/19": "call_restricted"}});
+    let (_, caller) = world.line("mapped", "+862155500201", json!({}), mapping).await;
+    let redial = json!({"enabled": true, "mode": "advanced", "statuses": ["power_off"],
+        "retry_seconds": [600]});
+    let mapped =
+        world.task("mapped", json!({"caller_ids": [caller], "concurrency": 1, "redial": redial}));
+    let mapped = mapped.await;
+    let plain = world.task("plain", json!({"concurrency": 1, "redial": redial})).await;
+    for (task, area, wanted, states) in [
+        (&mapped, 1, "power_off call_restricted power_off", "waiting unconnected waiting"),
+        (&plain, 2, "busy no_answer power_off", "unconnected unconnected waiting"),
+    ] {
+        // By the defaults: busy, no answer, power off.
+        let phones = ["0002", "0003", "0004"].map(|last| format!("1390{area:03}{last}"));
+        world.import_auto(task, "all", &phones.each_ref().map(String::as_str)).await;
+        assert_eq!(results(&world.until_records(task, 3).await), wanted);
+        world.until_number_states(task, states).await;
+    }
+    world.end().await;
+}
