@@ -193,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_in_the_past_is_told_what_the_clock_shows_in_the_zone() {
+        let past = Some(local("2026-11-22T09:00:00"));
+        let schedule =
+            Schedule { scheduled_start: past, scheduled_end: past, ..Schedule::default() };
+        let now = "2026-11-23T08:00:00Z".parse().unwrap();
+        let faults = schedule.check(&Hours::always(Berlin), now).unwrap_err();
+        for (fault, rule) in faults.iter().zip(["not be before", "be after"]) {
+            let detail = format!("must {rule} now, 2026-11-23T09:00:00 in Europe/Berlin");
+            assert_eq!(fault.detail, detail);
+        }
+    }
+
+    #[test]
     fn a_start_off_the_ranges_is_told_their_starts() {
         let hours = morning_and_afternoon(Berlin);
         let schedule =

@@ -293,6 +293,18 @@ mod tests {
     }
 
     #[test]
+    fn a_simulated_line_takes_every_customer_that_it_names_and_no_other() {
+        let check = |personas: &[&str]| {
+            trunk(serde_json::json!({ "simulated": { "personas": personas } })).check()
+        };
+        assert_eq!(check(&PERSONAS), Ok(()));
+        let faults = check(&["polite", "asleep"]).unwrap_err();
+        let found: Vec<_> = faults.iter().map(|f| (&*f.pointer, &*f.code)).collect();
+        assert_eq!(found, [("/simulated/personas/1", "unknown_persona")]);
+        assert!(faults[0].detail.contains("asks_in_pieces, attentive"), "{}", faults[0].detail);
+    }
+
+    #[test]
     fn each_bound_of_a_trunk_is_named() {
         for (json, pointer, code) in [
             (serde_json::json!({ "name": " " }), "/name", "required"),

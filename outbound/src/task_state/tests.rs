@@ -145,5 +145,42 @@ fn states_read_back_from_their_words() {
     }
     assert_eq!(TaskState::from_words("paused", None), None);
     assert_eq!(TaskState::from_words("running", Some("manual")), None);
-    assert_eq!(Refusal::TaskHasNoNumbers.code(), "task_has_no_numbers");
+}
+
+#[test]
+fn a_tasks_history_its_list_and_a_refusal_use_the_words_that_are_documented() {
+    for (event, word) in [
+        (Event::Start, "start"),
+        (Event::AutoImport, "auto_import"),
+        (Event::ScheduledStart, "scheduled_start"),
+        (Event::RedialDue, "redial_due"),
+        (Event::WindowOpened, "window_opened"),
+        (Event::WindowClosed(Closed::OutsideCallPeriod), "window_closed"),
+        (Event::NothingPending(WhenDone::End), "nothing_pending"),
+        (Event::Pause, "pause"),
+        (Event::End, "end"),
+        (Event::ScheduledEnd, "scheduled_end"),
+        (Event::TrunkFailed, "trunk_failed"),
+        (Event::TrunkRecovered, "trunk_recovered"),
+    ] {
+        assert_eq!(event.word(), word);
+    }
+    for (reason, word, title) in [
+        (NoPendingNumbers, "no_pending_numbers", "No Pending Numbers"),
+        (DoNotCallPeriod, "do_not_call_period", "Do-Not-Call Time Period"),
+        (OutsideCallPeriod, "outside_call_period", "Outside Call Time Period"),
+        (Manual, "manual", "Paused by Hand"),
+        (TrunkFailure, "trunk_failure", "Trunk Failure"),
+    ] {
+        assert_eq!((reason.word(), reason.title()), (word, title));
+        assert_eq!(serde_json::json!(reason), word, "the API and the database agree");
+    }
+    for (refusal, code) in [
+        (Refusal::TaskHasNoNumbers, "task_has_no_numbers"),
+        (Refusal::NotRunning, "task_not_running"),
+        (Refusal::AlreadyRunning, "task_already_running"),
+        (Refusal::AlreadyEnded, "task_already_ended"),
+    ] {
+        assert_eq!(refusal.code(), code);
+    }
 }
