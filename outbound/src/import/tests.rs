@@ -58,6 +58,10 @@ fn a_header_row_that_is_not_the_templates_is_refused_and_says_which() {
             strings(&["Phone Number", "Caller ID", "Backup Numbers", "arg1"]),
             &[("/header/1", "missing_column")],
         ),
+        (
+            strings(&["Phone Number", "", "Caller ID", "Backup Numbers"]),
+            &[("/header/1", "missing_column")],
+        ),
         (strings(&["Phone Number", "Priority", "Caller ID"]), &[("/header/3", "missing_column")]),
         (
             strings(&["Priority", "Phone Number", "Caller ID", "Backup Numbers"]),
@@ -82,7 +86,19 @@ fn a_file_without_a_header_row_is_refused_without_showing_its_numbers() {
     let faults = read_header(&strings(&["13800000001", "5", "", ""])).unwrap_err();
     assert_eq!(found(&faults)[0], ("/header/0", "renamed_column"));
     assert!(!format!("{faults:?}").contains("13800000001"));
+    assert!(faults[0].detail.ends_with("; `138********` is in its place"), "{}", faults[0].detail);
     assert_eq!(read_header(&[]).unwrap_err().len(), 4);
+}
+
+#[test]
+fn a_header_that_is_wrong_is_shown_as_far_as_a_header_may_be_long() {
+    let long = "x".repeat(65);
+    let renamed = strings(&[&long, "Priority", "Caller ID", "Backup Numbers"]);
+    let wanted = format!("`{}` is in its place", &long[..64]);
+    let faults = read_header(&renamed).unwrap_err();
+    assert!(faults[0].detail.ends_with(&wanted), "{}", faults[0].detail);
+    let faults = read_header(&[header(&["city"]), strings(&["city"])].concat()).unwrap_err();
+    assert!(faults[0].detail.starts_with("column `city` is there twice"), "{}", faults[0].detail);
 }
 
 #[test]
@@ -156,6 +172,20 @@ fn each_error_of_a_row_names_its_column() {
 }
 
 #[test]
+fn an_error_says_what_would_be_right() {
+    let backups = "13800000002,".repeat(7);
+    for (cells, reason) in [
+        (["13800000001", "high", "", "", "Li"], "must be a whole number from 0 to 999999"),
+        (["13800000001", "", "", &backups, "Li"], "has 7 backup numbers; at most 6 are allowed"),
+        (["13800000001", "", "", "", "#REF!"], "is a spreadsheet's error; mend its formula"),
+        (["13800000001", "", "", "", ""], "is empty; the voice navigation needs this variable"),
+    ] {
+        let errors = read(&cells).unwrap_err();
+        assert_eq!((errors.len(), &*errors[0].reason), (1, reason));
+    }
+}
+
+#[test]
 fn a_phone_that_is_repeated_in_its_chain_is_dialled_once() {
     let row =
         read(&["13800000001", "", "", "13800000002,13800000001,+8613800000002", "Li"]).unwrap();
@@ -173,7 +203,8 @@ fn a_task_default_stands_in_for_an_empty_cell() {
 #[test]
 fn an_error_does_not_print_the_number_it_is_about() {
     let errors = read(&["138000000012", "", "", "", "Li"]).unwrap_err();
-    assert!(!format!("{errors:?}").contains("138000000012"));
+    let printed = format!("{:?}", errors[0]);
+    assert!(printed.starts_with("Phone Number: \"138*********\" "), "{printed}");
     assert_eq!(errors[0].masked_value(), "138*********");
     assert_eq!(errors[0].value, "138000000012");
 }
