@@ -135,7 +135,9 @@ impl World {
         let task = &self.tasks[change.task];
         let hours = self.hours_of(change.windows);
         let mut wrong = hours::check(&hours);
-        if change.concurrency > self.settings.concurrency_limit {
+        // One that the edit leaves alone is not judged again: the limit may have been lowered under it.
+        let edited = change.concurrency != task.concurrency;
+        if edited && change.concurrency > self.settings.concurrency_limit {
             wrong.push("too_large".to_owned());
         }
         let gone = |at: Time| at <= self.now;
