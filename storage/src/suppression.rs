@@ -4,7 +4,7 @@
 //! An entry holds until it expires or is removed. Whoever is about to dial asks [`among`] in the
 //! transaction that decides.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use outbound::Time;
 use outbound::fault::{Fault, count, text};
@@ -13,6 +13,8 @@ use outbound::phone::Phone;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
+use crate::attempts::put_back;
+use crate::lanes::{self, Counts, lock_claims};
 use crate::rows::{Listed, Page, phone, phone_column};
 use crate::tasks::references::refuse;
 use crate::{Store, StoreError};
@@ -76,6 +78,10 @@ impl From<Row> for Suppression {
 }
 
 /// Put phones on the list; one that is there gets the new reason and expiry. Gives the entries.
+///
+/// A call to one of them that was claimed and has not begun goes back, and its number is judged anew: no
+/// later claim has to know, and no worker has to look at the list. Locks the enterprise's claims, the
+/// entries, those attempts.
 pub async fn add(
     store: &Store,
     enterprise: EnterpriseId,
@@ -92,8 +98,36 @@ pub async fn add(
         faults.push(Fault::new("/expires_at", "in_the_past", "the expiry must be after now"));
     }
     refuse(faults)?;
-    let mut conn = store.api.acquire().await?;
-    add_in(&mut conn, enterprise, phones, reason, source, expires_at, now).await
+    let mut tx = store.api.begin().await?;
+    // A claim beside this would neither see the entries nor be seen.
+    lock_claims(&mut tx, enterprise).await?;
+    let entries = add_in(&mut tx, enterprise, phones, reason, source, expires_at, now).await?;
+    withdraw_claimed(&mut tx, enterprise, phones).await?;
+    // A claim that found the lock taken left its work to whoever holds it.
+    lanes::notify(&mut tx, BTreeSet::from([enterprise.uuid()])).await?;
+    tx.commit().await?;
+    Ok(entries)
+}
+
+/// Locks the attempts that have not begun.
+async fn withdraw_claimed(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    phones: &[Phone],
+) -> Result<(), StoreError> {
+    let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
+    let claimed = sqlx::query!(
+        "select id, token from attempt
+          where enterprise_id = $1 and phone = any($2) and phase = 'claimed' order by id for update",
+        enterprise.uuid(),
+        &columns
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let claimed: Vec<_> = claimed.into_iter().map(|row| (row.id, row.token)).collect();
+    let mut counts = Counts::default();
+    put_back(conn, &claimed, None, &mut counts).await?;
+    counts.write(conn).await
 }
 
 /// [`add`] in the caller's transaction, unjudged. Locks the entries, in the order of their phones.

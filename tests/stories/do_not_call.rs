@@ -3,6 +3,7 @@
 use harness::campaign::{refusal, rung};
 use harness::{World, ask};
 use serde_json::{Value, json};
+use workers::Kind;
 
 async fn listed(world: &World, query: &str) -> Vec<Value> {
     world.get(&format!("suppressions{query}")).await["data"].as_array().cloned().expect("entries")
@@ -111,5 +112,23 @@ async fn a_number_that_is_listed_while_its_call_is_up_ends_with_that_call() {
     assert_eq!(rung(&records[2..], 6), "030020");
     world.until_number_states(&task, "suppressed unconnected").await;
     assert_eq!(world.records(&task).await.len(), 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_listed_while_its_call_waits_for_a_worker_is_not_dialled() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("queued", json!({})).await;
+    world.import(&task, "May", &["13800000002", "13800000003"]).await;
+    world.stop_workers().await;
+    world.start(&task).await;
+    world.run(&[Kind::Sweep]);
+    world.until_live(&task, 2).await;
+    world.stop_workers().await;
+    world.post("suppressions", json!({"phone_numbers": ["13800000002"]})).await;
+    assert_eq!(world.progress(&task).await["live"], 1, "its slot is free at once");
+    world.run(&Kind::ALL);
+    world.until_number_states(&task, "suppressed unconnected").await;
+    assert_eq!(rung(&world.records(&task).await, 4), "0003");
     world.end().await;
 }

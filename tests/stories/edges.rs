@@ -327,3 +327,31 @@ async fn in_the_callees_own_time_zone_a_number_whose_window_is_closed_waits_and_
     assert_eq!(wall_tens(&records[3], ZONE), "12-02 09:00:0x");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_call_that_reaches_its_worker_in_a_closed_minute_does_not_start() {
+    let mut world = World::at("2026-12-01T17:59:00+08:00").await;
+    let day = world.period("Day", "call", "09:00-18:00").await;
+    let task = world.task("late queue", json!({"schedule": {"call_period": day}})).await;
+    world.import(&task, "first", &["13800000002"]).await;
+    // Claimed while the window was open; nobody dials, and nobody sees it close.
+    world.stop_workers().await;
+    world.start(&task).await;
+    world.run(&[Kind::Sweep]);
+    world.until_live(&task, 1).await;
+    world.stop_workers().await;
+    world.set("2026-12-01T18:01:00+08:00");
+    assert_eq!(world.state(&task).await, "running");
+    world.run(&[Kind::Dial]);
+    world.until_live(&task, 0).await;
+    assert_eq!(world.state(&task).await, "paused outside_call_period");
+    assert_eq!(world.number_states(&task).await, "pending", "the number is where it was");
+    assert!(world.records(&task).await.is_empty());
+
+    world.stop_workers().await;
+    world.run(&Kind::ALL);
+    world.set("2026-12-02T08:59:59+08:00");
+    let records = world.until_records(&task, 1).await;
+    assert_eq!(wall_tens(&records[0], ZONE), "12-02 09:00:0x");
+    world.end().await;
+}

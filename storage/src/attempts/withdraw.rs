@@ -53,7 +53,7 @@ pub async fn withdraw(
 
 /// Undoes attempts; those that are another's by now are left. The counters are the caller's to
 /// write, last.
-pub(super) async fn put_back(
+pub(crate) async fn put_back(
     conn: &mut PgConnection,
     attempts: &[(Uuid, i64)],
     put_off: Option<PutOff>,

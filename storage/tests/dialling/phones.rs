@@ -69,6 +69,30 @@ async fn a_number_on_the_do_not_call_list_is_not_dialled_at_whatever_stage(pool:
     floor.sound().await;
 }
 
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_that_was_claimed_before_its_phone_was_listed_does_not_start(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({}), &[row(1), chain(2, &[12]), row(3), row(4)]).await;
+    let calls = floor.claim(4, at("09:00")).await;
+    floor.begin(&calls[3..], at("09:00")).await;
+    forbid(&floor, &[1, 4], None).await;
+    let begun = floor.try_begin(WORKER, &calls[..1], at("09:00")).await;
+    assert!(matches!(begun[0], Begun::Refused));
+    floor.begin(&calls[1..2], at("09:00")).await;
+    assert_eq!(floor.claim(10, at("09:00")).await.len(), 0);
+    assert_eq!(floor.count(task, "suppressed").await, 1, "the call of 4 was up already");
+
+    // A backup that is claimed goes back too, and is left out of its chain.
+    floor.ring(&calls[1..2], BUSY, at("09:01")).await;
+    let backup = floor.claim(1, at("09:01")).await;
+    assert_eq!(who(&backup), [12]);
+    forbid(&floor, &[12], None).await;
+    assert!(matches!(floor.try_begin(WORKER, &backup, at("09:01")).await[0], Begun::Refused));
+    assert_eq!(floor.claim(10, at("09:01")).await.len(), 0);
+    assert_eq!(floor.count(task, "unconnected").await, 1);
+    floor.sound().await;
+}
+
 async fn forbid(floor: &Floor, numbers: &[u64], until: Option<Time>) {
     let phones: Vec<_> = numbers.iter().map(|n| phone(*n)).collect();
     storage::suppression::add(

@@ -5,7 +5,7 @@ use outbound::Time;
 use outbound::task::Event;
 
 use super::tasks::Step;
-use super::{Why, World};
+use super::{Call, Why, World};
 use crate::op::Op;
 
 impl World {
@@ -35,6 +35,10 @@ impl World {
             Op::Forbid { phone, minutes } => {
                 let until = minutes.map(|minutes| self.now + TimeDelta::minutes(minutes.into()));
                 self.forbidden.insert(*phone, until);
+                let claimed = |call: &Call| call.phone == *phone && call.begun.is_none();
+                if let Some(place) = self.calls.iter().position(claimed) {
+                    self.undo(place, None);
+                }
             }
             Op::Allow(phone) => drop(self.forbidden.remove(phone)),
             Op::Cancel(task, which) => {
