@@ -58,6 +58,14 @@ pub fn parse(text: &str) -> Vec<Piece> {
     pieces
 }
 
+/// The variables that a text sets when it is said.
+pub fn sets(text: &str) -> impl Iterator<Item = String> {
+    parse(text).into_iter().filter_map(|piece| match piece {
+        Piece::Act(Action::Set { name, .. }) => Some(name),
+        _ => None,
+    })
+}
+
 /// Takes an agent's text apart as it comes, token by token.
 #[derive(Debug, Clone, Default)]
 pub struct Parser {

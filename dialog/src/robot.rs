@@ -241,6 +241,19 @@ impl RobotConfig {
         self.turn.check_into(&mut faults);
         faults.0
     }
+
+    /// What it says of its own, beside its agent: commands in it are obeyed as they are in an agent's text.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let asks = self.turn.no_input.enabled && self.turn.no_input.max > 0;
+        let prompts = self.turn.no_input.prompts.iter().filter(move |_| asks);
+        [&self.opening].into_iter().chain(prompts).map(String::as_str)
+    }
+
+    /// The signs of listening that it gives: variables are put in, and nothing in them is obeyed.
+    pub fn signs(&self) -> impl Iterator<Item = &str> {
+        let backchannel = &self.turn.backchannel;
+        backchannel.phrases.iter().filter(|_| backchannel.enabled).map(String::as_str)
+    }
 }
 
 impl TurnSettings {

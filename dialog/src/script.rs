@@ -122,12 +122,7 @@ impl Script {
         let groups = patterns.filter_map(|pattern| compile(pattern).ok()).flat_map(|regex| {
             regex.capture_names().flatten().map(str::to_owned).collect::<Vec<_>>()
         });
-        let texts = self.intents.iter().map(|intent| &intent.reply).chain(&self.fallback);
-        let set =
-            texts.flat_map(|text| crate::command::parse(text)).filter_map(|piece| match piece {
-                crate::command::Piece::Act(crate::command::Action::Set { name, .. }) => Some(name),
-                _ => None,
-            });
+        let set = self.texts().flat_map(crate::command::sets);
         let mut names: Vec<String> = groups.chain(set).collect();
         names.sort_unstable();
         names.dedup();

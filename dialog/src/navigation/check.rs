@@ -218,7 +218,7 @@ impl<'a> Check<'a> {
                 format!("{}: {}", fault.pointer, fault.detail),
             );
         }
-        for text in script.texts() {
+        for text in config.texts().chain(script.texts()) {
             for piece in command::parse(text) {
                 match piece {
                     Piece::Leave(name)
@@ -234,7 +234,7 @@ impl<'a> Check<'a> {
                     Piece::Unknown(what) => self.problem(
                         format!("{pointer}/robot"),
                         "unknown_command",
-                        format!("the robot's script holds `{what}`, which is no command"),
+                        format!("the robot's texts hold `{what}`, which is no command"),
                     ),
                     _ => {}
                 }
@@ -277,6 +277,7 @@ impl<'a> Check<'a> {
         for robot in robots {
             let AgentConfig::Scripted(script) = &robot.agent;
             known.extend(script.captures());
+            known.extend(robot.texts().flat_map(command::sets));
         }
         let unknown: Vec<(String, String)> = self
             .draft
@@ -311,7 +312,7 @@ impl<'a> Check<'a> {
             NodeKind::Agent { robot, .. } => match self.robots.get(robot) {
                 Some(robot) => {
                     let AgentConfig::Scripted(script) = &robot.agent;
-                    let texts = script.texts().chain([robot.opening.as_str()]);
+                    let texts = script.texts().chain(robot.texts()).chain(robot.signs());
                     texts.flat_map(in_text).collect()
                 }
                 None => Vec::new(),

@@ -229,6 +229,51 @@ fn what_a_robot_may_say_is_checked_with_the_node_that_it_talks_in() {
 }
 
 #[test]
+fn what_a_robot_says_beside_its_agent_is_checked_too() {
+    for (text, opening, prompt, sign) in [
+        ("Hello, {{customerName}}.", "", "", ""),
+        ("Hello. #Hangup#", "", "", ""),
+        ("{set city=Wuxi}From {{city}}?", "", "", "/nodes/0 unknown_variable"),
+        (
+            "From {{city}}?",
+            "/nodes/0 unknown_variable",
+            "/nodes/0 unknown_variable",
+            "/nodes/0 unknown_variable",
+        ),
+        ("To sales. #sales#", "/nodes/0/edges missing_edge", "/nodes/0/edges missing_edge", ""),
+        ("We are #1!", "/nodes/0/robot unknown_command", "/nodes/0/robot unknown_command", ""),
+    ] {
+        type Place = fn(&mut RobotConfig, String);
+        let places: [(&str, Place); 6] = [
+            (opening, |robot, text| robot.opening = text),
+            (prompt, |robot, text| robot.turn.no_input.prompts = vec![text]),
+            (sign, |robot, text| {
+                robot.turn.backchannel.phrases = vec![text];
+                robot.turn.backchannel.enabled = true;
+            }),
+            // What is switched off is never said.
+            ("", |robot, text| {
+                robot.turn.no_input.prompts = vec![text];
+                robot.turn.no_input.enabled = false;
+            }),
+            ("", |robot, text| {
+                robot.turn.no_input.prompts = vec![text];
+                robot.turn.no_input.max = 0;
+            }),
+            ("", |robot, text| robot.turn.backchannel.phrases = vec![text]),
+        ];
+        for (at, (wrong, put)) in places.into_iter().enumerate() {
+            let mut robots = robots_that_say("Good. #Hangup#");
+            put(robots.get_mut("reminder").expect("it is there"), text.to_owned());
+            let problems = publish(&every_kind(|_| ()), &robots).err().unwrap_or_default();
+            let found: Vec<String> =
+                problems.iter().map(|p| format!("{} {}", p.pointer, p.code)).collect();
+            assert_eq!(found.join(", "), wrong, "{at}: {text}");
+        }
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_place() {
     type Change = fn(&mut Value);
     let cases: [(&str, &str, Change); 8] = [
