@@ -245,6 +245,11 @@ fn the_api_has_utc_e164_and_nulls() {
     assert_eq!(json("batch_name"), "=cmd()");
     assert_eq!(json("intent_tags"), serde_json::json!(["interested", "vip"]));
     assert_eq!(json("captures"), serde_json::json!({ "time": "9:00" }));
+    for name in ["ringing_at", "hangup_party", "intent_tags", "captures"] {
+        let record = CallRecord { ringing_at: None, ..busy() };
+        let blank = cell(&record, "", field(name).unwrap(), Shown::Full).json();
+        assert_eq!(blank, serde_json::Value::Null, "{name}");
+    }
 }
 
 proptest! {
