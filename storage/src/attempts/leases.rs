@@ -19,15 +19,18 @@ const CLAIM_LEASE_SECONDS: f64 = 60.0;
 /// Renew the leases of everything that a worker has begun. What comes back is all that it still holds:
 /// a call that is not among it was lost to another, and must be hung up without a record.
 ///
-/// Locks the worker's attempts.
+/// Locks the worker's attempts, in the order of their ids as everybody does who locks several.
 pub async fn renew(
     store: &Store,
     worker: &str,
     lease: Duration,
 ) -> Result<Vec<AttemptId>, StoreError> {
     let rows = sqlx::query_scalar!(
-        "update attempt set lease_until = clock_timestamp() + make_interval(secs => $2)
-          where worker = $1 and phase = 'begun' returning id",
+        "with held as (
+             select id from attempt where worker = $1 and phase = 'begun'
+              order by id for no key update)
+         update attempt a set lease_until = clock_timestamp() + make_interval(secs => $2)
+           from held where a.id = held.id returning a.id",
         worker,
         lease.as_secs_f64()
     )

@@ -36,7 +36,8 @@ pub(super) struct Held {
 }
 
 /// Takes out the attempts that are begun and whose tokens match. From here on each is this
-/// transaction's alone. Locks them; the numbers behind them are nobody else's while they live.
+/// transaction's alone. Locks them, in the order of their ids, as a renewal of leases does; the numbers
+/// behind them are nobody else's while they live.
 pub(super) async fn take(
     conn: &mut PgConnection,
     items: &[Finished],
@@ -45,10 +46,12 @@ pub(super) async fn take(
     let ids: Vec<Uuid> = items.iter().map(|item| item.attempt.uuid()).collect();
     let tokens: Vec<i64> = items.iter().map(|item| item.token).collect();
     let rows = sqlx::query!(
-        r#"delete from attempt a
-            using unnest($1::uuid[], $2::bigint[]) as u (id, token), number n, lane l
-            where a.id = u.id and a.token = u.token and a.phase = 'begun'
-              and n.id = a.number_id and l.id = a.lane_id
+        r#"with held as (
+               select a.id from unnest($1::uuid[], $2::bigint[]) as u (id, token)
+                 join attempt a on a.id = u.id and a.token = u.token
+                where a.phase = 'begun' order by a.id for update of a)
+           delete from attempt a using held, number n, lane l
+            where a.id = held.id and n.id = a.number_id and l.id = a.lane_id
            returning a.id, a.enterprise_id, a.task_id, a.batch_id, a.number_id, a.trunk_id, a.lane_id,
                      a.phone as called, a.round, a.chain_index, a.policy_id, a.probe,
                      a.navigation_id, a.navigation_version, l.class,

@@ -75,6 +75,61 @@ async fn a_claimed_call_that_no_worker_took_is_handed_out_again(pool: PgPool) {
     floor.begin(&[Call { token: 2, ..call }], at("09:00")).await;
 }
 
+/// Both lock many attempts. In different orders they would wait for each other until PostgreSQL breaks one
+/// of them off, a second later: a second in which nothing is dialled.
+#[sqlx::test(migrations = "../migrations")]
+async fn ends_of_calls_and_renewals_of_leases_never_wait_for_each_other_in_a_circle(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=9)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let mut ids: Vec<_> = calls.iter().map(|call| call.attempt.uuid()).collect();
+    ids.sort();
+    // The rows come to lie in the reverse order of their ids.
+    for id in ids.iter().rev() {
+        floor.sql("update attempt set pushed_at = clock_timestamp() where id = $1", &[*id]).await;
+    }
+    let ends = orders.iter().rev().map(|order| finished(order, BUSY, at("09:00"), at("09:00")));
+    let ends: Vec<_> = ends.collect();
+    let store = floor.store.clone();
+    let renewal = async move { assert_eq!(renew(&store, WORKER, LEASE).await.unwrap().len(), 9) };
+    assert_eq!(locked_past_the_first(&floor, ids[0], renewal).await, 0);
+    let store = floor.store.clone();
+    let finish = async move {
+        let done = finish_many(&store, at("09:00"), &ends).await.unwrap();
+        assert!(done.iter().all(|done| done.written));
+    };
+    assert_eq!(locked_past_the_first(&floor, ids[0], finish).await, 0);
+    floor.sound().await;
+}
+
+/// How many attempts `work` has locked while it waits for the one that it must lock first.
+async fn locked_past_the_first(
+    floor: &Floor,
+    first: sqlx::types::Uuid,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> i64 {
+    let mut holder = floor.pool.begin().await.unwrap();
+    sqlx::query("select from attempt where id = $1 for update")
+        .bind(first)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let work = tokio::spawn(work);
+    let waits = "select exists (select from pg_stat_activity
+                  where datname = current_database() and wait_event_type = 'Lock')";
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&floor.pool).await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline && !work.is_finished(), "it never waited");
+    }
+    let locked = "select (select count(*) from attempt) - 1 - count(*) from (
+                      select from attempt for update skip locked) free";
+    let locked = sqlx::query_scalar(locked).fetch_one(&floor.pool).await.unwrap();
+    holder.rollback().await.unwrap();
+    work.await.unwrap();
+    locked
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
