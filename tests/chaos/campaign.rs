@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use callwright::client::{self, Access, Api};
-use chrono::Utc;
+use chrono::{TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use clock::{Clock, Setting};
 use outbound::Time;
@@ -18,6 +18,9 @@ use storage::Store;
 
 /// Business seconds of a real second.
 pub const SPEED: u32 = 20;
+/// All windows of all tasks are open from this time of a day on, at all times of the year, for this long.
+const OPEN_FROM: (&str, u32) = ("T14:15:00Z", 14);
+const OPEN_UNTIL: (u32, u32) = (14, 58);
 /// How long what must succeed is tried.
 const PATIENCE: Duration = Duration::from_secs(90);
 const RETRY: Duration = Duration::from_millis(500);
@@ -220,6 +223,17 @@ impl Campaign {
             write_clock(&self.clock_file, time)?;
         }
         Ok(())
+    }
+
+    /// Let business time be one at which every task may call.
+    pub fn open_windows(&self) -> Result<()> {
+        let now = self.clock.now();
+        let minute = (now.hour(), now.minute());
+        if (OPEN_FROM.1, 15) <= minute && minute < OPEN_UNTIL {
+            return Ok(());
+        }
+        let day = now.date_naive() + TimeDelta::days(1);
+        self.move_to(format!("{day}{}", OPEN_FROM.0).parse()?)
     }
 
     /// The places of tasks that have pending numbers and are paused because they once had none.

@@ -34,8 +34,10 @@ const AFTER_EDIT: Duration = Duration::from_secs(6);
 /// Clocks of processes differ for as long as it takes each to see the move.
 const CLOCKS_AGREE: Duration = Duration::from_millis(200);
 
-/// How long a process whose death is prepared may take to come to its end.
-const UNARMED: Duration = Duration::from_secs(60);
+/// How long all processes whose death is prepared may take to come to it, with calls to make.
+const DIE_OUT: Duration = Duration::from_secs(180);
+/// Numbers of each task that are imported when the others run out before that.
+const MORE_NUMBERS: usize = 30;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What is still to be undone.
@@ -60,6 +62,8 @@ pub struct Run {
     pub played: BTreeMap<&'static str, u32>,
     pub notes: Vec<String>,
     undo: Vec<(Instant, Undo)>,
+    /// Deaths that no process was free for; they come when the other faults have ended.
+    put_off: Vec<FailPoint>,
     edited: Instant,
     stops: usize,
     imports: usize,
@@ -87,6 +91,7 @@ impl Run {
             played: BTreeMap::new(),
             notes: Vec::new(),
             undo: Vec::new(),
+            put_off: Vec::new(),
             edited: Instant::now(),
             stops: 0,
             imports: 0,
@@ -207,37 +212,33 @@ impl Run {
         Ok(())
     }
 
-    /// One of those that pass the point, as soon as there is one whose death is not prepared.
+    /// One of those that pass the point, if there is one whose death is not prepared.
     async fn die(&mut self, point: FailPoint) -> Result<()> {
         let role = match point {
             FailPoint::Claimed | FailPoint::Pushed | FailPoint::FoundLost => Role::Dispatcher,
             _ => Role::Dialer,
         };
-        let until = Instant::now() + UNARMED;
-        loop {
-            self.tend().await?;
-            let places = self.fleet.unarmed(role);
-            if !places.is_empty() {
-                let place = self.deck.one_of(&places);
-                return self.fleet.arm(place, point).await;
-            }
-            if Instant::now() > until {
-                self.notes
-                    .push(format!("{point} was not played: no process was free to die there"));
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK).await;
+        let places = self.fleet.unarmed(role);
+        if places.is_empty() {
+            self.put_off.push(point);
+            return Ok(());
         }
+        let place = self.deck.one_of(&places);
+        self.fleet.arm(place, point).await
     }
 
-    /// Bring every process whose death is prepared to its point, while there are calls. Losses of calls
-    /// are found by whichever dispatcher looks first: the others are held while a dialer dies.
+    /// Bring every death that was drawn to its point: with windows open, and numbers to call. Losses of
+    /// calls are found by whichever dispatcher looks first: the others are held while a dialer dies.
     pub async fn die_out(&mut self) -> Result<()> {
-        let until = Instant::now() + UNARMED;
+        let until = Instant::now() + DIE_OUT;
         let mut lose_at = Instant::now();
         while Instant::now() < until {
             self.tend().await?;
+            for point in std::mem::take(&mut self.put_off) {
+                self.die(point).await?;
+            }
             let Some(point) = self.fleet.armed().next() else { break };
+            self.keep_calling().await?;
             if point == FailPoint::FoundLost && Instant::now() > lose_at {
                 for place in self.fleet.unarmed(Role::Dispatcher) {
                     self.fleet.hold(place)?;
@@ -247,6 +248,30 @@ impl Run {
                 lose_at = Instant::now() + self.lease * 4;
             }
             tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Deaths that were drawn and did not come.
+    pub fn not_died(&self) -> impl Iterator<Item = FailPoint> {
+        self.fleet.armed().chain(self.put_off.iter().copied())
+    }
+
+    async fn keep_calling(&mut self) -> Result<()> {
+        self.campaign.open_windows()?;
+        self.start_idle().await?;
+        if self.campaign.open().await?.0 == 0 {
+            for task in 0..self.campaign.tasks.len() {
+                self.campaign.import(task, MORE_NUMBERS).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers that land by themselves in a task that had nothing left to call wait for a start.
+    pub async fn start_idle(&mut self) -> Result<()> {
+        for task in self.campaign.idle().await? {
+            self.start(task).await?;
         }
         Ok(())
     }
