@@ -1,5 +1,6 @@
-//! `queue`: no-op jobs a second and idle latency of the queue itself; BullMQ beside it on the same Redis,
-//! where `BENCH_BULLMQ` names a folder with its package (`npm install bullmq ioredis`).
+//! `queue`: no-op jobs a second and idle latency of the queue itself; beside it on the same Redis the
+//! backend that apalis has for Redis itself, and BullMQ where `BENCH_BULLMQ` names a folder with its package
+//! (`npm install bullmq ioredis`). All with the same concurrency.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
+use apalis::prelude::{BoxDynError, Data, TaskSink, WorkerBuilder};
+use apalis_redis::RedisStorage;
 use jobs::{Job, Queues, Subscription};
 use serde::{Deserialize, Serialize};
 use telephony::journal::real_us;
@@ -19,6 +21,10 @@ use crate::servers::Servers;
 use crate::size;
 
 const JOBS: u64 = 100_000;
+/// Of each of those that it is compared with.
+const PEER_JOBS: u64 = 10_000;
+/// Jobs that those are given at a time.
+const PUSH_MAX: usize = 500;
 const CONCURRENCY: usize = 100;
 const IDLE_JOBS: u64 = 300;
 /// Between two jobs of the idle measurement.
@@ -102,6 +108,7 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     run.put("queue", jobs as f64 / took, "jobs/s");
     run.put("queue.idle.p50", quantile(&mut idle, 0.5), "ms");
     run.put("queue.idle.p99", quantile(&mut idle, 0.99), "ms");
+    apalis_redis(servers, &mut run).await?;
     match std::env::var_os("BENCH_BULLMQ") {
         Some(folder) => bullmq(servers, folder.into(), &mut run).await?,
         None => {
@@ -109,6 +116,56 @@ pub async fn run(servers: &Servers) -> Result<Run> {
         }
     }
     Ok(run)
+}
+
+/// The same with `apalis-redis`, fetching as many at a time as it may run. A job counts as done when it
+/// ran, not only when that was told to Redis: where the two differ, it is favoured.
+async fn apalis_redis(servers: &Servers, run: &mut Run) -> Result<()> {
+    let jobs = size("BENCH_PEER_JOBS", PEER_JOBS);
+    let connection = apalis_redis::connect(servers.redis.url()).await?;
+    let config = apalis_redis::Config::default()
+        .queue(format!("bench_{}", uuid::Uuid::now_v7().simple()))
+        .batch_size(CONCURRENCY);
+    let mut storage = RedisStorage::<Noop, _>::new(connection).with_config(config);
+    let from = Instant::now();
+    for first in (0..jobs).step_by(PUSH_MAX) {
+        let some = first..jobs.min(first + PUSH_MAX as u64);
+        let some = some.map(|n| Noop { n, pushed_us: real_us() }).collect();
+        storage.push_bulk(some).await?;
+    }
+    run.put("queue.apalis_redis.push", jobs as f64 / from.elapsed().as_secs_f64(), "jobs/s");
+
+    let (waits, mut waited) = mpsc::unbounded_channel();
+    let seen = Seen { done: Arc::default(), waits };
+    let stopping = CancellationToken::new();
+    let from = Instant::now();
+    let worker = tokio::spawn({
+        let (storage, seen, stopping) = (storage.clone(), seen, stopping.clone());
+        async move {
+            let worker = WorkerBuilder::new("peer").backend(storage).data(seen).build(noop);
+            worker
+                .run_until(async move {
+                    stopping.cancelled().await;
+                    Ok::<(), std::io::Error>(())
+                })
+                .await
+        }
+    });
+    for _ in 0..jobs {
+        waited.recv().await.context("the worker ended")?;
+    }
+    run.put("queue.apalis_redis", jobs as f64 / from.elapsed().as_secs_f64(), "jobs/s");
+    let mut idle = Vec::new();
+    for n in 0..IDLE_JOBS {
+        tokio::time::sleep(PAUSE).await;
+        storage.push(Noop { n: jobs + n, pushed_us: real_us() }).await?;
+        idle.push(waited.recv().await.context("the worker ended")?);
+    }
+    stopping.cancel();
+    worker.await??;
+    run.put("queue.apalis_redis.idle.p50", quantile(&mut idle, 0.5), "ms");
+    run.put("queue.apalis_redis.idle.p99", quantile(&mut idle, 0.99), "ms");
+    Ok(())
 }
 
 /// The same with BullMQ: a script that prints `name value unit`, as this does.
@@ -119,7 +176,7 @@ async fn bullmq(servers: &Servers, folder: PathBuf, run: &mut Run) -> Result<()>
     let ended = tokio::process::Command::new("node")
         .arg(&script)
         .env("REDIS_URL", servers.redis.url())
-        .env("JOBS", size("BENCH_BULLMQ_JOBS", 10_000).to_string())
+        .env("JOBS", size("BENCH_PEER_JOBS", PEER_JOBS).to_string())
         .env("CONCURRENCY", CONCURRENCY.to_string())
         .env("IDLE_JOBS", IDLE_JOBS.to_string())
         .output()
