@@ -248,7 +248,7 @@ fn wants(scene: &Scene, left: u32) -> BTreeMap<usize, u32> {
     let rooms: Vec<TaskRoom> = scene
         .tasks
         .iter()
-        .filter(|task| !task.stopped && !task.queue.is_exhausted())
+        .filter(|task| !task.stopped && !task.queue.is_spent())
         .map(|task| TaskRoom {
             task: TaskId::from(task.id),
             free: task.free(&scene.trunks),

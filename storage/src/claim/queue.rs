@@ -120,7 +120,7 @@ impl Queue {
     }
 
     /// Nothing is left to look at in this claim, though something was passed over.
-    fn is_spent(&self) -> bool {
+    pub fn is_spent(&self) -> bool {
         self.lanes.iter().all(|lane| lane.dry && lane.head.is_empty())
     }
 
@@ -319,9 +319,6 @@ pub(super) fn pull(scene: &mut Scene, wants: &BTreeMap<usize, u32>) -> Vec<(usiz
                 // The batch that this call starts is finished first: what comes next depends on it.
                 break;
             }
-        }
-        if queue.is_spent() && queue.lanes.iter().any(|lane| lane.passed_over) {
-            scene.tasks[*task].stopped = true;
         }
     }
     pulled

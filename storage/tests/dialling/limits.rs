@@ -112,6 +112,21 @@ async fn a_trunk_out_of_service_takes_no_call_and_others_go_on(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_number_whose_own_line_is_full_holds_up_none_behind_it_to_the_last(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.edit_trunk(floor.trunk, json!({ "concurrency": 1 }), at("08:00")).await;
+    let other = floor.trunk(json!({ "name": "Other", "concurrency": 1 })).await;
+    let caller = floor.caller_id(other, 2, "", "").await;
+    let [mut full, mut free] = [row(1), row(2)];
+    full.caller_id = Some(floor.caller);
+    free.caller_id = Some(caller);
+    floor.running("A", json!({}), &rows(8..=8)).await;
+    assert_eq!(who(&floor.claim(9, at("09:00")).await), [8]);
+    floor.running("B", json!({}), &[full, free]).await;
+    assert_eq!(who(&floor.claim(9, at("09:00")).await), [2]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn calls_per_second_space_the_calls_of_a_task_and_of_a_trunk(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
     floor.edit_trunk(floor.trunk, json!({ "calls_per_second": 10 }), at("09:00")).await;
