@@ -10,7 +10,7 @@ use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
 use crate::work::{Going, WorkStatus, lease_lost, over, seconds, status};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, tasks};
 
 /// One import.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +143,7 @@ pub async fn list(
     task: TaskId,
     page: Page<ImportId>,
 ) -> Result<Listed<Import, ImportId>, StoreError> {
-    // An empty list would say that the task is there.
-    crate::tasks::get(store, enterprise, task).await?;
+    tasks::must_be_of(store, enterprise, task).await?;
     let rows = sqlx::query_as!(
         Row,
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",

@@ -110,6 +110,23 @@ macro_rules! task_rows {
     };
 }
 
+/// Refuses a task of another enterprise, or none: an empty list would say that it is there. Locks nothing.
+pub(crate) async fn must_be_of(
+    store: &Store,
+    enterprise: EnterpriseId,
+    task: TaskId,
+) -> Result<(), StoreError> {
+    let owned = sqlx::query_scalar!(
+        r#"select exists (select from task where id = $1 and enterprise_id = $2
+                             and deleted_at is null) as "owned!""#,
+        task.uuid(),
+        enterprise.uuid()
+    )
+    .fetch_one(&store.api)
+    .await?;
+    if owned { Ok(()) } else { Err(StoreError::NotFound("task")) }
+}
+
 /// A task of this enterprise. Locks nothing.
 pub async fn get(
     store: &Store,

@@ -9,7 +9,7 @@ use sqlx::types::Uuid;
 
 use crate::numbers::{Which, cancel, delete_ended};
 use crate::rows::{Listed, Page};
-use crate::{Store, StoreError, lanes};
+use crate::{Store, StoreError, lanes, tasks};
 
 /// The highest batch priority.
 const PRIORITY_MAX: u32 = 999_999;
@@ -54,17 +54,7 @@ pub async fn list(
     task: TaskId,
     page: Page<BatchId>,
 ) -> Result<Listed<Batch, BatchId>, StoreError> {
-    let owned = sqlx::query_scalar!(
-        r#"select exists (select from task where id = $1 and enterprise_id = $2
-                             and deleted_at is null) as "owned!""#,
-        task.uuid(),
-        enterprise.uuid()
-    )
-    .fetch_one(&store.api)
-    .await?;
-    if !owned {
-        return Err(StoreError::NotFound("task"));
-    }
+    tasks::must_be_of(store, enterprise, task).await?;
     let rows = batch_rows!(
         "where task_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3",
         task.uuid(),

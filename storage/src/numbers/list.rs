@@ -10,7 +10,7 @@ use outbound::phone::Phone;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page, phone, phone_column};
-use crate::{Store, StoreError, lanes};
+use crate::{Store, StoreError, lanes, tasks};
 
 /// An imported number, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,17 +113,7 @@ pub async fn list(
     filter: NumberFilter,
     page: Page<i64>,
 ) -> Result<Listed<Number, i64>, StoreError> {
-    let owned = sqlx::query_scalar!(
-        r#"select exists (select from task where id = $1 and enterprise_id = $2
-                             and deleted_at is null) as "owned!""#,
-        task.uuid(),
-        enterprise.uuid()
-    )
-    .fetch_one(&store.api)
-    .await?;
-    if !owned {
-        return Err(StoreError::NotFound("task"));
-    }
+    tasks::must_be_of(store, enterprise, task).await?;
     let rows = rows(store, task, filter, page).await?;
     let numbers = rows.into_iter().map(Number::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(page.cut(numbers, |number| number.seq))
