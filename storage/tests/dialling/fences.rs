@@ -118,7 +118,7 @@ async fn locked_past_the_first(
     let work = tokio::spawn(work);
     let waits = "select exists (select from pg_stat_activity
                   where datname = current_database() and wait_event_type = 'Lock')";
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&floor.pool).await.unwrap() {
         assert!(tokio::time::Instant::now() < deadline && !work.is_finished(), "it never waited");
     }
