@@ -175,10 +175,7 @@ impl Conversation {
                 agent.turn.silent_since = agent.turn.silent_since.filter(|_| idle);
                 idle.then_some(&mut agent.turn.silent_since)
             }
-            Stage::Menu(menu) => {
-                let quiet = self.mouth.current().is_none() && !self.mouth.is_speaking();
-                quiet.then_some(&mut menu.silent_since)
-            }
+            Stage::Menu(menu) => (!self.mouth.is_speaking()).then_some(&mut menu.silent_since),
             Stage::Ringing | Stage::Playing { .. } | Stage::Over => None,
         };
         if let Some(since) = since {
@@ -277,10 +274,8 @@ impl Conversation {
             }
             _ => false,
         };
-        let wait_ms = match kept_back {
-            true if speech.words.is_empty() => NOISE_WAIT_MS_MAX,
-            _ => SPEECH_WAIT_MS_MAX,
-        };
+        // Words would have taken the reply back: what it waits for is a noise so far.
+        let wait_ms = if kept_back { NOISE_WAIT_MS_MAX } else { SPEECH_WAIT_MS_MAX };
         Some(speech.heard_at + wait_ms)
     }
 }

@@ -276,10 +276,16 @@ fn what_a_robot_says_beside_its_agent_is_checked_too() {
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     type Change = fn(&mut Value);
-    let cases: [(&str, &str, Change); 8] = [
+    let cases: [(&str, &str, Change); 9] = [
         ("/start", "missing_target", |draft| draft["start"] = json!("nowhere")),
         ("/nodes/1/next", "missing_target", |draft| draft["nodes"][1]["next"] = json!("gone")),
         ("/nodes/2", "unreachable", |draft| draft["nodes"][1]["next"] = json!(null)),
+        // Two that lead to each other, and that nobody comes to.
+        ("/nodes/3", "unreachable", |draft| {
+            let nodes = draft["nodes"].as_array_mut().expect("its nodes");
+            nodes.push(json!({"name": "here", "kind": "play", "text": "Here", "next": "there"}));
+            nodes.push(json!({"name": "there", "kind": "play", "text": "There", "next": "here"}));
+        }),
         ("/nodes/0/robot", "unknown_robot", |draft| draft["nodes"][0]["robot"] = json!("nobody")),
         ("/nodes/0/edges", "missing_edge", |draft| {
             draft["nodes"][0]["edges"] = json!({"x": "sorry"})
