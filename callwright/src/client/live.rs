@@ -1,14 +1,16 @@
 //! A task, watched live in the terminal.
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::Value;
 
-use super::Api;
+use super::{Api, Refused};
 
 const LOOK: Duration = Duration::from_millis(500);
+/// How long the API may be away, as while its database starts again, before watching is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Looks between two lines where the output is no terminal.
 const LINE_EVERY: u32 = 10;
 const BAR_CELLS: u64 = 30;
@@ -32,8 +34,18 @@ pub enum Over {
 impl Live {
     /// Watch until every number of the task has ended, or a person stopped it.
     pub async fn watch(&mut self, api: &Api, task: &str) -> Result<Over> {
+        let path = format!("tasks/{task}/progress");
+        let mut answered = Instant::now();
         loop {
-            let progress = api.get(&format!("tasks/{task}/progress")).await?;
+            let progress = match api.get(&path).await {
+                Ok(progress) => progress,
+                Err(error) if may_pass(&error) && answered.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            answered = Instant::now();
             self.draw(&progress)?;
             if let Some(over) = over(&progress) {
                 return Ok(over);
@@ -60,6 +72,11 @@ impl Live {
         out.flush()?;
         Ok(())
     }
+}
+
+/// Whether the same look may be answered a little later; a refusal of the request itself is none of these.
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_none_or(|refused| refused.passing)
 }
 
 fn over(progress: &Value) -> Option<Over> {
@@ -140,6 +157,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn watching_outlasts_an_api_that_is_away_but_not_a_refusal() {
+        let refused = |passing| anyhow::Error::from(Refused { said: "no".into(), passing });
+        assert!(may_pass(&refused(true)) && may_pass(&anyhow::anyhow!("connection refused")));
+        assert!(!may_pass(&refused(false)));
+    }
 
     #[test]
     fn a_task_with_a_waiting_redial_is_not_over() {

@@ -55,8 +55,12 @@ pub struct Api {
 
 /// What the API answered instead of doing it.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(String);
+#[error("{said}")]
+pub struct Refused {
+    said: String,
+    /// It may be done when it is asked again: the fault is not the request's.
+    pub passing: bool,
+}
 
 impl Api {
     pub fn new(access: Access) -> Result<Self> {
@@ -161,7 +165,8 @@ pub async fn answer(request: RequestBuilder) -> Result<Response> {
     }
     let (status, path) = (response.status(), response.url().path().to_owned());
     let problem: Value = response.json().await.unwrap_or_default();
-    Err(Refused(describe(status, &path, &problem)).into())
+    let said = describe(status, &path, &problem);
+    Err(Refused { said, passing: status.is_server_error() }.into())
 }
 
 fn describe(status: StatusCode, path: &str, problem: &Value) -> String {

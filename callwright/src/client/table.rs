@@ -4,7 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 /// A table of the named columns of JSON rows. A column is `title=path.into.the.row`, or just a path.
-pub fn of_rows(rows: &[Value], columns: &[&str]) -> Table {
+pub fn of_rows(rows: &[Value], columns: &[&str]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let columns: Vec<(&str, &str)> =
@@ -13,11 +13,11 @@ pub fn of_rows(rows: &[Value], columns: &[&str]) -> Table {
     for row in rows {
         table.add_row(columns.iter().map(|(_, path)| cell(row, path)));
     }
-    table
+    lines(&table)
 }
 
 /// A two-column table of one object's fields, nested ones with dots.
-pub fn of_object(object: &Value) -> Table {
+pub fn of_object(object: &Value) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let mut fields = Vec::new();
@@ -25,7 +25,12 @@ pub fn of_object(object: &Value) -> Table {
     for (name, value) in fields {
         table.add_row([name, value]);
     }
-    table
+    lines(&table)
+}
+
+/// Each line ends with its text: one long cell would fill all others up to its width.
+fn lines(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
@@ -103,7 +108,7 @@ mod tests {
     fn a_column_reaches_into_a_row() {
         let rows =
             [json!({"name": "spring", "progress": {"connected": 3}}), json!({"name": "autumn"})];
-        let table = of_rows(&rows, &["name", "connected=progress.connected"]).to_string();
+        let table = of_rows(&rows, &["name", "connected=progress.connected"]);
         assert!(table.contains("CONNECTED"));
         assert!(table.contains("spring"));
         assert!(table.lines().any(|line| line.contains("spring") && line.contains('3')));

@@ -14,6 +14,7 @@ mod transfers;
 mod up;
 mod work;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -137,13 +138,12 @@ impl Connection {
     /// Print rows as a table with these columns, or as JSON.
     fn print_rows(&self, rows: &[serde_json::Value], columns: &[&str]) -> Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(rows)?);
+            say(&serde_json::to_string_pretty(rows)?)
         } else if rows.is_empty() {
-            println!("nothing");
+            say("nothing")
         } else {
-            println!("{}", crate::client::table::of_rows(rows, columns));
+            say(&crate::client::table::of_rows(rows, columns))
         }
-        Ok(())
     }
 
     /// Print a list as a table with these columns, or as JSON, and say when there may be more.
@@ -166,10 +166,17 @@ impl Connection {
     /// Print one object as a table of its fields, or as JSON.
     fn print_one(&self, object: &serde_json::Value) -> Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(object)?);
+            say(&serde_json::to_string_pretty(object)?)
         } else {
-            println!("{}", crate::client::table::of_object(object));
+            say(&crate::client::table::of_object(object))
         }
-        Ok(())
+    }
+}
+
+/// Print an answer. A reader that has seen enough, as `head` has, is no fault.
+fn say(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }
