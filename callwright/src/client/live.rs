@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{Api, Refused};
 
 const LOOK: Duration = Duration::from_millis(500);
-/// How long the API may be away, as while its database starts again, before watching is given up.
+/// How long the API may be away once it has answered, as while its database starts again, before watching
+/// is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Looks between two lines where the output is no terminal.
 const LINE_EVERY: u32 = 10;
@@ -35,17 +36,19 @@ impl Live {
     /// Watch until every number of the task has ended, or a person stopped it.
     pub async fn watch(&mut self, api: &Api, task: &str) -> Result<Over> {
         let path = format!("tasks/{task}/progress");
-        let mut answered = Instant::now();
+        let mut answered: Option<Instant> = None;
         loop {
             let progress = match api.get(&path).await {
                 Ok(progress) => progress,
-                Err(error) if may_pass(&error) && answered.elapsed() < PATIENCE => {
+                Err(error)
+                    if may_pass(&error) && answered.is_some_and(|at| at.elapsed() < PATIENCE) =>
+                {
                     tokio::time::sleep(LOOK).await;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            answered = Instant::now();
+            answered = Some(Instant::now());
             self.draw(&progress)?;
             if let Some(over) = over(&progress) {
                 return Ok(over);

@@ -81,11 +81,10 @@ impl Jobs {
 
 fn print(json: bool, rows: &[Value], columns: &[&str]) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(rows)?);
+        super::say(&serde_json::to_string_pretty(rows)?)
     } else {
-        println!("{}", table::of_rows(rows, columns));
+        super::say(&table::of_rows(rows, columns))
     }
-    Ok(())
 }
 
 fn told(done: bool, what: &str, queue: &str, id: &str) -> Result<()> {
