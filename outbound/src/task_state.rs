@@ -186,7 +186,8 @@ impl TaskState {
             (Event::AutoImport | Event::ScheduledStart, Running) => Running,
             (Event::AutoImport, _) => started,
             (Event::ScheduledStart, Paused(Manual)) => self,
-            (Event::ScheduledStart, _) if !facts.numbers => Paused(NoPendingNumbers),
+            // A start on its own at whatever later moment numbers come would surprise.
+            (Event::ScheduledStart, _) if !facts.numbers => self,
             (Event::ScheduledStart, _) => started,
             (Event::RedialDue, Paused(NoPendingNumbers)) => started,
             (Event::WindowOpened, Paused(DoNotCallPeriod | OutsideCallPeriod)) => started,

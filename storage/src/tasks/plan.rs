@@ -308,17 +308,15 @@ async fn note_step(
 /// A scheduled start that fell due while nobody was there happens late, unless the end is past, too:
 /// then it is only crossed off.
 ///
-/// It is only crossed off, too, for a task that has no numbers by then: it stays `initial`. There is
-/// nothing to call, and a start on its own at whatever later moment numbers come would surprise; the
-/// import that brings them may start the task itself.
+/// For a task that has no numbers by then it is crossed off, too: the import that brings some may start
+/// the task itself.
 async fn scheduled_start(
     conn: &mut PgConnection,
     task: &Task,
     now: Time,
 ) -> Result<(), StoreError> {
     write_steps(conn, task.id, None, task.scheduled_end_at).await?;
-    let over = task.scheduled_end_at.is_some_and(|end| end <= now);
-    if over || !state::has_numbers(conn, task.id).await? {
+    if task.scheduled_end_at.is_some_and(|end| end <= now) {
         return Ok(());
     }
     state::happen(conn, task, Event::ScheduledStart, now, SCHEDULE)

@@ -82,7 +82,7 @@ impl World {
             Step::Start if due(found.start_at) => {
                 found.start_at = None;
                 let over = due(found.end_at);
-                if !over && self.numbers_of(task).next().is_some() {
+                if !over {
                     self.occur(task, Event::ScheduledStart);
                 }
             }

@@ -27,6 +27,7 @@ fn table(state: TaskState, event: Event, facts: Facts) -> Result<TaskState, &'st
         Event::AutoImport if state == Running => Running,
         Event::AutoImport => runs,
         Event::ScheduledStart if state == Running || state == Paused(Manual) => state,
+        Event::ScheduledStart if !facts.numbers => state,
         Event::ScheduledStart => runs,
         Event::RedialDue if state == Paused(NoPendingNumbers) => runs,
         Event::WindowOpened if by_window => runs,
