@@ -3,13 +3,25 @@
 //! The reader of JSON would take its entries for the object's fields in their order, and an empty list
 //! for an object of defaults: `"schedule": []` is more likely meant as something else, so it is refused.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use schemars::JsonSchema;
 use serde_json::Value;
 
+/// Each body's schema, made when it is first needed: their number is that of the API's bodies.
+static SCHEMAS: LazyLock<Mutex<HashMap<String, Arc<Value>>>> = LazyLock::new(Mutex::default);
+
 /// A pointer to the first list where a `T` has an object.
 pub fn list_for_object<T: JsonSchema>(value: &Value) -> Option<String> {
-    let root = schemars::schema_for!(T).to_value();
+    let root = schema::<T>();
     find(value, &[&root], &root)
+}
+
+fn schema<T: JsonSchema>() -> Arc<Value> {
+    let mut schemas = SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = || Arc::new(schemars::schema_for!(T).to_value());
+    schemas.entry(T::schema_id().into_owned()).or_insert_with(made).clone()
 }
 
 /// `schemas` are those that the value may follow, one of them.
