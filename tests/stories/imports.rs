@@ -294,3 +294,34 @@ async fn an_import_that_is_cancelled_leaves_nothing() {
     assert_eq!(world.get(&format!("tasks/{task}/progress")).await["total"], 1);
     world.end().await;
 }
+
+/// It would be tried again and again: nothing brings the file or the task back.
+#[tokio::test]
+async fn an_import_whose_file_or_task_is_gone_says_so_and_ends() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("spring", json!({})).await;
+    let other = world.task("summer", json!({})).await;
+    world.stop_workers().await;
+    let options = json!({"batch_name": "May"});
+    let begun = async |task: &str| {
+        let made = world.begin_import(task, &options, vec![json!({"phone_number": NAMED})]).await;
+        format!("imports/{}", made["id"].as_str().expect("an id"))
+    };
+    let without_file = begun(&task).await;
+    let objects = &world.node.objects;
+    for object in objects.list("", None, 100).await.expect("a list").objects {
+        objects.delete(&object.key).await.expect("the file is gone");
+    }
+    let without_task = begun(&other).await;
+    let (status, _) = world.ask("DELETE", &format!("tasks/{other}"), json!({})).await;
+    assert_eq!(status, 204);
+    world.run(&workers::Kind::ALL);
+    for (path, what) in [(without_file, "uploaded file"), (without_task, "task")] {
+        let over = world.until_over(&path).await;
+        assert_eq!(over["status"], "failed", "{over}");
+        assert_eq!(over["problem"]["code"], "gone", "{over}");
+        let detail = over["problem"]["detail"].as_str().expect("a sentence");
+        assert!(detail.contains(what), "{detail}");
+    }
+    world.end().await;
+}

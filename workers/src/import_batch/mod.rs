@@ -84,6 +84,13 @@ pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<()
             imports::fail(&env.store, id, token, &problem, told.as_deref(), env.clock.now())
                 .await?;
         }
+        // What it needs is gone, and would be gone at every further try.
+        Halt::Store(StoreError::NotFound(what)) => {
+            let what = if what == "object" { "uploaded file" } else { what };
+            let detail = format!("its {what} is not there any more; import it again");
+            let problem = ImportProblem { code: "gone".into(), detail, faults: Vec::new() };
+            imports::fail(&env.store, id, token, &problem, None, env.clock.now()).await?;
+        }
         // Infrastructure: the sweep queues it again.
         error => {
             give_back(&env, &import).await;
