@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use outbound::Time;
-use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::postgres::{PgHasArrayType, PgTypeInfo};
 use sqlx::types::{Json, Uuid};
+use sqlx::{PgConnection, Postgres, Type};
 
 use super::Done;
 use crate::StoreError;
 use crate::rows::phone_column;
 
-/// A row of `call_record`, under the names of its columns.
-#[derive(Serialize)]
+/// A row of `call_record`: its columns in their order.
+#[derive(sqlx::Encode)]
 struct Row<'a> {
     id: Uuid,
     enterprise_id: Uuid,
@@ -36,8 +36,8 @@ struct Row<'a> {
     result: &'static str,
     called_status: Option<&'static str>,
     cause: &'a str,
-    sip_code: Option<u16>,
-    q850_cause: Option<u16>,
+    sip_code: Option<i16>,
+    q850_cause: Option<i16>,
     hangup_party: Option<&'static str>,
     started_at: Time,
     ringing_at: Option<Time>,
@@ -47,15 +47,27 @@ struct Row<'a> {
     robot_ended_at: Option<Time>,
     robot_name: &'a str,
     robot_answer_result: Option<&'static str>,
-    turns: u32,
-    interruptions: u32,
+    turns: i32,
+    interruptions: i32,
     transferred: bool,
     intent_tags: &'a [String],
     opening_hangup_seconds: Option<f32>,
     process_hangup_point: &'a str,
-    captures: &'a BTreeMap<String, String>,
-    variables: &'a BTreeMap<String, String>,
+    captures: Json<&'a BTreeMap<String, String>>,
+    variables: Json<&'a BTreeMap<String, String>>,
     recording_state: Option<&'a str>,
+}
+
+impl Type<Postgres> for Row<'_> {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("call_record")
+    }
+}
+
+impl PgHasArrayType for Row<'_> {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("_call_record")
+    }
 }
 
 impl<'a> Row<'a> {
@@ -88,8 +100,8 @@ impl<'a> Row<'a> {
             result: record.result.word(),
             called_status: record.result.status().map(outbound::outcome::CalledStatus::word),
             cause: &record.cause,
-            sip_code: record.sip_code,
-            q850_cause: record.q850_cause,
+            sip_code: record.sip_code.map(small),
+            q850_cause: record.q850_cause.map(small),
             hangup_party: record.hangup_party.map(outbound::outcome::HangupParty::word),
             started_at: record.started_at,
             ringing_at: record.ringing_at,
@@ -101,28 +113,33 @@ impl<'a> Row<'a> {
             robot_answer_result: record
                 .robot_answer_result
                 .map(outbound::outcome::RobotResult::word),
-            turns: record.turns,
-            interruptions: record.interruptions,
+            turns: count(record.turns),
+            interruptions: count(record.interruptions),
             transferred: record.transferred,
             intent_tags: &record.intent_tags,
             opening_hangup_seconds: record.opening_hangup_seconds,
             process_hangup_point: &record.process_hangup_point,
-            captures: &record.captures,
-            variables: &record.variables,
+            captures: Json(&record.captures),
+            variables: Json(&record.variables),
             recording_state,
         }
     }
 }
 
+fn small(code: u16) -> i16 {
+    i16::try_from(code).unwrap_or(i16::MAX)
+}
+
+fn count(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
 /// Writes the rows of these calls. Locks nothing that anybody else could see.
 pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
     let rows: Vec<Row<'_>> = done.iter().map(Row::of).collect();
-    sqlx::query!(
-        "insert into call_record select * from jsonb_populate_recordset(null::call_record, $1)",
-        Json(&rows) as _
-    )
-    .execute(&mut *conn)
-    .await?;
+    sqlx::query!("insert into call_record select * from unnest($1::call_record[])", rows as _)
+        .execute(&mut *conn)
+        .await?;
     conversations(conn, done).await?;
     recordings(conn, done).await
 }
