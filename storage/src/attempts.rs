@@ -13,6 +13,7 @@ mod leases;
 mod limits;
 mod order;
 mod pace;
+pub(crate) mod quiet;
 pub(crate) mod slots;
 mod withdraw;
 

@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::attempts::put_back;
+use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::lanes::{self, Counts, lock_claims};
 use crate::rows::{Listed, Page, phone, phone_column};
 use crate::tasks::references::refuse;
@@ -80,8 +81,8 @@ impl From<Row> for Suppression {
 /// Put phones on the list; one that is there gets the new reason and expiry. Gives the entries.
 ///
 /// A call to one of them that was claimed and has not begun goes back, and its number is judged anew: no
-/// later claim has to know, and no worker has to look at the list. Locks the enterprise's claims, the
-/// entries, those attempts.
+/// later claim has to know, and no worker has to look at the list. When it returns, no INVITE to them
+/// leaves any more. Locks the enterprise's claims, the entries, those attempts.
 pub async fn add(
     store: &Store,
     enterprise: EnterpriseId,
@@ -102,10 +103,12 @@ pub async fn add(
     // A claim beside this would neither see the entries nor be seen.
     lock_claims(&mut tx, enterprise).await?;
     let entries = add_in(&mut tx, enterprise, phones, reason, source, expires_at, now).await?;
-    withdraw_claimed(&mut tx, enterprise, phones).await?;
+    let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
+    withdraw_claimed(&mut tx, enterprise, &columns).await?;
     // A claim that found the lock taken left its work to whoever holds it.
     lanes::notify(&mut tx, BTreeSet::from([enterprise.uuid()])).await?;
     tx.commit().await?;
+    await_quiet(store, Stopped::Phones(enterprise, &columns)).await?;
     Ok(entries)
 }
 
@@ -113,14 +116,13 @@ pub async fn add(
 async fn withdraw_claimed(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
-    phones: &[Phone],
+    phones: &[i64],
 ) -> Result<(), StoreError> {
-    let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
     let claimed = sqlx::query!(
         "select id, token from attempt
           where enterprise_id = $1 and phone = any($2) and phase = 'claimed' order by id for update",
         enterprise.uuid(),
-        &columns
+        phones
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -25,8 +25,7 @@ pub use history::{Happened, history};
 pub use plan::{PlannedStep, Step, Stepped, due_steps, hours_of, hours_of_many, run_step};
 pub use progress::{Progress, Waiting, progress};
 pub use state::{
-    Ended, LiveCalls, apply, await_quiet, end, notify_dispatch, of_trunk, pause, start,
-    trunk_changed,
+    Ended, LiveCalls, apply, end, notify_dispatch, of_trunk, pause, start, trunk_changed,
 };
 
 /// A task as it is stored.

@@ -23,8 +23,9 @@ use crate::{Store, StoreError};
 pub enum Begun {
     /// Send the INVITE within 250 ms, or begin again.
     Dial(Box<DialOrder>),
-    /// Do nothing: the attempt is another's by now, or gone; or its task does not run any more or a
-    /// limit was lowered, and the number is back in its lane.
+    /// Do nothing: the attempt is another's by now, or gone; or its task does not run any more, a
+    /// limit was lowered or its phone was put on the do-not-call list, and the number is back in its
+    /// lane.
     Refused,
 }
 
@@ -44,7 +45,7 @@ pub async fn begin_many(
     items: &[(AttemptId, i64)],
 ) -> Result<Vec<Begun>, StoreError> {
     let mut tx = store.hot.begin().await?;
-    let (candidates, scene) = Scene::read(&mut tx, worker, items).await?;
+    let (candidates, scene) = Scene::read(&mut tx, worker, now, items).await?;
     let over = limits::over(store, &mut tx, &scene.limits, &candidates).await?;
     let (go, back): (Vec<_>, Vec<_>) = candidates
         .iter()
@@ -75,6 +76,9 @@ pub(super) struct Candidate {
     pub trunk: Uuid,
     pub task: Uuid,
     probe: bool,
+    /// It was begun, waits for its turn, and its phone was put on the do-not-call list meanwhile. One
+    /// that is only claimed went back then.
+    suppressed: bool,
 }
 
 /// The rows that a begin depends on, locked for share.
@@ -112,6 +116,7 @@ impl Scene {
     async fn read(
         conn: &mut PgConnection,
         worker: &str,
+        now: Time,
         items: &[(AttemptId, i64)],
     ) -> Result<(Vec<Candidate>, Self), StoreError> {
         let ids: Vec<Uuid> = items.iter().map(|(attempt, _)| attempt.uuid()).collect();
@@ -119,7 +124,11 @@ impl Scene {
         let row = sqlx::query!(
             r#"with candidate as materialized (
                    select a.id as attempt, a.token, a.enterprise_id as enterprise,
-                          a.trunk_id as trunk, a.task_id as task, a.probe
+                          a.trunk_id as trunk, a.task_id as task, a.probe,
+                          a.phase = 'begun' and exists (
+                              select from suppression s
+                               where s.enterprise_id = a.enterprise_id and s.phone = a.phone
+                                 and (s.expires_at is null or s.expires_at > $4)) as suppressed
                      from unnest($1::uuid[], $2::bigint[]) as u (id, token)
                      join attempt a on a.id = u.id and a.token = u.token
                     where (a.phase = 'claimed' and a.lease_until > clock_timestamp())
@@ -141,7 +150,8 @@ impl Scene {
                     as "tasks: Json<Vec<TaskRow>>""#,
             &ids,
             &tokens,
-            worker
+            worker,
+            now
         )
         .fetch_one(&mut *conn)
         .await?;
@@ -174,6 +184,7 @@ impl Scene {
         let in_service = self.trunks.get(&candidate.trunk).is_some_and(|trunk| trunk.in_service);
         let state = self.tasks.get(&candidate.task).and_then(|(state, _)| *state);
         in_service
+            && !candidate.suppressed
             && match state {
                 Some(TaskState::Running) => true,
                 Some(TaskState::Paused(PauseReason::TrunkFailure)) => candidate.probe,

@@ -3,8 +3,6 @@
 //! [`apply`] asks [`TaskState::after`] and writes what it says: the state, an entry in the task's
 //! history, the next window edge, and a wake-up for the dispatchers, all in the caller's transaction.
 
-use std::time::Duration;
-
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, CallerIdId, EnterpriseId, TaskId, TrunkId};
@@ -13,13 +11,9 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::{Task, lock, lock_all, lock_in, plan};
+use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::store::{DISPATCH, HANG_UP};
 use crate::{Store, StoreError};
-
-/// A worker sends its INVITE within this time of its begin, or begins again.
-const INVITE_AFTER_BEGIN_MS_MAX: i64 = 250;
-/// How long [`await_quiet`] goes on when calls of a task that was started again keep beginning.
-const QUIET_WAITS_MAX: u32 = 8;
 
 /// Let an event happen to a task.
 ///
@@ -113,7 +107,7 @@ async fn facts(
 }
 
 /// Whether a task has numbers, in whatever state. Locks nothing.
-pub(super) async fn has_numbers(conn: &mut PgConnection, task: TaskId) -> Result<bool, StoreError> {
+async fn has_numbers(conn: &mut PgConnection, task: TaskId) -> Result<bool, StoreError> {
     let has = sqlx::query_scalar!(
         r#"select exists (select from number_count where task_id = $1 and n > 0) as "has!""#,
         task.uuid()
@@ -208,7 +202,7 @@ pub async fn pause(
     let mut tx = store.api.begin().await?;
     let moved = ask(&mut tx, enterprise, task, Event::Pause, now, actor).await?;
     tx.commit().await?;
-    await_quiet(store, task).await?;
+    await_quiet(store, Stopped::Task(task)).await?;
     Ok(moved)
 }
 
@@ -251,7 +245,7 @@ pub async fn end(
         }
     };
     tx.commit().await?;
-    await_quiet(store, task).await?;
+    await_quiet(store, Stopped::Task(task)).await?;
     Ok(Ended { task: moved, hang_up })
 }
 
@@ -290,28 +284,6 @@ async fn tell_hang_up(conn: &mut PgConnection, calls: &[AttemptId]) -> Result<()
     )
     .execute(conn)
     .await?;
-    Ok(())
-}
-
-/// Wait until no INVITE of a task that was paused or ended can leave any more: until its last begin
-/// is older than the time that a worker has to send the INVITE. No begin passes its fence after the
-/// pause was committed, so this takes a quarter of a second at most. Locks nothing.
-pub async fn await_quiet(store: &Store, task: TaskId) -> Result<(), StoreError> {
-    for _ in 0..QUIET_WAITS_MAX {
-        let left_ms = sqlx::query_scalar!(
-            r#"select (extract(epoch from max(begun_at) - clock_timestamp()) * 1000)::bigint + $2
-                 from attempt where task_id = $1 and phase = 'begun'"#,
-            task.uuid(),
-            INVITE_AFTER_BEGIN_MS_MAX
-        )
-        .fetch_one(&store.api)
-        .await?;
-        match left_ms.and_then(|left| u64::try_from(left).ok()) {
-            // Rounding may have cut most of a millisecond off.
-            Some(left) => tokio::time::sleep(Duration::from_millis(left + 1)).await,
-            None => return Ok(()),
-        }
-    }
     Ok(())
 }
 

@@ -93,6 +93,33 @@ async fn a_call_that_was_claimed_before_its_phone_was_listed_does_not_start(pool
     floor.sound().await;
 }
 
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_that_waits_for_its_turn_does_not_start_once_its_phone_is_listed(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({ "calls_per_second": 1 }), &rows(1..=2)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.begin(&calls, at("09:00")).await;
+    forbid(&floor, &[1], None).await;
+    assert!(matches!(floor.try_begin(WORKER, &calls, at("09:00")).await[0], Begun::Refused));
+    assert_eq!(who(&floor.claim(1, at("09:01")).await), [2]);
+    assert_eq!(floor.count(task, "suppressed").await, 1);
+    floor.sound().await;
+}
+
+/// An INVITE leaves within 250 ms of its begin.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_phone_is_listed_and_a_task_paused_when_no_invite_can_leave_any_more(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({}), &rows(1..=2)).await;
+    let calls = floor.claim(2, at("09:00")).await;
+    floor.begin(&calls[..1], at("09:00")).await;
+    forbid(&floor, &[1], None).await;
+    assert!(floor.last_begin_ms_ago().await >= 250.0);
+    floor.begin(&calls[1..], at("09:00")).await;
+    storage::tasks::pause(&floor.store, floor.enterprise, task, at("09:00"), ACTOR).await.unwrap();
+    assert!(floor.last_begin_ms_ago().await >= 250.0);
+}
+
 async fn forbid(floor: &Floor, numbers: &[u64], until: Option<Time>) {
     let phones: Vec<_> = numbers.iter().map(|n| phone(*n)).collect();
     storage::suppression::add(

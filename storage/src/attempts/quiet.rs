@@ -1,0 +1,51 @@
+//! The moment from which on no INVITE of what was stopped can leave any more.
+
+use std::time::Duration;
+
+use outbound::ids::{EnterpriseId, TaskId};
+
+use crate::{Store, StoreError};
+
+/// A worker sends its INVITE within this time of its begin, or begins again.
+const INVITE_AFTER_BEGIN_MS_MAX: i64 = 250;
+/// How long [`await_quiet`] goes on when calls of a task that was started again keep beginning.
+const WAITS_MAX: u32 = 8;
+
+/// What begins no call from its commit on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stopped<'a> {
+    /// A task that was paused or ended.
+    Task(TaskId),
+    /// Phones that were put on the do-not-call list.
+    Phones(EnterpriseId, &'a [i64]),
+}
+
+/// Wait until the last begin before the stop is older than the time that a worker has to send the
+/// INVITE: a quarter of a second at most, as no begin passes its fence after the stop was committed.
+/// Locks nothing.
+pub(crate) async fn await_quiet(store: &Store, stopped: Stopped<'_>) -> Result<(), StoreError> {
+    for _ in 0..WAITS_MAX {
+        let (task, enterprise, phones) = match stopped {
+            Stopped::Task(task) => (Some(task.uuid()), None, None),
+            Stopped::Phones(enterprise, phones) => (None, Some(enterprise.uuid()), Some(phones)),
+        };
+        let left_ms = sqlx::query_scalar!(
+            r#"select (extract(epoch from max(begun_at) - clock_timestamp()) * 1000)::bigint + $4
+                 from attempt
+                where phase = 'begun'
+                  and (task_id = $1 or (enterprise_id = $2 and phone = any($3)))"#,
+            task,
+            enterprise,
+            phones,
+            INVITE_AFTER_BEGIN_MS_MAX
+        )
+        .fetch_one(&store.api)
+        .await?;
+        match left_ms.and_then(|left| u64::try_from(left).ok()) {
+            // Rounding may have cut most of a millisecond off.
+            Some(left) => tokio::time::sleep(Duration::from_millis(left + 1)).await,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
