@@ -82,8 +82,24 @@ impl World {
 
     /// Start the workers of the process.
     pub fn run(&mut self) -> Result<()> {
+        self.run_only(&Kind::ALL)
+    }
+
+    /// Start those of these kinds.
+    pub fn run_only(&mut self, kinds: &[Kind]) -> Result<()> {
         let env = self.node.environment(&self.config, CancellationToken::new())?;
-        self.running = Some(Running::start(env, &Kind::ALL));
+        self.running = Some(Running::start(env, kinds));
+        Ok(())
+    }
+
+    /// Clear away what died.
+    pub async fn vacuum(&self) -> Result<()> {
+        let url = self.config.database.as_ref().context("a world has a database")?.url.as_str();
+        let ended = tokio::process::Command::new("vacuumdb")
+            .args(["--quiet", "--analyze", "--dbname", url])
+            .status()
+            .await?;
+        ensure!(ended.success(), "vacuumdb: {ended}");
         Ok(())
     }
 

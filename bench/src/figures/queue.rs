@@ -21,12 +21,16 @@ use crate::servers::Servers;
 use crate::size;
 
 const JOBS: u64 = 100_000;
-/// Of each of those that it is compared with.
-const PEER_JOBS: u64 = 10_000;
-/// Jobs that those are given at a time.
+/// Jobs of `apalis-redis`: its fetch moves all that are due in one Lua call, and fails for good from
+/// some 8,000 on (`too many results to unpack`).
+const APALIS_REDIS_JOBS: u64 = 5_000;
+/// Jobs that it is given at a time.
 const PUSH_MAX: usize = 500;
 const CONCURRENCY: usize = 100;
 const IDLE_JOBS: u64 = 300;
+/// An idle worker of `apalis-redis` looks at its queue at each heartbeat: 30 s unless said.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+const HEARTBEATS: u64 = 100;
 /// Between two jobs of the idle measurement.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -121,11 +125,12 @@ pub async fn run(servers: &Servers) -> Result<Run> {
 /// The same with `apalis-redis`, fetching as many at a time as it may run. A job counts as done when it
 /// ran, not only when that was told to Redis: where the two differ, it is favoured.
 async fn apalis_redis(servers: &Servers, run: &mut Run) -> Result<()> {
-    let jobs = size("BENCH_PEER_JOBS", PEER_JOBS);
+    let jobs = size("BENCH_JOBS", JOBS).min(APALIS_REDIS_JOBS);
     let connection = apalis_redis::connect(servers.redis.url()).await?;
     let config = apalis_redis::Config::default()
         .queue(format!("bench_{}", uuid::Uuid::now_v7().simple()))
-        .batch_size(CONCURRENCY);
+        .batch_size(CONCURRENCY)
+        .heartbeat_interval(HEARTBEAT);
     let mut storage = RedisStorage::<Noop, _>::new(connection).with_config(config);
     let from = Instant::now();
     for first in (0..jobs).step_by(PUSH_MAX) {
@@ -156,7 +161,7 @@ async fn apalis_redis(servers: &Servers, run: &mut Run) -> Result<()> {
     }
     run.put("queue.apalis_redis", jobs as f64 / from.elapsed().as_secs_f64(), "jobs/s");
     let mut idle = Vec::new();
-    for n in 0..IDLE_JOBS {
+    for n in 0..HEARTBEATS {
         tokio::time::sleep(PAUSE).await;
         storage.push(Noop { n: jobs + n, pushed_us: real_us() }).await?;
         idle.push(waited.recv().await.context("the worker ended")?);
@@ -176,7 +181,7 @@ async fn bullmq(servers: &Servers, folder: PathBuf, run: &mut Run) -> Result<()>
     let ended = tokio::process::Command::new("node")
         .arg(&script)
         .env("REDIS_URL", servers.redis.url())
-        .env("JOBS", size("BENCH_PEER_JOBS", PEER_JOBS).to_string())
+        .env("JOBS", size("BENCH_JOBS", JOBS).to_string())
         .env("CONCURRENCY", CONCURRENCY.to_string())
         .env("IDLE_JOBS", IDLE_JOBS.to_string())
         .output()
