@@ -193,25 +193,29 @@ impl Run {
             // What this claim took before is not in the database yet.
             let before = self.taken.iter().filter_map(|taken| taken.verdict.dial());
             facts.live.extend(before.map(|dial| dial.phone));
-            for (task, pulled) in pulled {
-                let Some(details) = facts.details.remove(&pulled.number) else {
-                    return Err(StoreError::Damaged(format!(
-                        "{} is ready and gone",
-                        pulled.number
-                    )));
+            let mut pulled = pulled.into_iter();
+            while let Some((task, next)) = pulled.next() {
+                let Some(details) = facts.details.remove(&next.number) else {
+                    return Err(StoreError::Damaged(format!("{} is ready and gone", next.number)));
                 };
                 let random = self.random();
                 let verdict = judge::judge(
-                    store, conn, scene, task, &pulled, &details, &mut facts, random, self.now,
+                    store, conn, scene, task, &next, &details, &mut facts, random, self.now,
                 )
                 .await?;
-                match verdict {
-                    Verdict::PassOver => scene.tasks[task].queue.pass_over(&pulled),
-                    verdict => {
-                        dialled += u32::from(matches!(verdict, Verdict::Dial(_)));
-                        scene.tasks[task].queue.consume(&pulled);
-                        self.taken.push(Taken { task, pulled, details, verdict });
-                    }
+                let dials = matches!(verdict, Verdict::Dial(_));
+                dialled += u32::from(dials);
+                if matches!(verdict, Verdict::PassOver) {
+                    scene.tasks[task].queue.pass_over(&next);
+                    continue;
+                }
+                scene.tasks[task].queue.consume(&next);
+                self.taken.push(Taken { task, pulled: next, details, verdict });
+                let others = pulled.as_slice().iter().any(|(other, _)| *other != task);
+                if !dials && others && scene.is_short_of_lines(pulled.len()) {
+                    // Its task has not had this turn: the lines that are left are shared anew.
+                    pulled.rev().for_each(|(task, back)| scene.tasks[task].queue.put_back(back));
+                    break;
                 }
             }
         }

@@ -124,6 +124,13 @@ impl Queue {
         self.lanes.iter().all(|lane| lane.dry && lane.head.is_empty())
     }
 
+    /// A number that was pulled and not looked at stands at the head again.
+    pub fn put_back(&mut self, pulled: Pulled) {
+        if let Some(lane) = self.lane(&pulled) {
+            lane.head.push_front(pulled);
+        }
+    }
+
     /// A number was taken out of its lane.
     pub fn consume(&mut self, pulled: &Pulled) {
         if let Some(lane) = self.lane(pulled).filter(|lane| !lane.passed_over) {

@@ -353,6 +353,11 @@ impl Scene {
         task.turned = true;
     }
 
+    /// Whether some trunk has room, and not for one call more than these.
+    pub fn is_short_of_lines(&self, calls: usize) -> bool {
+        self.trunks.values().any(|trunk| trunk.room > 0 && trunk.room as usize <= calls)
+    }
+
     /// Tasks that run, have no call up, and nothing that could be dialled.
     pub fn idle_tasks(&self) -> Vec<TaskId> {
         let idle = |task: &&ClaimTask| task.running && task.live == 0 && task.queue.is_exhausted();

@@ -41,6 +41,19 @@ async fn a_line_that_is_full_is_shared_like_the_slots(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_number_that_cannot_be_called_costs_its_task_no_turn_on_a_line_that_fills_up(
+    pool: PgPool,
+) {
+    let mut floor = Floor::with(pool, json!({ "concurrency_limit": 30 })).await;
+    floor.edit_trunk(floor.trunk, json!({ "concurrency": 2 }), at("09:00")).await;
+    floor.running("A", json!({ "concurrency": 10 }), &rows(1..=9)).await;
+    floor.running("B", json!({ "concurrency": 10 }), &[row(1), row(11), row(12)]).await;
+    // B's first number is of the phone that A calls.
+    assert_eq!(who(&floor.claim(10, at("09:00")).await), [1, 11]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn what_one_task_has_no_numbers_for_goes_to_another(pool: PgPool) {
     let mut floor = Floor::with(pool, json!({ "concurrency_limit": 10 })).await;
     floor.running("Short", json!({ "concurrency": 10 }), &rows(1..=2)).await;
