@@ -11,7 +11,9 @@ use super::Done;
 use crate::StoreError;
 use crate::rows::phone_column;
 
-/// A row of `call_record`: its columns in their order.
+/// A row of `call_record`: its columns in their order, all of them. PostgreSQL refuses one of another
+/// shape, so a migration that adds a column must give these rows a type of their own first: processes
+/// of two versions run beside each other during an upgrade.
 #[derive(sqlx::Encode)]
 struct Row<'a> {
     id: Uuid,

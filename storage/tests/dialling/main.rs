@@ -434,16 +434,6 @@ impl Floor {
             .unwrap()
     }
 
-    /// By the database's clock, as the begin itself.
-    async fn last_begin_ms_ago(&self) -> f64 {
-        sqlx::query_scalar(
-            "select (extract(epoch from clock_timestamp() - max(begun_at)) * 1000)::float8 from attempt",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .unwrap()
-    }
-
     /// When and why the customer's number waits.
     async fn waits(&self, n: u64) -> Option<(Time, String)> {
         sqlx::query_as(

@@ -114,10 +114,20 @@ async fn a_phone_is_listed_and_a_task_paused_when_no_invite_can_leave_any_more(p
     let calls = floor.claim(2, at("09:00")).await;
     floor.begin(&calls[..1], at("09:00")).await;
     forbid(&floor, &[1], None).await;
-    assert!(floor.last_begin_ms_ago().await >= 250.0);
+    assert!(last_begin_ms_ago(&floor).await >= 250.0);
     floor.begin(&calls[1..], at("09:00")).await;
     storage::tasks::pause(&floor.store, floor.enterprise, task, at("09:00"), ACTOR).await.unwrap();
-    assert!(floor.last_begin_ms_ago().await >= 250.0);
+    assert!(last_begin_ms_ago(&floor).await >= 250.0);
+}
+
+/// By the database's clock, as the begin itself.
+async fn last_begin_ms_ago(floor: &Floor) -> f64 {
+    sqlx::query_scalar(
+        "select (extract(epoch from clock_timestamp() - max(begun_at)) * 1000)::float8 from attempt",
+    )
+    .fetch_one(&floor.pool)
+    .await
+    .unwrap()
 }
 
 async fn forbid(floor: &Floor, numbers: &[u64], until: Option<Time>) {
