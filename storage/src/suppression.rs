@@ -81,8 +81,9 @@ impl From<Row> for Suppression {
 /// Put phones on the list; one that is there gets the new reason and expiry. Gives the entries.
 ///
 /// A call to one of them that was claimed and has not begun goes back, and its number is judged anew: no
-/// later claim has to know, and no worker has to look at the list. When it returns, no INVITE to them
-/// leaves any more. Locks the enterprise's claims, the entries, those attempts.
+/// later claim has to know. One that begins again asks the list, under the lock that this takes. When it
+/// returns, no INVITE to them leaves any more. Locks the enterprise's claims, the live attempts of the
+/// phones (a finish writes entries under such a lock, too), the entries.
 pub async fn add(
     store: &Store,
     enterprise: EnterpriseId,
@@ -102,9 +103,12 @@ pub async fn add(
     let mut tx = store.api.begin().await?;
     // A claim beside this would neither see the entries nor be seen.
     lock_claims(&mut tx, enterprise).await?;
-    let entries = add_in(&mut tx, enterprise, phones, reason, source, expires_at, now).await?;
     let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
-    withdraw_claimed(&mut tx, enterprise, &columns).await?;
+    let claimed = lock_attempts(&mut tx, enterprise, &columns).await?;
+    let entries = add_in(&mut tx, enterprise, phones, reason, source, expires_at, now).await?;
+    let mut counts = Counts::default();
+    put_back(&mut tx, &claimed, None, &mut counts).await?;
+    counts.write(&mut tx).await?;
     // A claim that found the lock taken left its work to whoever holds it.
     lanes::notify(&mut tx, BTreeSet::from([enterprise.uuid()])).await?;
     tx.commit().await?;
@@ -112,24 +116,22 @@ pub async fn add(
     Ok(entries)
 }
 
-/// Locks the attempts that have not begun.
-async fn withdraw_claimed(
+/// Locks the live attempts of the phones: no begin of one is under way from here on. Gives those that
+/// have not begun.
+async fn lock_attempts(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     phones: &[i64],
-) -> Result<(), StoreError> {
-    let claimed = sqlx::query!(
-        "select id, token from attempt
-          where enterprise_id = $1 and phone = any($2) and phase = 'claimed' order by id for update",
+) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    let live = sqlx::query!(
+        r#"select id, token, phase = 'claimed' as "claimed!" from attempt
+            where enterprise_id = $1 and phone = any($2) order by id for update"#,
         enterprise.uuid(),
         phones
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    let claimed: Vec<_> = claimed.into_iter().map(|row| (row.id, row.token)).collect();
-    let mut counts = Counts::default();
-    put_back(conn, &claimed, None, &mut counts).await?;
-    counts.write(conn).await
+    Ok(live.into_iter().filter(|row| row.claimed).map(|row| (row.id, row.token)).collect())
 }
 
 /// [`add`] in the caller's transaction, unjudged. Locks the entries, in the order of their phones.

@@ -1,6 +1,6 @@
 //! The begin: the last fence before an INVITE.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,13 +45,16 @@ pub async fn begin_many(
     items: &[(AttemptId, i64)],
 ) -> Result<Vec<Begun>, StoreError> {
     let mut tx = store.hot.begin().await?;
-    let (candidates, scene) = Scene::read(&mut tx, worker, now, items).await?;
+    let (candidates, scene) = Scene::read(&mut tx, worker, items).await?;
     let over = limits::over(store, &mut tx, &scene.limits, &candidates).await?;
     let (go, back): (Vec<_>, Vec<_>) = candidates
         .iter()
         .partition(|candidate| scene.may_dial(candidate) && !over.contains(&candidate.attempt));
-    let begun = write(&mut tx, worker, lease, now, &go).await?;
-    let back: Vec<_> = back.iter().map(|back| (back.attempt, back.token)).collect();
+    let mut begun = write(&mut tx, worker, lease, now, &go).await?;
+    let listed = listed(&mut tx, now, &begun).await?;
+    begun.retain(|attempt, _| !listed.contains(attempt));
+    let back = back.into_iter().chain(go.iter().copied().filter(|go| listed.contains(&go.attempt)));
+    let back: Vec<_> = back.map(|back| (back.attempt, back.token)).collect();
     let mut counts = Counts::default();
     withdraw::put_back(&mut tx, &back, None, &mut counts).await?;
     let orders = orders(store, &mut tx, &scene, begun).await?;
@@ -76,9 +79,6 @@ pub(super) struct Candidate {
     pub trunk: Uuid,
     pub task: Uuid,
     probe: bool,
-    /// It was begun, waits for its turn, and its phone was put on the do-not-call list meanwhile. One
-    /// that is only claimed went back then.
-    suppressed: bool,
 }
 
 /// The rows that a begin depends on, locked for share.
@@ -116,7 +116,6 @@ impl Scene {
     async fn read(
         conn: &mut PgConnection,
         worker: &str,
-        now: Time,
         items: &[(AttemptId, i64)],
     ) -> Result<(Vec<Candidate>, Self), StoreError> {
         let ids: Vec<Uuid> = items.iter().map(|(attempt, _)| attempt.uuid()).collect();
@@ -124,11 +123,7 @@ impl Scene {
         let row = sqlx::query!(
             r#"with candidate as materialized (
                    select a.id as attempt, a.token, a.enterprise_id as enterprise,
-                          a.trunk_id as trunk, a.task_id as task, a.probe,
-                          a.phase = 'begun' and exists (
-                              select from suppression s
-                               where s.enterprise_id = a.enterprise_id and s.phone = a.phone
-                                 and (s.expires_at is null or s.expires_at > $4)) as suppressed
+                          a.trunk_id as trunk, a.task_id as task, a.probe
                      from unnest($1::uuid[], $2::bigint[]) as u (id, token)
                      join attempt a on a.id = u.id and a.token = u.token
                     where (a.phase = 'claimed' and a.lease_until > clock_timestamp())
@@ -150,8 +145,7 @@ impl Scene {
                     as "tasks: Json<Vec<TaskRow>>""#,
             &ids,
             &tokens,
-            worker,
-            now
+            worker
         )
         .fetch_one(&mut *conn)
         .await?;
@@ -184,7 +178,6 @@ impl Scene {
         let in_service = self.trunks.get(&candidate.trunk).is_some_and(|trunk| trunk.in_service);
         let state = self.tasks.get(&candidate.task).and_then(|(state, _)| *state);
         in_service
-            && !candidate.suppressed
             && match state {
                 Some(TaskState::Running) => true,
                 Some(TaskState::Paused(PauseReason::TrunkFailure)) => candidate.probe,
@@ -231,6 +224,30 @@ async fn write(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.again)).collect())
+}
+
+/// Those that had been begun before and whose phone was put on the do-not-call list since: one that is
+/// only claimed goes back when its phone is listed. Asked after the attempts were locked, as a listing
+/// locks them first: either sees the other.
+async fn listed(
+    conn: &mut PgConnection,
+    now: Time,
+    begun: &HashMap<Uuid, bool>,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let again: Vec<Uuid> = begun.iter().filter(|(_, again)| **again).map(|(id, _)| *id).collect();
+    if again.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let listed = sqlx::query_scalar!(
+        "select a.id from attempt a
+           join suppression s on s.enterprise_id = a.enterprise_id and s.phone = a.phone
+          where a.id = any($1) and (s.expires_at is null or s.expires_at > $2)",
+        &again,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(listed.into_iter().collect())
 }
 
 async fn orders(

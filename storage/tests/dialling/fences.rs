@@ -116,12 +116,7 @@ async fn locked_past_the_first(
         .await
         .unwrap();
     let work = tokio::spawn(work);
-    let waits = "select exists (select from pg_stat_activity
-                  where datname = current_database() and wait_event_type = 'Lock')";
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&floor.pool).await.unwrap() {
-        assert!(tokio::time::Instant::now() < deadline && !work.is_finished(), "it never waited");
-    }
+    until_it_waits(floor, &work).await;
     let locked = "select (select count(*) from attempt) - 1 - count(*) from (
                       select from attempt for update skip locked) free";
     let locked = sqlx::query_scalar(locked).fetch_one(&floor.pool).await.unwrap();

@@ -120,6 +120,51 @@ async fn a_phone_is_listed_and_a_task_paused_when_no_invite_can_leave_any_more(p
     assert!(last_begin_ms_ago(&floor).await >= 250.0);
 }
 
+#[sqlx::test(migrations = "../migrations")]
+async fn a_phone_is_listed_after_a_begin_of_its_call_that_is_under_way(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "calls_per_second": 1 }), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.begin(&calls, at("09:00")).await;
+    let mut begin = hold(&floor).await;
+    let (store, enterprise) = (floor.store.clone(), floor.enterprise);
+    let listing = tokio::spawn(async move { list(&store, enterprise, &[1], None).await });
+    until_it_waits(&floor, &listing).await;
+    let again = "update attempt set begun_at = clock_timestamp()";
+    sqlx::query(again).execute(&mut *begin).await.unwrap();
+    begin.commit().await.unwrap();
+    listing.await.unwrap();
+    assert!(last_begin_ms_ago(&floor).await >= 250.0, "its INVITE may leave in this time");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_that_begins_again_while_its_phone_is_being_listed_does_not_start(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "calls_per_second": 1 }), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.begin(&calls, at("09:00")).await;
+    let mut listing = hold(&floor).await;
+    let entry = "insert into suppression (id, enterprise_id, phone, source, created_at)
+                 select gen_random_uuid(), enterprise_id, phone, 'api', now() from attempt";
+    sqlx::query(entry).execute(&mut *listing).await.unwrap();
+    let (store, call) = (floor.store.clone(), calls[0]);
+    let begin = tokio::spawn(async move {
+        let call = [(call.attempt, call.token)];
+        begin_many(&store, WORKER, LEASE, at("09:00"), &call).await.unwrap()
+    });
+    until_it_waits(&floor, &begin).await;
+    listing.commit().await.unwrap();
+    assert!(matches!(begin.await.unwrap()[0], Begun::Refused));
+    floor.sound().await;
+}
+
+/// A transaction that has locked all live attempts, as a begin and a listing do.
+async fn hold(floor: &Floor) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut holder = floor.pool.begin().await.unwrap();
+    sqlx::query("select from attempt for update").execute(&mut *holder).await.unwrap();
+    holder
+}
+
 /// By the database's clock, as the begin itself.
 async fn last_begin_ms_ago(floor: &Floor) -> f64 {
     sqlx::query_scalar(
@@ -131,18 +176,14 @@ async fn last_begin_ms_ago(floor: &Floor) -> f64 {
 }
 
 async fn forbid(floor: &Floor, numbers: &[u64], until: Option<Time>) {
+    list(&floor.store, floor.enterprise, numbers, until).await;
+}
+
+async fn list(store: &Store, enterprise: EnterpriseId, numbers: &[u64], until: Option<Time>) {
     let phones: Vec<_> = numbers.iter().map(|n| phone(*n)).collect();
-    storage::suppression::add(
-        &floor.store,
-        floor.enterprise,
-        &phones,
-        "asked",
-        Source::Api,
-        until,
-        at("08:00"),
-    )
-    .await
-    .unwrap();
+    storage::suppression::add(store, enterprise, &phones, "asked", Source::Api, until, at("08:00"))
+        .await
+        .unwrap();
 }
 
 #[sqlx::test(migrations = "../migrations")]
