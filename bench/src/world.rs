@@ -47,7 +47,8 @@ impl World {
         config.database = Some(StoreConfig::new(format!("{base}/{name}")));
         config.redis = Some(servers.redis.url().to_owned());
         config.queue_prefix = name.clone();
-        config.dial_concurrency = usize::try_from(plan.concurrency)?;
+        // Room for more than the line takes, as a dialer should have.
+        config.dial_concurrency = usize::try_from(plan.concurrency + plan.concurrency / 4)?;
         config.drain = Duration::from_secs(5);
         let objects = start_objects(&mut config).await?;
         callwright::node::store(&config)?.migrate().await?;

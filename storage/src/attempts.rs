@@ -21,6 +21,7 @@ pub use crate::claim::ClaimedAttempt;
 pub use begin::{Begun, begin_many};
 pub use leases::{Expired, LostAttempt, expire_leases, finish_lost, lost_jobs, renew};
 pub use order::{AttemptFacts, DialOrder};
+pub(crate) use order::{Frame, location, variables};
 pub use pace::{PACE_LATENESS_MS, pace, pace_many};
 pub(crate) use withdraw::put_back;
 pub use withdraw::{PutOff, withdraw};

@@ -5,9 +5,12 @@
 //! that an edit waits for, takes the best numbers that there are, and opens an attempt on each. The
 //! attempt is the slot. Jobs are pushed after the commit.
 //!
+//! A dialer claims, too: for the slots that it frees, in the transaction that frees them (`follow_on`).
+//!
 //! The rows taken leave a trail of dead ones at the head of their lane. So a [`Claimer`] remembers how
 //! far it came in each lane, and starts there the next time, unless something entered the lane since.
 
+mod follow_on;
 mod judge;
 mod queue;
 mod scene;
@@ -21,10 +24,14 @@ use outbound::claim::{TaskRoom, allot};
 use outbound::ids::{AttemptId, EnterpriseId, TaskId};
 use sqlx::types::Uuid;
 
+use crate::lanes::Counts;
 use crate::{Store, StoreError};
 use judge::Verdict;
 use queue::{Cursor, Pulled};
 use scene::Scene;
+
+pub use follow_on::FollowOn;
+pub(crate) use follow_on::FollowedOn;
 
 /// Attempts that one claim opens, at most.
 pub const CLAIM_MAX: u32 = 500;
@@ -47,13 +54,13 @@ pub struct Claimed {
     pub attempts: Vec<ClaimedAttempt>,
     /// There may be more to take: claim again at once.
     pub more: bool,
-    /// Another dispatcher is claiming for this enterprise; it heard what this one heard.
+    /// Somebody else is claiming for this enterprise, and may not see what this claim was made for.
     pub busy: bool,
     /// Nothing else may say that a claim is worth while from this moment on.
     pub wake_at: Option<Time>,
 }
 
-/// Makes claims, and remembers how far it came. One a dispatcher process.
+/// Makes claims, and remembers how far it came. One for each that claims.
 #[derive(Debug, Default)]
 pub struct Claimer {
     cursors: HashMap<i64, Cursor>,
@@ -91,18 +98,20 @@ impl Claimer {
         };
         let plain = !scene.switches.priorities;
         scene.load_cursors(&self.cursors, plain);
-        let mut run =
-            Run { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() };
+        let mut run = Run::new(now, at_most, random_seed);
         let exhausted = run.take(store, &mut tx, enterprise, &mut scene).await?;
-        let attempts = write::write(&mut tx, enterprise, now, &scene, &run.taken).await?;
+        let mut counts = Counts::default();
+        let attempts =
+            write::write(&mut tx, enterprise, now, &scene, &run.taken, None, &mut counts).await?;
+        counts.write(&mut tx).await?;
         tx.commit().await?;
 
         self.keep_cursors(&scene, plain);
         for task in scene.idle_tasks() {
             settle::nothing_pending(store, task, now).await?;
         }
-        let full = attempts.len() >= run.at_most as usize && scene.free > 0;
-        Ok(Claimed { attempts, more: full || !exhausted, busy: false, wake_at: scene.wake_at })
+        let more = run.is_full(&scene) || !exhausted;
+        Ok(Claimed { attempts, more, busy: false, wake_at: scene.wake_at })
     }
 
     /// Only after the commit: what was rolled back is still there.
@@ -128,8 +137,7 @@ pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError>
     Ok(ids.into_iter().map(EnterpriseId::from).collect())
 }
 
-/// Tries to lock the enterprise's claims, and tells the planner that queues are walked by their index:
-/// their statistics are of another moment, and a plan that sorts a million rows stops everything.
+/// Tries to lock the enterprise's claims.
 ///
 /// A claim's commit does not wait for the disk: the begin that follows does, and whatever it rests on
 /// is on the disk before it. Should the server stop in between, the claim never was: its numbers are in
@@ -137,12 +145,7 @@ pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError>
 async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
     let locked = sqlx::query_scalar!(
         r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 1)) as "locked!"
-             from (select set_config('enable_seqscan', 'off', true),
-                          set_config('enable_bitmapscan', 'off', true),
-                          set_config('enable_hashjoin', 'off', true),
-                          set_config('enable_mergejoin', 'off', true),
-                          set_config('jit', 'off', true),
-                          set_config('synchronous_commit', 'off', true) offset 0) planner"#,
+             from (select set_config('synchronous_commit', 'off', true) offset 0) settings"#,
         enterprise.uuid()
     )
     .fetch_one(conn)
@@ -167,6 +170,16 @@ struct Run {
 }
 
 impl Run {
+    fn new(now: Time, at_most: u32, random_seed: u64) -> Self {
+        Self { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() }
+    }
+
+    /// It took as many as it may, and some task has room and perhaps numbers for more.
+    fn is_full(&self, scene: &Scene) -> bool {
+        let dials = self.taken.iter().filter(|taken| taken.verdict.dial().is_some()).count();
+        dials >= self.at_most as usize && !wants(scene, scene.free.min(1)).is_empty()
+    }
+
     /// Fill the free slots. True when there is nothing more to take.
     async fn take(
         &mut self,

@@ -20,15 +20,17 @@ use outbound::redial::After;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
+use crate::attempts::DialOrder;
+use crate::claim::{Claimed, FollowOn, FollowedOn};
 use crate::lanes::{self, Counts};
 use crate::{Store, StoreError, numbers};
 use next::Next;
-use take::Held;
+use take::{Held, Took};
 
 pub use breaker::forget_health;
 
 /// Calls of one transaction, at most.
-const FINISH_MAX: usize = 500;
+pub const FINISH_MAX: usize = 500;
 
 /// A call that ended.
 #[derive(Debug, Clone)]
@@ -111,9 +113,62 @@ pub async fn finish_many(
 ) -> Result<Vec<FinishedAs>, StoreError> {
     let mut all = Vec::with_capacity(items.len());
     for items in items.chunks(FINISH_MAX) {
-        all.extend(finish(store, now, items).await?);
+        all.extend(finish(store, now, items, None).await?.commit(store).await?);
     }
     Ok(all)
+}
+
+/// Finish at most [`FINISH_MAX`] calls, and begin others on the slots that they free. Nothing of it is
+/// there before [`Finishing::commit`], so that the calls that follow can be made known first to whoever
+/// is told of them.
+///
+/// Locks what a claim locks ([`crate::claim`]), if nobody else is claiming; then what [`finish_many`]
+/// locks.
+pub async fn finish_and_follow_on<'a>(
+    store: &Store,
+    now: Time,
+    items: &[Finished],
+    follow_on: FollowOn<'a>,
+) -> Result<Finishing<'a>, StoreError> {
+    finish(store, now, items, Some(follow_on)).await
+}
+
+/// Calls that are finished, and others begun, but for the commit.
+pub struct Finishing<'a> {
+    tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    now: Time,
+    finished: Vec<FinishedAs>,
+    breakers: BTreeMap<Uuid, Option<breaker::Probe>>,
+    followed: Option<(FollowOn<'a>, FollowedOn)>,
+}
+
+impl Finishing<'_> {
+    /// Calls that follow on, no more than items: their INVITEs leave as after a begin, within 250 ms of
+    /// the call of [`finish_and_follow_on`].
+    pub fn orders(&self) -> &[DialOrder] {
+        self.followed.as_ref().map_or(&[], |(_, followed)| &followed.orders)
+    }
+
+    /// What else the claim did, if one was made: its attempts were claimed only, as they wait for a turn by
+    /// calls per second. Push jobs for them after the commit.
+    pub fn claimed(&self) -> Option<&Claimed> {
+        self.followed.as_ref().map(|(_, followed)| &followed.claimed)
+    }
+
+    /// What was finished, in the order of the items.
+    ///
+    /// When it fails, nobody knows whether the commit reached the server. A call that was begun by it is
+    /// then lost when its lease ends, as one whose worker died before the INVITE.
+    pub async fn commit(self, store: &Store) -> Result<Vec<FinishedAs>, StoreError> {
+        self.tx.commit().await?;
+        if let Some((follow_on, followed)) = self.followed {
+            follow_on.committed(&followed);
+        }
+        for (trunk, probe) in self.breakers {
+            breaker::judge(store, trunk, probe, self.now).await?;
+        }
+        Ok(self.finished)
+    }
 }
 
 /// A call with what its attempt and its number were at the moment it was taken.
@@ -123,14 +178,16 @@ struct Done<'a> {
     next: Next,
 }
 
-async fn finish(
+async fn finish<'a>(
     store: &Store,
     now: Time,
     items: &[Finished],
-) -> Result<Vec<FinishedAs>, StoreError> {
+    follow_on: Option<FollowOn<'a>>,
+) -> Result<Finishing<'a>, StoreError> {
     breaker::put_off_probes(store, items, now).await?;
     let mut tx = store.hot.begin().await?;
-    let mut held = take::take(&mut tx, items, now).await?;
+    let claims_of = follow_on.as_ref().map(|follow_on| follow_on.enterprise);
+    let Took { mut held, claims } = take::take(&mut tx, items, now, claims_of).await?;
     let mut done = Vec::with_capacity(held.len());
     for item in items {
         if let Some(held) = held.remove(&item.attempt.uuid()) {
@@ -139,11 +196,20 @@ async fn finish(
             done.push(Done { item, held, next });
         }
     }
-    write(&mut tx, now, &done).await?;
-    tx.commit().await?;
-    for (trunk, probe) in breaker::to_judge(&done) {
-        breaker::judge(store, trunk, probe, now).await?;
+    let mut counts = Counts::default();
+    let entered = write(&mut tx, now, &done, &mut counts).await?;
+    let mut freed: BTreeSet<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
+    let mut followed = None;
+    // A number that entered a lane has locked it: nothing is waited for behind that.
+    if let Some(follow_on) = follow_on.filter(|_| claims && !entered)
+        && let Some(claimed) = follow_on.claim(store, &mut tx, now, &mut counts).await?
+    {
+        if claimed.quiet {
+            freed.remove(&follow_on.enterprise.uuid());
+        }
+        followed = Some((follow_on, claimed));
     }
+    counts.write_and_notify(&mut tx, freed).await?;
     let next: BTreeMap<Uuid, After> =
         done.iter().map(|done| (done.item.attempt.uuid(), done.next.after)).collect();
     let finished = |item: &Finished| FinishedAs {
@@ -152,28 +218,32 @@ async fn finish(
         task: item.record.task,
         next: next.get(&item.attempt.uuid()).copied(),
     };
-    Ok(items.iter().map(finished).collect())
+    let finished = items.iter().map(finished).collect();
+    Ok(Finishing { tx, now, finished, breakers: breaker::to_judge(&done), followed })
 }
 
-/// Everything but the attempts, which are gone already; the counters last.
-async fn write(conn: &mut PgConnection, now: Time, done: &[Done<'_>]) -> Result<(), StoreError> {
+/// Everything but the attempts, which are gone already, and the counters, which come last. True when a
+/// number entered a lane.
+async fn write(
+    conn: &mut PgConnection,
+    now: Time,
+    done: &[Done<'_>],
+    counts: &mut Counts,
+) -> Result<bool, StoreError> {
     if done.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     record::write(conn, done).await?;
     suppress(conn, now, done).await?;
     next::move_numbers(conn, done).await?;
-    let mut counts = Counts::default();
     let mut entries = next::queue(conn, done).await?;
     let freed: Vec<_> = done.iter().map(|done| (done.held.enterprise, done.held.phone)).collect();
-    numbers::phones_freed(conn, &freed, &mut entries, &mut counts).await?;
+    numbers::phones_freed(conn, &freed, &mut entries, counts).await?;
     lanes::enter(conn, &entries).await?;
-    breaker::count(conn, done).await?;
     for done in done {
-        done.count(&mut counts);
+        done.count(counts);
     }
-    let enterprises: BTreeSet<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
-    counts.write_and_notify(conn, enterprises).await
+    Ok(!entries.is_empty())
 }
 
 impl Done<'_> {
@@ -190,6 +260,9 @@ impl Done<'_> {
             outbound::number::NumberState::Calling,
             self.next.state(),
         );
+        if let Some(took) = self.line_took_it() {
+            counts.line(held.trunk, breaker::bucket(record.ended_at), took);
+        }
     }
 
     /// Whether the line took the call; `None` where nobody knows.

@@ -209,6 +209,7 @@ pub(crate) async fn entered(
 pub(crate) struct Counts {
     numbers: BTreeMap<(Uuid, &'static str), (Uuid, i64)>,
     calls: BTreeMap<(Uuid, Uuid, Time, &'static str), (i64, i64)>,
+    lines: BTreeMap<(Uuid, Time), (i32, i32)>,
 }
 
 impl Counts {
@@ -237,6 +238,12 @@ impl Counts {
         *talked += talk_ms;
     }
 
+    /// A line took a call in this span of time, or refused it.
+    pub fn line(&mut self, trunk: Uuid, bucket: Time, took: bool) {
+        let (accepted, refused) = self.lines.entry((trunk, bucket)).or_default();
+        *(if took { accepted } else { refused }) += 1;
+    }
+
     /// Locks the counters until the transaction ends: the last thing that it does.
     pub async fn write(self, conn: &mut PgConnection) -> Result<(), StoreError> {
         self.write_and_notify(conn, BTreeSet::new()).await
@@ -249,7 +256,7 @@ impl Counts {
         enterprises: BTreeSet<Uuid>,
     ) -> Result<(), StoreError> {
         let numbers: Vec<_> = self.numbers.iter().filter(|(_, (_, n))| *n != 0).collect();
-        if numbers.is_empty() && self.calls.is_empty() {
+        if numbers.is_empty() && self.calls.is_empty() && self.lines.is_empty() {
             return notify(conn, enterprises).await;
         }
         let enterprises: Vec<Uuid> = enterprises.into_iter().collect();
@@ -263,6 +270,9 @@ impl Counts {
         let results: Vec<&str> = self.calls.keys().map(|(.., result)| *result).collect();
         let calls: Vec<i64> = self.calls.values().map(|(calls, _)| *calls).collect();
         let talked: Vec<i64> = self.calls.values().map(|(_, talked)| *talked).collect();
+        let trunks: Vec<Uuid> = self.lines.keys().map(|(trunk, _)| *trunk).collect();
+        let buckets: Vec<Time> = self.lines.keys().map(|(_, bucket)| *bucket).collect();
+        let (accepted, refused): (Vec<i32>, Vec<i32>) = self.lines.values().copied().unzip();
         sqlx::query!(
             r#"with numbers as (
                    insert into number_count (batch_id, state, task_id, n)
@@ -274,7 +284,14 @@ impl Counts {
                                         $9::bigint[], $10::bigint[])
                        on conflict (task_id, batch_id, hour, result)
                        do update set calls = call_count.calls + excluded.calls,
-                                     talk_ms = call_count.talk_ms + excluded.talk_ms)
+                                     talk_ms = call_count.talk_ms + excluded.talk_ms),
+               lines as (
+                   insert into trunk_health (trunk_id, bucket, accepted, refused)
+                   select * from unnest($12::uuid[], $13::timestamptz[], $14::integer[],
+                                        $15::integer[])
+                       on conflict (trunk_id, bucket)
+                       do update set accepted = trunk_health.accepted + excluded.accepted,
+                                     refused = trunk_health.refused + excluded.refused)
                select pg_notify('dispatch', id::text) from unnest($11::uuid[]) as e (id)"#,
             &batches,
             &states as &[&str],
@@ -286,7 +303,11 @@ impl Counts {
             &results as &[&str],
             &calls,
             &talked,
-            &enterprises
+            &enterprises,
+            &trunks,
+            &buckets,
+            &accepted,
+            &refused
         )
         .fetch_all(conn)
         .await?;

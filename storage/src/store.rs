@@ -65,12 +65,15 @@ impl Store {
                 .acquire_timeout(CONNECT_TIMEOUT)
                 .connect_lazy_with(options.clone())
         };
-        // Queues go from empty to millions of rows and back: a plan that was made when a table was
-        // small, and kept, must not read all of it later.
+        // Queues go from empty to millions of rows and back, and planning anew each time costs as much
+        // as the statement. So a plan is made once and kept, and queries and settings leave the planner
+        // one way: by the index, row by row.
         let short =
             options.clone().options([("idle_in_transaction_session_timeout", STALLED_MAX_MS)]);
         let walking = short.clone().options([
+            ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
             ("jit", "off"),

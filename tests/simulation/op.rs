@@ -196,6 +196,11 @@ pub enum Op {
         outcome: Outcome,
         twice: bool,
     },
+    /// A call ends, and its worker goes on with the next.
+    FinishAndGoOn {
+        call: u8,
+        outcome: Outcome,
+    },
     /// A call is begun and the line places none: it goes back, or waits some minutes for the line.
     Withdraw {
         call: u8,
@@ -403,8 +408,10 @@ fn calls() -> impl Strategy<Value = Op> {
         5 => (0..2u8, 1..10u8).prop_map(|(dispatcher, at_most)| Claim { dispatcher, at_most }),
         6 => (any::<u8>(), prop_oneof![4 => Just(0u8), 1 => Just(1u8)])
             .prop_map(|(call, worker)| Begin { call, worker }),
-        6 => (any::<u8>(), outcome(), proptest::bool::weighted(0.1))
+        4 => (any::<u8>(), outcome(), proptest::bool::weighted(0.1))
             .prop_map(|(call, outcome, twice)| Finish { call, outcome, twice }),
+        3 => (any::<u8>(), outcome())
+            .prop_map(|(call, outcome)| FinishAndGoOn { call, outcome }),
         1 => (any::<u8>(), option::of(1..10u8))
             .prop_map(|(call, minutes)| Withdraw { call, minutes }),
     ]

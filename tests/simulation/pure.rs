@@ -6,7 +6,7 @@ use crate::model::World;
 use crate::model::calls::Begin;
 use crate::model::claim::Guide;
 use crate::model::imports::Import;
-use crate::model::{Begun, Why};
+use crate::model::{Begun, Holder, Why};
 use crate::op::{Case, Late, Op};
 use crate::{settle, sound};
 
@@ -62,6 +62,17 @@ fn apply(world: &mut World, op: &Op) {
                 world.finish(place, *outcome);
             }
         }
+        Op::FinishAndGoOn { call, outcome } => {
+            if let Some(place) = world.call(*call).filter(|place| is_up(world, *place)) {
+                let worker = world.calls[place].begun.map(|begun| begun.by);
+                world.finish(place, *outcome);
+                let (first, random) = (world.calls.len(), world.now.timestamp().unsigned_abs());
+                world.claim(1, Guide::Chance(random));
+                if let (Some(Holder::Worker(worker)), true) = (worker, world.calls.len() > first) {
+                    begin(world, u8::try_from(first).expect("few calls"), worker);
+                }
+            }
+        }
         Op::Withdraw { call, minutes } => {
             if let Some(place) = world.call(*call)
                 && world.begin(place, 0) == (Begin::Dial { again: false })
@@ -89,7 +100,7 @@ fn apply(world: &mut World, op: &Op) {
 
 /// Whether a worker has a call up that it may finish.
 fn is_up(world: &World, call: usize) -> bool {
-    world.calls[call].begun.is_some_and(|Begun { by, .. }| by != crate::model::Holder::Sweep)
+    world.calls[call].begun.is_some_and(|Begun { by, .. }| by != Holder::Sweep)
 }
 
 fn begin(world: &mut World, call: u8, worker: u8) {

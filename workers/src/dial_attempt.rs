@@ -1,4 +1,4 @@
-//! Dial one phone number once.
+//! Dial one phone number once; then the next, while the slot is ours to fill.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use telephony::recording::{self, Side, Span};
 use crate::call::{Account, Talk};
 use crate::environment::Environment;
 use crate::fail_point::FailPoint;
+use crate::ledger::{Ended, Ending, FollowOnCall};
+use crate::live::LiveCall;
 use crate::runner::Failure;
 use crate::steps;
 
@@ -27,12 +29,17 @@ use crate::steps;
 const INVITE_WITHIN: Duration = Duration::from_millis(200);
 /// How late an INVITE may be on the time that calls per second gave it.
 const PACE_LATENESS: Duration = Duration::from_millis(attempts::PACE_LATENESS_MS);
+/// Between two tries while the database is away.
+const RETRY: Duration = Duration::from_millis(200);
 /// Tries to get an INVITE out in time, before the number goes back.
 const TRIES_MAX: u32 = 50;
+/// Calls of one job, at most.
+const CALLS_MAX: u32 = 1_000;
 /// How long a number waits when the line takes no call at all.
 const LINE_AWAY: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
-/// The row says whether this happens: a second delivery finds it begun, and does nothing.
+/// The row says whether this happens: a second delivery finds it begun, and does nothing. When the call
+/// ends, the job goes on with the calls that follow on the slot it frees: they need no wake-up.
 ///
 /// The call runs as a task of its own: when Redis forgets the job, the call goes on.
 pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<(), BoxDynError> {
@@ -42,19 +49,40 @@ pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<()
 }
 
 async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
-    let Some(mut live) = env.live.enter(job.attempt) else { return Ok(()) };
+    let Some(live) = env.live.enter(job.attempt) else { return Ok(()) };
+    env.settings.die_at.pass(FailPoint::Delivered);
+    let Some(placed) = place(env, job).await? else { return Ok(()) };
+    let mut next = Some((placed, live));
+    for left in (0..CALLS_MAX).rev() {
+        let Some((placed, live)) = next else { return Ok(()) };
+        let Some(followed) = call(env, placed, live, left > 0).await? else { return Ok(()) };
+        next = follow(env, followed).await?;
+    }
+    Ok(())
+}
+
+/// Make the call, from its INVITE to its record. What comes back is the call that follows on.
+async fn call(
+    env: &Environment,
+    placed: Placed,
+    mut live: LiveCall,
+    may_go_on: bool,
+) -> Result<Option<FollowOnCall>, Failure> {
     let die_at = env.settings.die_at;
-    die_at.pass(FailPoint::Delivered);
+    let mut placed = Some(placed);
     let (order, started_at, call) = loop {
-        let Some((order, invite_by)) = place(env, job).await? else { return Ok(()) };
+        let Some(Placed { order, invite_by }) = placed else { return Ok(None) };
         live.begin();
         die_at.pass(FailPoint::Begun);
         let started_at = env.clock.now();
         match env.carrier.originate(leg(&order, invite_by)).await {
             Ok(call) => break (order, started_at, call),
             // Held up on the last steps: the fence is asked again.
-            Err(CarrierError::Late) => {}
-            Err(error) => return not_placed(env, &order, &error).await,
+            Err(CarrierError::Late) => placed = place_again(env, &order).await?,
+            Err(error) => {
+                not_placed(env, &order, &error).await?;
+                return Ok(None);
+            }
         }
     };
     die_at.pass(FailPoint::Invited);
@@ -64,19 +92,82 @@ async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
     let Some(account) = talk.run(started_at, &mut live).await else {
         metrics::counter!("callwright_calls_lost_total").increment(1);
         tracing::warn!(attempt = %order.attempt, "the lease of a live call was lost; it was hung up");
-        return Ok(());
+        return Ok(None);
     };
     die_at.pass(FailPoint::Ended);
-    finish(env, order, call_id, account).await
+    finish(env, order, call_id, account, may_go_on).await
 }
 
-/// Begin the attempt and see that nothing forbids its INVITE at this very moment. `None`: it is not
-/// to be dialled, and whatever had to be done about that is done.
-/// With it comes the moment after which the INVITE must not leave.
-async fn place(
+/// The windows once more, and the time: the commit may have taken long.
+async fn follow(
     env: &Environment,
-    job: &DialAttempt,
-) -> Result<Option<(DialOrder, Instant)>, Failure> {
+    followed: FollowOnCall,
+) -> Result<Option<(Placed, LiveCall)>, Failure> {
+    let FollowOnCall { order, live, asked } = followed;
+    let placed = match check(env, &order, asked).await? {
+        Check::Place => Some(Placed::of(order, asked)),
+        Check::TooLate => place_again(env, &order).await?,
+        Check::PutOff => None,
+    };
+    Ok(placed.map(|placed| (placed, live)))
+}
+
+/// Begin an attempt again that is begun, and whose INVITE has not left. Nobody else may while its lease
+/// lasts, so a database that is away is asked until then.
+async fn place_again(env: &Environment, order: &DialOrder) -> Result<Option<Placed>, Failure> {
+    let job = DialAttempt { attempt: order.attempt, token: order.token };
+    let asked = Instant::now();
+    loop {
+        match place(env, &job).await {
+            Err(error @ (Failure::Store(_) | Failure::Shared(_)))
+                if asked.elapsed() < env.settings.lease =>
+            {
+                tracing::warn!(%error, attempt = %order.attempt, "a begin is tried again");
+                tokio::time::sleep(RETRY).await;
+            }
+            placed => return placed,
+        }
+    }
+}
+
+/// An attempt that is begun and whose INVITE may leave.
+struct Placed {
+    order: DialOrder,
+    /// The INVITE must not leave later.
+    invite_by: Instant,
+}
+
+impl Placed {
+    fn of(order: DialOrder, asked: Instant) -> Self {
+        Self { order, invite_by: asked + INVITE_WITHIN }
+    }
+}
+
+/// What is left to do with a begun attempt.
+enum Check {
+    Place,
+    /// The time for its INVITE is over: begin it again.
+    TooLate,
+    /// The window closed on the way; the number is back.
+    PutOff,
+}
+
+/// See that nothing forbids the INVITE of a begun attempt at this very moment.
+async fn check(env: &Environment, order: &DialOrder, asked: Instant) -> Result<Check, Failure> {
+    let now = env.clock.now();
+    if order.hours.may_call(now, order.callee_zone).is_err() {
+        put_off(env, order, now).await?;
+        return Ok(Check::PutOff);
+    }
+    if asked.elapsed() > INVITE_WITHIN {
+        return Ok(Check::TooLate);
+    }
+    Ok(Check::Place)
+}
+
+/// Begin the attempt, in its turn. `None`: it is not to be dialled, and whatever had to be done about
+/// that is done.
+async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<Placed>, Failure> {
     let mut turn: Option<Time> = None;
     for _ in 0..TRIES_MAX {
         if let Some(at) = turn {
@@ -95,13 +186,10 @@ async fn place(
                 continue;
             }
         }
-        let now = env.clock.now();
-        if order.hours.may_call(now, order.callee_zone).is_err() {
-            put_off(env, job, &order, now).await?;
-            return Ok(None);
-        }
-        if asked.elapsed() <= INVITE_WITHIN {
-            return Ok(Some((order, asked + INVITE_WITHIN)));
+        match check(env, &order, asked).await? {
+            Check::Place => return Ok(Some(Placed::of(order, asked))),
+            Check::TooLate => {}
+            Check::PutOff => return Ok(None),
         }
     }
     tracing::warn!(attempt = %job.attempt, "no INVITE got out in time; the number goes back");
@@ -115,12 +203,7 @@ fn in_time(env: &Environment, turn: Time, now: Time) -> bool {
 }
 
 /// The window closed on the way: the number goes back, and the task's state is made to say so.
-async fn put_off(
-    env: &Environment,
-    job: &DialAttempt,
-    order: &DialOrder,
-    now: Time,
-) -> Result<(), StoreError> {
+async fn put_off(env: &Environment, order: &DialOrder, now: Time) -> Result<(), StoreError> {
     let until = if order.hours.callee_local_time {
         order.hours.next_open(now, order.callee_zone).map(PutOff::callee_window)
     } else {
@@ -128,7 +211,7 @@ async fn put_off(
         steps::take(env, edge).await?;
         None
     };
-    attempts::withdraw(&env.store, job.attempt, job.token, now, until).await?;
+    attempts::withdraw(&env.store, order.attempt, order.token, now, until).await?;
     Ok(())
 }
 
@@ -170,7 +253,8 @@ async fn finish(
     order: DialOrder,
     call_id: String,
     account: Account,
-) -> Result<(), Failure> {
+    may_go_on: bool,
+) -> Result<Option<FollowOnCall>, Failure> {
     let attempt = order.attempt;
     let recording = match &account.report {
         Some(report) if order.recording => record_call(env, &order, report, &account).await,
@@ -196,7 +280,8 @@ async fn finish(
         recording,
         suppress: account.report.as_ref().is_some_and(|report| report.suppress),
     };
-    let done = env.ledger.finish(finished).await.map_err(|_| Failure::Stopping)?;
+    let ending = Ending { finished, go_on: may_go_on && env.goes_on() };
+    let Ended { done, next } = env.ledger.finish(ending).await.map_err(|_| Failure::Stopping)?;
     if done.written {
         metrics::counter!("callwright_calls_finished_total", "result" => result.word())
             .increment(1);
@@ -204,7 +289,7 @@ async fn finish(
         metrics::counter!("callwright_calls_lost_total").increment(1);
         tracing::warn!(%attempt, "the call's lease was lost; nothing was written");
     }
-    Ok(())
+    Ok(next)
 }
 
 /// Write the recording into the spool. A disk that fails costs the recording, not the record.

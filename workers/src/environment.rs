@@ -78,8 +78,15 @@ impl Environment {
     ) -> std::io::Result<Self> {
         let spool = Spool::open(spool)?;
         let worker: Arc<str> = format!("worker-{}", uuid::Uuid::now_v7().simple()).into();
-        let ledger =
-            Ledger::start(store.clone(), queues.clone(), clock.clone(), worker.clone(), &settings);
+        let live = LiveCalls::default();
+        let ledger = Ledger::start(
+            store.clone(),
+            queues.clone(),
+            clock.clone(),
+            worker.clone(),
+            live.clone(),
+            &settings,
+        );
         Ok(Self {
             store,
             queues,
@@ -91,9 +98,15 @@ impl Environment {
             settings,
             worker,
             ledger,
-            live: LiveCalls::default(),
+            live,
             stopping,
         })
+    }
+
+    /// Whether a call may follow on the one that ends. Not while every place is taken: then the place is
+    /// for whoever waits in the queue, of whatever enterprise.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.stopping.is_cancelled() && self.live.len() < self.settings.dial_concurrency
     }
 
     /// Calls that this process has up.

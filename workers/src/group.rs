@@ -4,6 +4,7 @@
 //! busy one shares its commits. A request is answered when its group is durable.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,17 +29,21 @@ impl<In, Out> Clone for Group<In, Out> {
 pub struct Stopping;
 
 impl<In: Send + 'static, Out: Send + 'static> Group<In, Out> {
-    /// Write groups of at most `most` with `write`, which gives one answer a request, in order.
-    /// It ends when the last clone of the group is gone and all that was asked is written.
-    pub fn start<Write, Written>(most: usize, write: Write) -> Self
+    /// Write groups with `write`, which gives one answer a request, in order. A group is half of what
+    /// waits, held to `sizes`; at the lower bound it is whatever waits. It ends when the last clone of the group is gone and all that was asked is written.
+    pub fn start<Write, Written>(sizes: RangeInclusive<usize>, write: Write) -> Self
     where
         Write: Fn(Vec<In>) -> Written + Send + 'static,
         Written: Future<Output = Vec<Out>> + Send,
     {
         let (requests, mut waiting) = mpsc::channel::<(In, oneshot::Sender<Out>)>(WAITING_MAX);
         tokio::spawn(async move {
-            let mut gathered = Vec::with_capacity(most);
-            while waiting.recv_many(&mut gathered, most).await > 0 {
+            let mut gathered = Vec::new();
+            loop {
+                let most = (waiting.len() / 2).clamp(*sizes.start(), *sizes.end());
+                if waiting.recv_many(&mut gathered, most).await == 0 {
+                    return;
+                }
                 let (items, replies): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
                 let answers = write(items).await;
                 for (reply, answer) in replies.into_iter().zip(answers) {
@@ -71,7 +76,7 @@ mod tests {
         let gate = Arc::new(tokio::sync::Semaphore::new(0));
         let group = {
             let (writes, gate) = (writes.clone(), gate.clone());
-            Group::start(100, move |items: Vec<u32>| {
+            Group::start(100..=100, move |items: Vec<u32>| {
                 let (writes, gate) = (writes.clone(), gate.clone());
                 async move {
                     let _open = gate.acquire().await;

@@ -23,7 +23,7 @@ pub async fn renew(env: Environment) {
         }
         let mut pause = every;
         if !up.is_empty() {
-            match attempts::renew(&env.store, &env.worker, env.settings.lease).await {
+            match attempts::renew(&env.store, &env.worker, env.settings.lease, &up).await {
                 Ok(ours) => {
                     let ours: HashSet<_> = ours.into_iter().collect();
                     for lost in up.into_iter().filter(|attempt| !ours.contains(attempt)) {

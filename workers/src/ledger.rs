@@ -1,27 +1,31 @@
 //! Begins, turns and finishes of this process, many to a transaction, and the jobs that follow from them.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clock::Clock;
-use jobs::{AnalyzeCall, Queues, Redial, UploadRecording};
+use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
 use outbound::Time;
-use outbound::ids::AttemptId;
-use storage::attempts::{self, Begun};
+use outbound::ids::{AttemptId, EnterpriseId};
+use storage::attempts::{self, Begun, DialOrder};
+use storage::claim::{ClaimedAttempt, Claimer, FollowOn};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
 
 use crate::environment::Settings;
 use crate::fail_point::{DieAt, FailPoint};
 use crate::group::{Group, Stopping};
+use crate::live::{LiveCall, LiveCalls};
 
 /// Attempts in one begin, at most.
 const BEGINS_MAX: usize = 100;
 /// Attempts in one giving out of turns, at most.
 const PACES_MAX: usize = 200;
-/// Calls in one finish, at most.
-const FINISHES_MAX: usize = 200;
+/// Calls in one finish. Few, where few wait: those that begin together end together, and each waits for
+/// all of its group.
+const FINISHES: RangeInclusive<usize> = 8..=200;
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -30,7 +34,31 @@ const RETRY: Duration = Duration::from_millis(200);
 pub struct Ledger {
     begins: Group<(AttemptId, i64), Result<Begun, Arc<StoreError>>>,
     paces: Group<AttemptId, Result<Option<Time>, Arc<StoreError>>>,
-    finishes: Group<Finished, FinishedAs>,
+    finishes: Group<Ending, Ended>,
+}
+
+/// A call that ended.
+#[derive(Debug)]
+pub struct Ending {
+    pub finished: Finished,
+    /// Whoever asks would carry another call on the slot that this one frees.
+    pub go_on: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Ended {
+    pub done: FinishedAs,
+    pub next: Option<FollowOnCall>,
+}
+
+/// A call that was begun on a freed slot, and is in the table of live calls already.
+#[derive(Debug)]
+pub struct FollowOnCall {
+    pub order: DialOrder,
+    pub live: LiveCall,
+    /// Before its begin: the INVITE's time counts from here.
+    pub asked: Instant,
 }
 
 impl Ledger {
@@ -39,12 +67,13 @@ impl Ledger {
         queues: Queues,
         clock: Clock,
         worker: Arc<str>,
+        live: LiveCalls,
         settings: &Settings,
     ) -> Self {
         let (lease, die_at) = (settings.lease, settings.die_at);
         let begins = {
-            let (store, clock) = (store.clone(), clock.clone());
-            Group::start(BEGINS_MAX, move |items: Vec<(AttemptId, i64)>| {
+            let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
+            Group::start(BEGINS_MAX..=BEGINS_MAX, move |items: Vec<(AttemptId, i64)>| {
                 let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
                 async move {
                     let begun =
@@ -61,7 +90,7 @@ impl Ledger {
         };
         let paces = {
             let (store, clock) = (store.clone(), clock.clone());
-            Group::start(PACES_MAX, move |items: Vec<AttemptId>| {
+            Group::start(PACES_MAX..=PACES_MAX, move |items: Vec<AttemptId>| {
                 let (store, clock) = (store.clone(), clock.clone());
                 async move {
                     match attempts::pace_many(&store, clock.now(), &items).await {
@@ -74,9 +103,12 @@ impl Ledger {
                 }
             })
         };
-        let finishes = Group::start(FINISHES_MAX, move |items: Vec<Finished>| {
-            let (store, queues, clock) = (store.clone(), queues.clone(), clock.clone());
-            async move { write(&store, &queues, &clock, die_at, items).await }
+        let writer = Arc::new(Writer { store, queues, clock, worker, lease, die_at, live });
+        // One group is written at a time: nobody waits for it.
+        let claimer = Arc::new(tokio::sync::Mutex::new(Claimer::new()));
+        let finishes = Group::start(FINISHES, move |items: Vec<Ending>| {
+            let (writer, claimer) = (writer.clone(), claimer.clone());
+            async move { writer.write(&mut *claimer.lock().await, items).await }
         });
         Self { begins, paces, finishes }
     }
@@ -93,9 +125,9 @@ impl Ledger {
         self.paces.submit(attempt).await?.map_err(LedgerError::Store)
     }
 
-    /// Finish a call; it comes back when the record is durable.
-    pub async fn finish(&self, finished: Finished) -> Result<FinishedAs, LedgerError> {
-        Ok(self.finishes.submit(finished).await?)
+    /// Finish a call; it comes back when the record is durable, perhaps with a call to go on with.
+    pub async fn finish(&self, ending: Ending) -> Result<Ended, LedgerError> {
+        Ok(self.finishes.submit(ending).await?)
     }
 }
 
@@ -107,29 +139,88 @@ pub enum LedgerError {
     Store(Arc<StoreError>),
 }
 
-/// A record is never given up: while the database is away the calls wait, and when it is back the
-/// fence tells whether they are still ours.
-async fn write(
-    store: &Store,
-    queues: &Queues,
-    clock: &Clock,
+/// What finishes are written with.
+struct Writer {
+    store: Store,
+    queues: Queues,
+    clock: Clock,
+    worker: Arc<str>,
+    lease: Duration,
     die_at: DieAt,
-    items: Vec<Finished>,
-) -> Vec<FinishedAs> {
-    let done = loop {
-        match finish::finish_many(store, clock.now(), &items).await {
-            Ok(done) => break done,
-            Err(error) => {
-                metrics::counter!("callwright_finish_retries_total").increment(1);
-                tracing::warn!(%error, calls = items.len(), "finishing calls is tried again");
-                tokio::time::sleep(RETRY).await;
+    live: LiveCalls,
+}
+
+impl Writer {
+    /// A record is never given up: while the database is away the calls wait, and when it is back the
+    /// fence tells whether they are still ours.
+    async fn write(&self, claimer: &mut Claimer, items: Vec<Ending>) -> Vec<Ended> {
+        let (items, go_on): (Vec<_>, Vec<_>) =
+            items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
+        let (done, next) = loop {
+            match self.try_write(claimer, &items, &go_on).await {
+                Ok(written) => break written,
+                Err(error) => {
+                    metrics::counter!("callwright_finish_retries_total").increment(1);
+                    tracing::warn!(%error, calls = items.len(), "finishing calls is tried again");
+                    tokio::time::sleep(RETRY).await;
+                }
             }
+        };
+        self.die_at.pass(FailPoint::Finished);
+        push_followers(&self.queues, &self.clock, &items, &done).await;
+        self.die_at.pass(FailPoint::Followed);
+        let mut next = next.into_iter();
+        let ended = done
+            .into_iter()
+            .zip(go_on)
+            .map(|(done, go_on)| Ended { done, next: if go_on { next.next() } else { None } });
+        ended.collect()
+    }
+
+    async fn try_write(
+        &self,
+        claimer: &mut Claimer,
+        items: &[Finished],
+        go_on: &[bool],
+    ) -> Result<(Vec<FinishedAs>, Vec<FollowOnCall>), StoreError> {
+        let (asked, now) = (Instant::now(), self.clock.now());
+        let Some((enterprise, at_most)) = most_freed(items, go_on) else {
+            return Ok((finish::finish_many(&self.store, now, items).await?, Vec::new()));
+        };
+        let follow_on = FollowOn {
+            claimer,
+            enterprise,
+            at_most,
+            worker: &self.worker,
+            lease: self.lease,
+            random_seed: rand::random(),
+        };
+        let finishing = finish::finish_and_follow_on(&self.store, now, items, follow_on).await?;
+        let next = finishing.orders().iter().filter_map(|order| {
+            let live = self.live.enter(order.attempt)?;
+            Some(FollowOnCall { order: order.clone(), live, asked })
+        });
+        let next: Vec<_> = next.collect();
+        let claimed = finishing.claimed().map_or_else(Vec::new, |claimed| claimed.attempts.clone());
+        let done = finishing.commit(&self.store).await?;
+        if !claimed.is_empty() {
+            push_claimed(&self.queues, self.die_at, &claimed).await;
         }
-    };
-    die_at.pass(FailPoint::Finished);
-    push_followers(queues, clock, &items, &done).await;
-    die_at.pass(FailPoint::Followed);
-    done
+        metrics::counter!("callwright_claimed_total")
+            .increment((next.len() + claimed.len()) as u64);
+        metrics::counter!("callwright_follow_on_calls_total").increment(next.len() as u64);
+        Ok((done, next))
+    }
+}
+
+/// The enterprise of which most slots are freed by who would go on, and how many. The others' are the
+/// dispatchers' to fill.
+fn most_freed(items: &[Finished], go_on: &[bool]) -> Option<(EnterpriseId, u32)> {
+    let mut freed: BTreeMap<EnterpriseId, u32> = BTreeMap::new();
+    for (item, _) in items.iter().zip(go_on).filter(|(_, go_on)| **go_on) {
+        *freed.entry(item.record.enterprise).or_default() += 1;
+    }
+    freed.into_iter().max_by_key(|(_, freed)| *freed)
 }
 
 /// Push what follows from finished calls. What can't be pushed now the sweeps push later.
@@ -171,4 +262,17 @@ async fn push_followers(queues: &Queues, clock: &Clock, items: &[Finished], done
     if let Err(error) = pushed.await {
         tracing::warn!(%error, "jobs after calls were not pushed; the sweep will");
     }
+}
+
+/// Push the jobs of attempts that were claimed.
+pub(crate) async fn push_claimed(queues: &Queues, die_at: DieAt, claimed: &[ClaimedAttempt]) {
+    die_at.pass(FailPoint::Claimed);
+    let job =
+        |claimed: &ClaimedAttempt| DialAttempt { attempt: claimed.attempt, token: claimed.token };
+    let jobs: Vec<DialAttempt> = claimed.iter().map(job).collect();
+    if let Err(error) = queues.push_all(&jobs).await {
+        // The attempts stand; the sweep pushes them when Redis is back.
+        tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
+    }
+    die_at.pass(FailPoint::Pushed);
 }

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use super::{DialOrder, limits, order, withdraw};
+use super::order::Frame;
+use super::{AttemptFacts, DialOrder, limits, order, withdraw};
 use crate::lanes::{self, Counts};
 use crate::tasks::hours_of_many;
 use crate::{Store, StoreError};
@@ -57,7 +58,11 @@ pub async fn begin_many(
     let back: Vec<_> = back.map(|back| (back.attempt, back.token)).collect();
     let mut counts = Counts::default();
     withdraw::put_back(&mut tx, &back, None, &mut counts).await?;
-    let orders = orders(store, &mut tx, &scene, begun).await?;
+    let ids: Vec<Uuid> = begun.keys().copied().collect();
+    let mut orders = order::orders(store, &mut tx, &ids, |facts| scene.frame(facts)).await?;
+    for (attempt, again) in begun {
+        orders.entry(attempt).and_modify(|order| order.again = again);
+    }
     counts.write(&mut tx).await?;
     // With calls per second, a begin makes room for a claim.
     let paced = go.iter().filter(|go| scene.is_paced(go)).map(|go| go.enterprise);
@@ -174,6 +179,12 @@ impl Scene {
         Ok((candidates, scene))
     }
 
+    fn frame(&self, facts: &AttemptFacts) -> Option<Frame<'_>> {
+        let (_, task) = self.tasks.get(&facts.task.uuid())?;
+        let line = self.trunks.get(&facts.trunk.uuid())?;
+        Some(Frame { line, task, hours: self.hours.get(&facts.task)? })
+    }
+
     fn may_dial(&self, candidate: &Candidate) -> bool {
         let in_service = self.trunks.get(&candidate.trunk).is_some_and(|trunk| trunk.in_service);
         let state = self.tasks.get(&candidate.task).and_then(|(state, _)| *state);
@@ -248,42 +259,4 @@ async fn listed(
     .fetch_all(conn)
     .await?;
     Ok(listed.into_iter().collect())
-}
-
-async fn orders(
-    store: &Store,
-    conn: &mut PgConnection,
-    scene: &Scene,
-    begun: HashMap<Uuid, bool>,
-) -> Result<HashMap<Uuid, DialOrder>, StoreError> {
-    let ids: Vec<Uuid> = begun.keys().copied().collect();
-    let mut orders = HashMap::new();
-    for (id, found) in order::read(conn, &ids).await? {
-        let facts = found.facts;
-        let (task, trunk) = (facts.task, facts.trunk.uuid());
-        let (Some(line), Some((_, config)), Some(hours)) =
-            (scene.trunks.get(&trunk), scene.tasks.get(&task.uuid()), scene.hours.get(&task))
-        else {
-            return Err(StoreError::Damaged(format!("{task} has no plan")));
-        };
-        let (navigation, version) = found.navigation;
-        let order = DialOrder {
-            attempt: id.into(),
-            token: found.token,
-            again: begun.get(&id).copied().unwrap_or(false),
-            probe: found.probe,
-            paced: line.calls_per_second.or(config.calls_per_second).is_some(),
-            begun_at: found.begun_at,
-            line: Arc::clone(line),
-            ring_timeout_seconds: config.ring_timeout_seconds,
-            max_call_seconds: config.max_call_seconds,
-            recording: config.recording,
-            hours: Arc::clone(hours),
-            callee_zone: found.callee_zone,
-            content: store.immutable.navigation(conn, navigation, version).await?,
-            facts,
-        };
-        orders.insert(id, order);
-    }
-    Ok(orders)
 }

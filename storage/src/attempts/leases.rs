@@ -16,23 +16,27 @@ const SWEEP: &str = "sweep";
 /// How long a claimed attempt is given.
 const CLAIM_LEASE_SECONDS: f64 = 60.0;
 
-/// Renew the leases of everything that a worker has begun. What comes back is all that it still holds:
-/// a call that is not among it was lost to another, and must be hung up without a record.
+/// Renew the leases of calls that a worker has up. What comes back is all that it still holds: a call
+/// that is not among it was lost to another, and must be hung up without a record. An attempt that was
+/// begun for the worker and that it never heard of, as the answer to the commit got lost, is not renewed.
 ///
-/// Locks the worker's attempts, in the order of their ids as everybody does who locks several.
+/// Locks those attempts, in the order of their ids as everybody does who locks several.
 pub async fn renew(
     store: &Store,
     worker: &str,
     lease: Duration,
+    up: &[AttemptId],
 ) -> Result<Vec<AttemptId>, StoreError> {
+    let up: Vec<Uuid> = up.iter().map(|attempt| attempt.uuid()).collect();
     let rows = sqlx::query_scalar!(
         "with held as (
-             select id from attempt where worker = $1 and phase = 'begun'
+             select id from attempt where id = any($3) and worker = $1 and phase = 'begun'
               order by id for no key update)
          update attempt a set lease_until = clock_timestamp() + make_interval(secs => $2)
            from held where a.id = held.id returning a.id",
         worker,
-        lease.as_secs_f64()
+        lease.as_secs_f64(),
+        &up
     )
     .fetch_all(&store.hot)
     .await?;

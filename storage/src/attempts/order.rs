@@ -11,12 +11,14 @@ use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId}
 use outbound::outcome::CallResult;
 use outbound::phone::Phone;
 use outbound::record::CallRecord;
+use outbound::task::TaskConfig;
 use outbound::trunk::TrunkConfig;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use crate::StoreError;
+use super::ClaimedAttempt;
 use crate::rows::phone;
+use crate::{Store, StoreError};
 
 /// A call to make, with everything that it takes.
 #[derive(Debug, Clone)]
@@ -124,6 +126,81 @@ impl AttemptFacts {
     }
 }
 
+/// What an order takes from the rows that its begin has locked.
+pub(crate) struct Frame<'a> {
+    pub line: &'a Arc<TrunkConfig>,
+    pub task: &'a TaskConfig,
+    pub hours: &'a Arc<Hours>,
+}
+
+impl Frame<'_> {
+    /// The order of an attempt that is begun for the first time.
+    pub fn order(
+        &self,
+        begun: ClaimedAttempt,
+        probe: bool,
+        begun_at: Time,
+        callee_zone: Option<Tz>,
+        content: Arc<Published>,
+        facts: AttemptFacts,
+    ) -> DialOrder {
+        DialOrder {
+            attempt: begun.attempt,
+            token: begun.token,
+            again: false,
+            probe,
+            paced: self.line.calls_per_second.or(self.task.calls_per_second).is_some(),
+            begun_at,
+            line: Arc::clone(self.line),
+            ring_timeout_seconds: self.task.ring_timeout_seconds,
+            max_call_seconds: self.task.max_call_seconds,
+            recording: self.task.recording,
+            hours: Arc::clone(self.hours),
+            callee_zone,
+            content,
+            facts,
+        }
+    }
+}
+
+/// The orders of attempts that are being begun. Locks nothing.
+pub(super) async fn orders<'a>(
+    store: &Store,
+    conn: &mut PgConnection,
+    attempts: &[Uuid],
+    frame: impl Fn(&AttemptFacts) -> Option<Frame<'a>>,
+) -> Result<HashMap<Uuid, DialOrder>, StoreError> {
+    let mut orders = HashMap::new();
+    for (id, found) in read(conn, attempts).await? {
+        let facts = found.facts;
+        let frame = frame(&facts)
+            .ok_or_else(|| StoreError::Damaged(format!("{} has no plan", facts.task)))?;
+        let (navigation, version) = found.navigation;
+        let content = store.immutable.navigation(conn, navigation, version).await?;
+        let begun = ClaimedAttempt { attempt: id.into(), token: found.token };
+        let order =
+            frame.order(begun, found.probe, found.begun_at, found.callee_zone, content, facts);
+        orders.insert(id, order);
+    }
+    Ok(orders)
+}
+
+/// Province and city of the phone that is called: a backup may be from elsewhere than its row.
+pub(crate) fn location(callee: Phone) -> (String, String) {
+    let known = callee.location();
+    known.map(|known| (known.province.into(), known.city.into())).unwrap_or_default()
+}
+
+/// Variables of a row, over the task's.
+pub(crate) fn variables(
+    own: BTreeMap<String, String>,
+    defaults: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut variables = defaults.clone();
+    variables.extend(own.into_iter().filter(|(_, value)| !value.is_empty()));
+    variables
+}
+
 /// An attempt's row with all that it refers to.
 pub(super) struct Found {
     pub token: i64,
@@ -160,10 +237,9 @@ pub(super) async fn read(
     .fetch_all(conn)
     .await?;
     let found = rows.into_iter().map(|row| {
-        let mut variables = row.defaults.map(|defaults| defaults.0).unwrap_or_default();
-        variables.extend(row.variables.0.into_iter().filter(|(_, value)| !value.is_empty()));
-        // Of the phone that is called: a backup may be from elsewhere.
-        let location = phone(row.phone).location();
+        let defaults = row.defaults.map(|defaults| defaults.0).unwrap_or_default();
+        let callee = phone(row.phone);
+        let (callee_province, callee_city) = location(callee);
         let facts = AttemptFacts {
             enterprise: row.enterprise_id.into(),
             task: row.task_id.into(),
@@ -176,13 +252,13 @@ pub(super) async fn read(
             round: row.round.unsigned_abs(),
             chain_index: row.chain_index.unsigned_abs(),
             policy_id: row.policy_id,
-            callee: phone(row.phone),
-            callee_province: location.map(|location| location.province.into()).unwrap_or_default(),
-            callee_city: location.map(|location| location.city.into()).unwrap_or_default(),
+            callee,
+            callee_province,
+            callee_city,
             caller: phone(row.caller),
             caller_province: row.caller_province,
             caller_city: row.caller_city,
-            variables,
+            variables: variables(row.variables.0, &defaults),
         };
         let found = Found {
             token: row.token,

@@ -34,7 +34,10 @@ pub(super) struct Details {
     caller: Option<Uuid>,
     province: String,
     city: String,
-    zone: Option<Tz>,
+    pub zone: Option<Tz>,
+    pub batch_name: String,
+    /// JSON of names to values: read where the call is begun.
+    pub variables: String,
 }
 
 /// What is known of the candidates of one pass, and what this claim adds to it.
@@ -75,7 +78,9 @@ pub(super) enum Verdict {
     PassOver,
 }
 
-/// Everything that the verdicts on these numbers need. Locks the live attempts whose phones they
+/// Everything that the verdicts on these numbers need. Whether a phone is on the line is asked in the
+/// order of one index, so that there is one plan for it, however small the table was when it was made.
+/// Locks the live attempts whose phones they
 /// share, for share: an attempt that ends meanwhile then sees who waits for it.
 pub(super) async fn facts(
     conn: &mut PgConnection,
@@ -88,13 +93,16 @@ pub(super) async fn facts(
         r#"select n.id, n.batch_id, n.seq, n.priority, n.phone, n.backups, n.caller_id, n.province,
                   n.city, n.time_zone, n.round, n.chain_index, n.chain_statuses, n.policy_id,
                   n.order_revision, n.refusals, n.first_called_at, n.round_called_at,
-                  n.last_called_at, b.started_at is not null as "batch_started!",
+                  n.last_called_at, n.variables::text as "variables!", b.name as batch_name,
+                  b.started_at is not null as "batch_started!",
                   array(select s.phone from suppression s
                          where s.enterprise_id = $1 and s.phone = any(n.phone || n.backups)
                            and (s.expires_at is null or s.expires_at > $3)) as "suppressed!",
-                  exists (select from attempt a
-                           where a.enterprise_id = $1
-                             and a.phone = any(n.phone || n.backups)) as "live!"
+                  exists (select from unnest(n.phone || n.backups) as u (phone)
+                           where (select true from attempt a
+                                   where a.enterprise_id = $1
+                                     and a.phone between u.phone and u.phone
+                                   order by a.phone limit 1)) as "live!"
              from number n join batch b on b.id = n.batch_id
             where n.id = any($2)"#,
         enterprise.uuid(),
@@ -138,6 +146,8 @@ pub(super) async fn facts(
                 province: row.province,
                 city: row.city,
                 zone: row.time_zone.as_deref().and_then(|zone| zone.parse().ok()),
+                batch_name: row.batch_name,
+                variables: row.variables,
             },
         );
     }

@@ -1,6 +1,7 @@
 //! What a claim sees: limits, live calls, tasks with their lanes, lines with their room.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use outbound::Time;
@@ -26,6 +27,7 @@ const AHEAD_MAX: TimeDelta = TimeDelta::seconds(10);
 
 /// Everything that a claim decides by, but the numbers.
 pub(super) struct Scene {
+    pub enterprise: EnterpriseId,
     pub settings: EnterpriseSettings,
     pub switches: Switches,
     /// Calls that the enterprise may still begin.
@@ -41,8 +43,9 @@ pub(super) struct Scene {
 }
 
 /// What a trunk may still take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct TrunkRoom {
+    pub config: Arc<TrunkConfig>,
     pub room: u32,
     /// Its breaker is open: what it takes is a probe.
     pub probe: bool,
@@ -54,7 +57,7 @@ pub(super) struct ClaimTask {
     pub config: TaskConfig,
     pub policy: i64,
     pub navigation: (Uuid, i32),
-    pub hours: Hours,
+    pub hours: Arc<Hours>,
     pub live: u32,
     /// Calls that calls per second let it claim now.
     paced: u32,
@@ -194,6 +197,7 @@ pub(super) async fn read(
         store.slots.seen(enterprise.uuid(), lowest);
     }
     let mut scene = Scene {
+        enterprise,
         switches: Switches {
             priorities: settings.predict_call_priority_strategy_gray,
             full_cache: settings.gray_predict_call_use_full_cache,
@@ -245,7 +249,8 @@ impl Scene {
             if probe && row.config.in_service && !due {
                 self.wake_at = [self.wake_at, row.breaker_until].into_iter().flatten().min();
             }
-            self.trunks.insert(row.id, TrunkRoom { room, probe });
+            let config = Arc::new(row.config);
+            self.trunks.insert(row.id, TrunkRoom { config, room, probe });
         }
     }
 
@@ -292,7 +297,7 @@ impl Scene {
                 id: row.id,
                 policy,
                 navigation: (navigation, *version),
-                hours,
+                hours: Arc::new(hours),
                 live: of_it().map(|live| live.live).sum(),
                 paced,
                 lines: row.config.caller_ids.iter().filter_map(|caller| place(*caller)).collect(),

@@ -1,6 +1,7 @@
 //! Writing a claim down: attempts opened, numbers moved, counters kept.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId};
@@ -17,31 +18,49 @@ use crate::finish::chain::Onward;
 use crate::lanes::{self, Counts, LaneSpec};
 
 /// How long a claimed attempt waits for a worker before its job is pushed again with a new token.
-const CLAIM_LEASE_SECONDS: f64 = 60.0;
+const CLAIM_LEASE: Duration = Duration::from_secs(60);
 
-/// Writes what was taken, and gives the attempts that it opened, in order.
+/// The worker that calls are begun for in the moment in which they are claimed, and its lease. Not those
+/// with calls per second: they wait for their turn first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BegunBy<'a> {
+    pub worker: &'a str,
+    pub lease: Duration,
+}
+
+impl Scene {
+    /// Whether a call waits for a turn by calls per second.
+    pub(super) fn is_paced(&self, taken: &Taken, dial: &Dial) -> bool {
+        let task = self.tasks[taken.task].config.calls_per_second;
+        let trunk = self.trunks.get(&dial.trunk).and_then(|trunk| trunk.config.calls_per_second);
+        task.or(trunk).is_some()
+    }
+}
+
+/// Writes what was taken, and gives the attempts that it opened, in order. The counters are the
+/// caller's to write, last.
 ///
-/// Locks the rows taken, lanes that numbers wait for, batches that start, and the counters.
+/// Locks the rows taken, lanes that numbers wait for, and batches that start.
 pub(super) async fn write(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     now: Time,
     scene: &Scene,
     taken: &[Taken],
+    begun_by: Option<BegunBy<'_>>,
+    counts: &mut Counts,
 ) -> Result<Vec<ClaimedAttempt>, StoreError> {
     if taken.is_empty() {
         return Ok(Vec::new());
     }
-    let attempts = open(conn, enterprise, now, scene, taken).await?;
+    let attempts = open(conn, enterprise, now, scene, taken, begun_by).await?;
     put_off(conn, enterprise, scene, taken).await?;
     start_batches(conn, now, taken).await?;
     turn(conn, scene).await?;
-    let mut counts = Counts::default();
     for taken in taken {
         let task = scene.tasks[taken.task].id;
         counts.moved(task, taken.details.batch, NumberState::Pending, taken.verdict.state());
     }
-    counts.write(conn).await?;
     Ok(attempts)
 }
 
@@ -71,13 +90,15 @@ async fn open(
     now: Time,
     scene: &Scene,
     taken: &[Taken],
+    begun_by: Option<BegunBy<'_>>,
 ) -> Result<Vec<ClaimedAttempt>, StoreError> {
     let mut moves = Moves::default();
     let mut opened = Opened::default();
     for taken in taken {
         moves.push(taken);
         if let Some(dial) = taken.verdict.dial() {
-            opened.push(scene, taken, dial);
+            let begun = begun_by.is_some() && !scene.is_paced(taken, dial);
+            opened.push(scene, taken, dial, begun);
         }
     }
     let gone = sqlx::query_scalar!(
@@ -96,15 +117,22 @@ async fn open(
            opened as (
                insert into attempt (id, enterprise_id, task_id, batch_id, number_id, lane_id, trunk_id,
                       caller_id, phone, round, chain_index, policy_id, navigation_id,
-                      navigation_version, probe, claimed_at, pushed_at, lease_until)
+                      navigation_version, probe, claimed_at, pushed_at, lease_until, phase, worker,
+                      begun_at, started_at)
                select a.id, $7, a.task, a.batch, a.number, a.lane, a.trunk, a.caller, a.phone, a.round,
                       a.chain_index, a.policy, a.navigation, a.version, a.probe, $8,
-                      clock_timestamp(), clock_timestamp() + make_interval(secs => $9)
+                      clock_timestamp(), clock_timestamp()
+                          + make_interval(secs => case when a.begun then $26 else $9::float8 end),
+                      case when a.begun then 'begun' else 'claimed' end,
+                      case when a.begun then $25 end,
+                      case when a.begun then clock_timestamp() end,
+                      case when a.begun then $8::timestamptz end
                  from unnest($10::uuid[], $11::uuid[], $12::uuid[], $13::uuid[], $14::bigint[],
                              $15::uuid[], $16::uuid[], $17::bigint[], $18::smallint[],
-                             $19::smallint[], $20::bigint[], $21::uuid[], $22::integer[], $23::boolean[])
+                             $19::smallint[], $20::bigint[], $21::uuid[], $22::integer[], $23::boolean[],
+                             $24::boolean[])
                       as a (id, task, batch, number, lane, trunk, caller, phone, round, chain_index,
-                            policy, navigation, version, probe))
+                            policy, navigation, version, probe, begun))
            select count(*) as "gone!" from gone"#,
         &moves.lanes,
         &moves.ords,
@@ -114,7 +142,7 @@ async fn open(
         &moves.chain_indexes,
         enterprise.uuid(),
         now,
-        CLAIM_LEASE_SECONDS,
+        CLAIM_LEASE.as_secs_f64(),
         &opened.ids,
         &opened.tasks,
         &opened.batches,
@@ -128,7 +156,10 @@ async fn open(
         &opened.policies,
         &opened.navigations,
         &opened.versions,
-        &opened.probes
+        &opened.probes,
+        &opened.begun,
+        begun_by.map(|by| by.worker),
+        begun_by.map(|by| by.lease.as_secs_f64())
     )
     .fetch_one(conn)
     .await?;
@@ -184,10 +215,11 @@ struct Opened {
     navigations: Vec<Uuid>,
     versions: Vec<i32>,
     probes: Vec<bool>,
+    begun: Vec<bool>,
 }
 
 impl Opened {
-    fn push(&mut self, scene: &Scene, taken: &Taken, dial: &Dial) {
+    fn push(&mut self, scene: &Scene, taken: &Taken, dial: &Dial, begun: bool) {
         let task = &scene.tasks[taken.task];
         self.ids.push(AttemptId::new().uuid());
         self.tasks.push(task.id);
@@ -203,6 +235,7 @@ impl Opened {
         self.navigations.push(task.navigation.0);
         self.versions.push(task.navigation.1);
         self.probes.push(dial.probe);
+        self.begun.push(begun);
     }
 }
 

@@ -25,34 +25,10 @@ pub(super) enum Probe {
     Refused,
 }
 
-/// Counts what the lines took and refused. Locks the counters of this moment.
-pub(super) async fn count(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
-    let mut counted: BTreeMap<(Uuid, Time), (i32, i32)> = BTreeMap::new();
-    for done in done {
-        let Some(took) = done.line_took_it() else { continue };
-        let at = done.item.record.ended_at;
-        let second = at.timestamp().div_euclid(BUCKET_SECONDS) * BUCKET_SECONDS;
-        let bucket = Time::from_timestamp(second, 0).unwrap_or(at);
-        let (accepted, refused) = counted.entry((done.held.trunk, bucket)).or_default();
-        if took { *accepted += 1 } else { *refused += 1 }
-    }
-    let trunks: Vec<Uuid> = counted.keys().map(|(trunk, _)| *trunk).collect();
-    let buckets: Vec<Time> = counted.keys().map(|(_, bucket)| *bucket).collect();
-    let (accepted, refused): (Vec<i32>, Vec<i32>) = counted.into_values().unzip();
-    sqlx::query!(
-        "insert into trunk_health (trunk_id, bucket, accepted, refused)
-         select * from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::integer[])
-             on conflict (trunk_id, bucket)
-             do update set accepted = trunk_health.accepted + excluded.accepted,
-                           refused = trunk_health.refused + excluded.refused",
-        &trunks,
-        &buckets,
-        &accepted,
-        &refused
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+/// The span of time that a call counts in.
+pub(super) fn bucket(at: Time) -> Time {
+    let second = at.timestamp().div_euclid(BUCKET_SECONDS) * BUCKET_SECONDS;
+    Time::from_timestamp(second, 0).unwrap_or(at)
 }
 
 /// Puts off the next probe of the trunks that refused one of these calls as a probe. Before the calls

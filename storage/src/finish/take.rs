@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use outbound::Time;
+use outbound::ids::EnterpriseId;
 use outbound::order::{LaneClass, Rank};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
@@ -35,18 +36,30 @@ pub(super) struct Held {
     pub chain: Chain,
 }
 
+/// What a finish holds from here on.
+pub(super) struct Took {
+    pub held: HashMap<Uuid, Held>,
+    /// It has the lock of the claims that it asked for, too.
+    pub claims: bool,
+}
+
 /// Takes out the attempts that are begun and whose tokens match. From here on each is this
-/// transaction's alone. Locks them, in the order of their ids, as a renewal of leases does; the numbers
+/// transaction's alone. With an enterprise, it tries to lock its claims: what is read after this was
+/// committed by whoever claimed before. Locks the attempts, in the order of their ids, as a renewal of leases does; the numbers
 /// behind them are nobody else's while they live.
 pub(super) async fn take(
     conn: &mut PgConnection,
     items: &[Finished],
     now: Time,
-) -> Result<HashMap<Uuid, Held>, StoreError> {
+    claims_of: Option<EnterpriseId>,
+) -> Result<Took, StoreError> {
     let ids: Vec<Uuid> = items.iter().map(|item| item.attempt.uuid()).collect();
     let tokens: Vec<i64> = items.iter().map(|item| item.token).collect();
     let rows = sqlx::query!(
-        r#"with held as (
+        r#"with lock as materialized (
+               select $4::uuid is not null
+                      and pg_try_advisory_xact_lock(hashtextextended($4::uuid::text, 1)) as mine),
+           held as (
                select a.id from unnest($1::uuid[], $2::bigint[]) as u (id, token)
                  join attempt a on a.id = u.id and a.token = u.token
                 where a.phase = 'begun' order by a.id for update of a)
@@ -63,13 +76,16 @@ pub(super) async fn take(
                                       where s.enterprise_id = a.enterprise_id
                                         and s.phone = any(n.backups)
                                         and (s.expires_at is null or s.expires_at > $3))
-                      end as "suppressed!: Vec<i64>""#,
+                      end as "suppressed!: Vec<i64>",
+                     (select mine from lock) as "claims!""#,
         &ids,
         &tokens,
-        now
+        now,
+        claims_of.map(EnterpriseId::uuid)
     )
     .fetch_all(conn)
     .await?;
+    let claims = rows.first().is_some_and(|row| row.claims);
     let held = rows.into_iter().map(|row| {
         let later_rank = later_rank(row.priority, row.seq);
         let uncalled = row.class == LaneClass::Uncalled.word();
@@ -105,5 +121,5 @@ pub(super) async fn take(
         };
         (row.id, held)
     });
-    Ok(held.collect())
+    Ok(Took { held: held.collect(), claims })
 }

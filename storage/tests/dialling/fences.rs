@@ -92,7 +92,9 @@ async fn ends_of_calls_and_renewals_of_leases_never_wait_for_each_other_in_a_cir
     let ends = orders.iter().rev().map(|order| finished(order, BUSY, at("09:00"), at("09:00")));
     let ends: Vec<_> = ends.collect();
     let store = floor.store.clone();
-    let renewal = async move { assert_eq!(renew(&store, WORKER, LEASE).await.unwrap().len(), 9) };
+    let up: Vec<_> = calls.iter().map(|call| call.attempt).collect();
+    let renewal =
+        async move { assert_eq!(renew(&store, WORKER, LEASE, &up).await.unwrap().len(), 9) };
     assert_eq!(locked_past_the_first(&floor, ids[0], renewal).await, 0);
     let store = floor.store.clone();
     let finish = async move {
@@ -132,7 +134,9 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     let task = floor.running("A", redial, &rows(1..=1)).await;
     let calls = floor.claim(1, at("09:00")).await;
     let order = floor.begin(&calls, at("09:00")).await.remove(0);
-    assert_eq!(renew(&floor.store, WORKER, LEASE).await.unwrap(), [order.attempt]);
+    let up = [order.attempt];
+    assert_eq!(renew(&floor.store, WORKER, LEASE, &up).await.unwrap(), up);
+    assert_eq!(renew(&floor.store, WORKER, LEASE, &[]).await.unwrap(), []);
 
     floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
     let expired = expire_leases(&floor.store, LEASE).await.unwrap();
@@ -140,7 +144,7 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     assert_eq!(floor.claim(9, at("09:02")).await.len(), 0, "the slot is taken until it is hung up");
 
     // The worker was only asleep: what it knows is nobody's by now.
-    assert_eq!(renew(&floor.store, WORKER, LEASE).await.unwrap(), []);
+    assert_eq!(renew(&floor.store, WORKER, LEASE, &up).await.unwrap(), []);
     let zombie = finished(&order, ANSWERED, at("09:00"), at("09:01"));
     let done = finish_many(&floor.store, at("09:02"), &[zombie]).await.unwrap();
     assert!(!done[0].written);

@@ -7,6 +7,7 @@
 
 mod breaker;
 mod fences;
+mod follow_on;
 mod imports;
 mod limits;
 mod order;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use outbound::ids::AttemptId;
 use storage::attempts::{
-    Begun, PutOff, begin_many, expire_leases, finish_lost, lost_jobs, pace, withdraw,
+    Begun, ClaimedAttempt, DialOrder, PutOff, begin_many, expire_leases, finish_lost, lost_jobs,
+    pace, withdraw,
 };
-use storage::finish::{Finished, finish_many};
+use storage::claim::FollowOn;
+use storage::finish::{Finished, finish_and_follow_on, finish_many};
 
 use super::Stage;
 use super::compare::worker_name;
@@ -33,44 +35,8 @@ impl Stage<'_> {
             let claim = claimer.claim(&self.store, self.enterprise, now, left, seed);
             let claimed = claim.await.expect("a claim");
             assert!(!claimed.busy, "nobody else claims");
-            let found = self.rows.found(self.enterprise);
-            let place = |id| self.numbers.iter().position(|number| number.uuid() == id);
-            let dialled: Vec<Dialled> = claimed
-                .attempts
-                .iter()
-                .map(|claimed| {
-                    let row = found.attempts.iter().find(|row| row.id == claimed.attempt.uuid());
-                    let row = row.expect("its row");
-                    let number = place(row.number_id).expect("a number");
-                    let phones = &self.world.numbers[number].phones;
-                    let of_row = |n: &u8| crate::furniture::phone(*n).digits() == row.phone;
-                    Dialled {
-                        number,
-                        phone: phones.iter().copied().find(of_row).expect("one of its phones"),
-                        chain_index: row.chain_index,
-                        line: self.line(row.caller_id),
-                    }
-                })
-                .collect();
-            let pending = found.numbers.iter().filter(|row| row.state == "pending");
-            let untouched: BTreeSet<usize> = pending.filter_map(|row| place(row.id)).collect();
-            let runs = |row: &&super::rows::TaskRow| row.state == "running";
-            let running: BTreeSet<_> = found.tasks.iter().filter(runs).map(|row| row.id).collect();
-            let stopped: BTreeSet<usize> = (0..self.tasks.len())
-                .filter(|task| !running.contains(&self.tasks[*task].uuid()))
-                .collect();
-            let first = self.world.calls.len();
-            let seen = Seen {
-                dialled: &dialled,
-                more: claimed.more,
-                untouched: &untouched,
-                stopped: &stopped,
-            };
-            self.world.claim(left, Guide::Follow(seen));
-            for (call, claimed) in self.world.calls[first..].iter().zip(&claimed.attempts) {
-                self.attempts.insert(call.id, claimed.attempt);
-            }
-            left -= dialled.len() as u32;
+            let dialled = self.claimed(&claimed.attempts, claimed.more, left, true);
+            left -= dialled;
             if !claimed.more || left == 0 {
                 return;
             }
@@ -78,6 +44,49 @@ impl Stage<'_> {
             self.world.now += TimeDelta::milliseconds(1);
         }
         panic!("a dispatcher claims for ever");
+    }
+
+    /// The model makes the claim that was seen, and finds it right. How many calls it has.
+    fn claimed(
+        &mut self,
+        attempts: &[ClaimedAttempt],
+        more: bool,
+        at_most: u32,
+        settles: bool,
+    ) -> u32 {
+        let found = self.rows.found(self.enterprise);
+        let place = |id| self.numbers.iter().position(|number| number.uuid() == id);
+        let dialled: Vec<Dialled> = attempts
+            .iter()
+            .map(|claimed| {
+                let row = found.attempts.iter().find(|row| row.id == claimed.attempt.uuid());
+                let row = row.expect("its row");
+                let number = place(row.number_id).expect("a number");
+                let phones = &self.world.numbers[number].phones;
+                let of_row = |n: &u8| crate::furniture::phone(*n).digits() == row.phone;
+                Dialled {
+                    number,
+                    phone: phones.iter().copied().find(of_row).expect("one of its phones"),
+                    chain_index: row.chain_index,
+                    line: self.line(row.caller_id),
+                }
+            })
+            .collect();
+        let pending = found.numbers.iter().filter(|row| row.state == "pending");
+        let untouched: BTreeSet<usize> = pending.filter_map(|row| place(row.id)).collect();
+        let runs = |row: &&super::rows::TaskRow| row.state == "running";
+        let running: BTreeSet<_> = found.tasks.iter().filter(runs).map(|row| row.id).collect();
+        let stopped: BTreeSet<usize> = (0..self.tasks.len())
+            .filter(|task| !running.contains(&self.tasks[*task].uuid()))
+            .collect();
+        let first = self.world.calls.len();
+        let seen =
+            Seen { dialled: &dialled, more, untouched: &untouched, stopped: &stopped, settles };
+        self.world.claim(at_most, Guide::Follow(seen));
+        for (call, claimed) in self.world.calls[first..].iter().zip(attempts) {
+            self.attempts.insert(call.id, claimed.attempt);
+        }
+        dialled.len() as u32
     }
 
     fn line(&self, caller: uuid::Uuid) -> usize {
@@ -173,6 +182,46 @@ impl Stage<'_> {
             assert!(!self.write(&finished).await, "a second finish of {call:?}");
         }
         self.world.finish(place, outcome);
+    }
+
+    /// The dialer claims for the slot that it frees, and begins what it claimed, in one transaction.
+    pub async fn finish_and_go_on(&mut self, n: u8, outcome: Outcome) {
+        let Some(place) = self.world.call(n) else { return };
+        let call = self.world.calls[place].clone();
+        let Some(Holder::Worker(worker)) = self.holder(place) else { return };
+        let finished = self.finished(&call, call.token, outcome);
+        let (now, store) = (self.world.now, self.store.clone());
+        self.claims += 1;
+        let name = worker_name(worker);
+        let follow_on = FollowOn {
+            claimer: &mut self.claimer,
+            enterprise: self.enterprise,
+            at_most: 1,
+            worker: &name,
+            lease: LEASE,
+            random_seed: self.claims,
+        };
+        let items = std::slice::from_ref(&finished);
+        let finishing = finish_and_follow_on(&store, now, items, follow_on);
+        let finishing = finishing.await.expect("a finish");
+        let (orders, claimed) = (finishing.orders().to_vec(), finishing.claimed().cloned());
+        let done = finishing.commit(&store).await.expect("its commit");
+        assert!(done[0].written, "the finish of {call:?}");
+        self.world.finish(place, outcome);
+        let Some(claimed) = claimed else { return };
+        let begun =
+            |order: &DialOrder| ClaimedAttempt { attempt: order.attempt, token: order.token };
+        let mut attempts: Vec<_> = orders.iter().map(begun).collect();
+        attempts.extend(&claimed.attempts);
+        let next = self.world.calls.len();
+        self.claimed(&attempts, claimed.more, 1, false);
+        for order in orders {
+            assert!(!self.world.is_paced(next), "it would have to wait for its turn");
+            assert_eq!(self.world.begin(next, worker), Begin::Dial { again: false });
+            assert_eq!(self.world.closes_on_the_way(next), None, "the windows of a claim");
+            self.orders.insert(self.world.calls[next].id, order);
+            self.world.invite(next);
+        }
     }
 
     fn finished(&self, call: &Call, token: i64, outcome: Outcome) -> Finished {

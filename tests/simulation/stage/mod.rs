@@ -94,6 +94,8 @@ struct Stage<'a> {
     attempts: BTreeMap<u64, AttemptId>,
     orders: BTreeMap<u64, DialOrder>,
     dispatchers: [Claimer; 2],
+    /// Of the workers, for calls that follow on.
+    claimer: Claimer,
     claims: u64,
 }
 
@@ -132,6 +134,7 @@ impl<'a> Stage<'a> {
             attempts: BTreeMap::new(),
             orders: BTreeMap::new(),
             dispatchers: [Claimer::new(), Claimer::new()],
+            claimer: Claimer::new(),
             claims: 0,
         };
         stage.furnish().await;
@@ -209,6 +212,7 @@ impl<'a> Stage<'a> {
         match op {
             Op::Claim { dispatcher, at_most } => self.claim(*dispatcher, (*at_most).into()).await,
             Op::Begin { call, worker } => self.begin(*call, *worker).await,
+            Op::FinishAndGoOn { call, outcome } => self.finish_and_go_on(*call, *outcome).await,
             Op::Finish { call, outcome, twice } => self.finish(*call, *outcome, *twice).await,
             Op::Withdraw { call, minutes } => self.place_no_call(*call, *minutes).await,
             Op::Die(call) => self.die(*call),

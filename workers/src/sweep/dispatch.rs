@@ -2,12 +2,11 @@
 //!
 //! PostgreSQL notifies every dispatcher in the transaction that frees a slot, lands an import,
 //! promotes a redial or starts a task. Whoever gets the enterprise's lock claims; whoever does not
-//! leaves it to the holder, who was notified too and claims again.
+//! comes back a little later. A dialer fills the slots that it frees itself where it can, and then
+//! notifies nobody.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
-
-use jobs::DialAttempt;
 
 use outbound::ids::EnterpriseId;
 use storage::StoreError;
@@ -15,13 +14,15 @@ use storage::claim::Claimer;
 use tokio::time::Instant;
 
 use crate::Environment;
-use crate::fail_point::FailPoint;
+use crate::ledger::push_claimed;
 
 /// Attempts that one claim opens, at most.
 const CLAIM_MAX: u32 = 100;
 /// Behind the notifications: a look at every enterprise that has a running task.
 const TICK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
+/// When somebody else is claiming: it may have begun before what this claim was to see.
+const BUSY: Duration = Duration::from_millis(20);
 
 /// Claim for whichever enterprise can, until the process stops.
 pub async fn dispatch(env: Environment) {
@@ -74,22 +75,13 @@ async fn claim(
     let claimed =
         claimer.claim(&env.store, enterprise, env.clock.now(), CLAIM_MAX, rand::random()).await?;
     if claimed.busy {
+        turns.wake(enterprise, Instant::now() + BUSY);
         return Ok(());
     }
     metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
     if !claimed.attempts.is_empty() {
         metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
-        env.settings.die_at.pass(FailPoint::Claimed);
-        let jobs: Vec<DialAttempt> = claimed
-            .attempts
-            .iter()
-            .map(|claimed| DialAttempt { attempt: claimed.attempt, token: claimed.token })
-            .collect();
-        if let Err(error) = env.queues.push_all(&jobs).await {
-            // The attempts stand; the sweep pushes them when Redis is back.
-            tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
-        }
-        env.settings.die_at.pass(FailPoint::Pushed);
+        push_claimed(&env.queues, env.settings.die_at, &claimed.attempts).await;
     }
     if claimed.more {
         turns.want(enterprise);

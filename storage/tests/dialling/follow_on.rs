@@ -1,0 +1,161 @@
+//! A dialer fills the slot that it frees, as a dispatcher would.
+
+use storage::claim::FollowOn;
+use storage::finish::finish_and_follow_on;
+
+use super::*;
+
+/// What a worker has after a finish.
+struct After {
+    next: Vec<DialOrder>,
+    /// Attempts that were claimed only; `None`: no claim was made.
+    claimed: Option<Vec<ClaimedAttempt>>,
+}
+
+impl After {
+    fn who(&self) -> Vec<u64> {
+        self.next.iter().map(|order| nth(order.facts.callee)).collect()
+    }
+}
+
+impl Floor {
+    /// These calls end with `result`, and as many others may follow.
+    async fn go_on(&mut self, orders: &[DialOrder], result: CallResult, now: Time) -> After {
+        let ended: Vec<_> = orders.iter().map(|order| finished(order, result, now, now)).collect();
+        self.claims += 1;
+        let follow_on = FollowOn {
+            claimer: &mut self.claimer,
+            enterprise: self.enterprise,
+            at_most: u32::try_from(orders.len()).unwrap(),
+            worker: WORKER,
+            lease: LEASE,
+            random_seed: self.claims,
+        };
+        let finishing = finish_and_follow_on(&self.store, now, &ended, follow_on).await.unwrap();
+        let next = finishing.orders().to_vec();
+        let claimed = finishing.claimed().map(|claimed| claimed.attempts.clone());
+        let done = finishing.commit(&self.store).await.unwrap();
+        assert!(done.iter().all(|done| done.written));
+        After { next, claimed }
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_freed_slot_rings_again_at_once_with_the_number_that_is_next(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let variables = json!({ "concurrency": 2, "variables": { "city": "Shanghai", "name": "you" } });
+    let task = floor.running("A", variables, &rows(1..=9)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    // A better batch that came in meanwhile goes first, as in any claim.
+    floor.import(task, json!({ "batch_name": "vip", "batch_priority": 9 }), &rows(21..=22)).await;
+    let after = floor.go_on(&orders[..1], ANSWERED, at("09:01")).await;
+    assert_eq!(after.who(), [21]);
+    let [next] = &after.next[..] else { panic!("one call follows") };
+    assert_eq!((next.token, next.again, next.paced, next.begun_at), (1, false, false, at("09:01")));
+    let facts = &next.facts;
+    assert_eq!((facts.batch_name.as_str(), facts.task_name.as_str()), ("vip", "A"));
+    assert_eq!(facts.variables.get("city").map(String::as_str), Some("Shanghai"));
+    // It is begun: its worker has the lease, another may not begin it, and it is finished as any.
+    let begun = [Call { attempt: next.attempt, token: 1, task, phone: phone(21) }];
+    assert!(matches!(floor.try_begin("dialer-2", &begun, at("09:01")).await[0], Begun::Refused));
+    let again = floor.begin(&begun, at("09:01")).await.remove(0);
+    assert!(again.again);
+    let same = |order: &DialOrder| {
+        let order = DialOrder { again: false, ..order.clone() };
+        format!("{order:?}")
+    };
+    assert_eq!(same(&again), same(next), "a begin gives the same order");
+    assert_eq!(floor.count(task, "calling").await, 2);
+    floor.sound().await;
+    let both = [orders[1].clone(), next.clone()];
+    assert_eq!(floor.go_on(&both, BUSY, at("09:02")).await.who(), [22, 3]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn no_call_follows_past_a_limit_or_a_pause(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({ "concurrency": 4 }), &rows(1..=20)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    floor.edit(task, json!({ "concurrency": 3 }), at("09:01")).await;
+    assert_eq!(floor.go_on(&orders[..1], BUSY, at("09:01")).await.who(), [0_u64; 0]);
+    assert_eq!(floor.go_on(&orders[1..2], BUSY, at("09:01")).await.who(), [5]);
+    storage::tasks::pause(&floor.store, floor.enterprise, task, at("09:02"), ACTOR).await.unwrap();
+    assert_eq!(floor.go_on(&orders[2..3], BUSY, at("09:02")).await.who(), [0_u64; 0]);
+    floor.start(task, at("09:03")).await;
+    floor.edit_enterprise(json!({ "concurrency_limit": 2 }), at("09:03")).await;
+    assert_eq!(floor.go_on(&orders[3..], BUSY, at("09:03")).await.who(), [6]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_with_calls_per_second_is_claimed_and_waits_for_its_turn(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 1, "calls_per_second": 2 }), &rows(1..=3)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let after = floor.go_on(&orders, BUSY, at("09:01")).await;
+    assert_eq!(after.who(), [0_u64; 0]);
+    let claimed = after.claimed.unwrap();
+    assert_eq!(claimed.len(), 1);
+    let call = floor.call_of(claimed[0].attempt, claimed[0].token).await;
+    assert_eq!(call.phone, phone(2));
+    assert!(floor.begin(&[call], at("09:01")).await[0].paced);
+    floor.sound().await;
+}
+
+/// Whoever claims may not see the slot that is being freed: the dispatchers are told.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_slot_that_is_freed_while_somebody_claims_is_left_to_the_dispatchers(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 2 }), &rows(1..=9)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let mut heard = floor.store.listen_dispatch().await.unwrap();
+    let mut claim = floor.pool.begin().await.unwrap();
+    let lock = "select pg_advisory_xact_lock(hashtextextended($1::text, 1))";
+    sqlx::query(lock).bind(floor.enterprise.uuid()).execute(&mut *claim).await.unwrap();
+    let after = floor.go_on(&orders[..1], BUSY, at("09:01")).await;
+    assert!(after.next.is_empty() && after.claimed.is_none());
+    claim.rollback().await.unwrap();
+    assert_eq!(heard.next().await.unwrap(), floor.enterprise);
+    assert_eq!(who(&floor.claim(9, at("09:01")).await), [3]);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn dispatchers_are_told_only_of_what_is_left_for_them(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", json!({ "concurrency": 2 }), &rows(1..=4)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let mut heard = floor.store.listen_dispatch().await.unwrap();
+    let next = floor.go_on(&orders[..1], BUSY, at("09:01")).await.next;
+    // Of another enterprise, so that what comes first tells whether there was one before.
+    let other = EnterpriseId::new();
+    let tell = "select pg_notify('dispatch', $1::text)";
+    sqlx::query(tell).bind(other.uuid()).execute(&floor.pool).await.unwrap();
+    assert_eq!(heard.next().await.unwrap(), other, "the slot was filled");
+    // There is room for more than what may follow.
+    floor.edit(task, json!({ "concurrency": 3 }), at("09:02")).await;
+    while heard.try_next().unwrap().is_some() {}
+    assert_eq!(floor.go_on(&next, BUSY, at("09:02")).await.who(), [4]);
+    assert_eq!(heard.next().await.unwrap(), floor.enterprise);
+    floor.sound().await;
+}
+
+/// A backup is dialled right after the phone before it; it is in its lane when the dispatcher looks.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_number_that_goes_on_with_a_backup_leaves_its_slot_to_the_dispatchers(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let chained = [chain(1, &[11]), row(2)];
+    floor.running("A", json!({ "concurrency": 1 }), &chained).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let after = floor.go_on(&orders, BUSY, at("09:01")).await;
+    assert!(after.next.is_empty() && after.claimed.is_none());
+    assert_eq!(who(&floor.claim(9, at("09:01")).await), [11]);
+    floor.sound().await;
+}
