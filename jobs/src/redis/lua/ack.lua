@@ -14,8 +14,9 @@ end
 if #done > 0 then
   redis.call('HDEL', jobs, unpack(done))
   redis.call('HDEL', counts, unpack(done))
-  redis.call('ZREM', leased, unpack(done))
-  -- Its lease may have expired a moment ago with nobody there to take it.
-  redis.call('ZREM', ready, unpack(done))
+  -- A lease may have expired a moment ago with nobody there to take the job.
+  if redis.call('ZREM', leased, unpack(done)) < #done then
+    redis.call('ZREM', ready, unpack(done))
+  end
 end
 return #ids - #done
