@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use harness::campaign::{ZONE, results, rung, silent_numbers, time, wall, wall_tens};
 use harness::{Line, World};
 use serde_json::{Value, json};
+use workers::Kind;
 
 /// The most calls that were up at a time.
 fn peak<'a>(records: impl Iterator<Item = &'a Value> + Clone) -> i64 {
@@ -53,6 +54,31 @@ async fn concurrency_of_enterprise_trunk_and_task_is_reached_and_never_exceeded(
     let on_narrow = all.iter().filter(|record| record["trunk_name"] == "narrow");
     assert!(peak(on_narrow) <= 5);
     assert_eq!(peak(all.iter()), 7, "every slot of the enterprise is used");
+    world.end().await;
+}
+
+/// The large task could fill each place that it frees itself.
+#[tokio::test]
+async fn a_call_that_waits_for_a_place_of_a_full_dialer_gets_the_next_one() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    world.stop_workers().await;
+    world.config.dial_concurrency = 2;
+    world.run(&Kind::ALL);
+    let ringing = json!({"ring_ms": [100, 100]});
+    let (_, caller) = world.line("slow", "+862155500201", ringing, json!({})).await;
+    let config = json!({"concurrency": 2, "caller_ids": [caller]});
+    let (large, small) =
+        (world.task("large", config.clone()).await, world.task("small", config).await);
+    let mut numbers = silent_numbers(61);
+    world.import_numbers(&small, &json!({"batch_name": "one"}), numbers.split_off(60)).await;
+    world.import_numbers(&large, &json!({"batch_name": "all"}), numbers).await;
+    world.start(&large).await;
+    world.until_records(&large, 4).await;
+    world.start(&small).await;
+    let one = world.until_records(&small, 1).await;
+    let all = world.until_records(&large, 60).await;
+    let last = all.iter().map(|record| time(&record["started_at"])).max();
+    assert!(Some(time(&one[0]["started_at"])) < last, "it waited for all of the large task");
     world.end().await;
 }
 
