@@ -143,8 +143,7 @@ pub struct Finishing<'a> {
 }
 
 impl Finishing<'_> {
-    /// Calls that follow on, no more than items: their INVITEs leave as after a begin, within 250 ms of
-    /// the call of [`finish_and_follow_on`].
+    /// Calls that follow on, no more than items: their INVITEs leave as after a begin.
     pub fn orders(&self) -> &[DialOrder] {
         self.followed.as_ref().map_or(&[], |(_, followed)| &followed.orders)
     }

@@ -51,11 +51,11 @@ pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<()
 async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
     let Some(live) = env.live.enter(job.attempt) else { return Ok(()) };
     env.settings.die_at.pass(FailPoint::Delivered);
-    let Some(placed) = place(env, job).await? else { return Ok(()) };
-    let mut next = Some((placed, live));
+    let Some(order) = place(env, job).await? else { return Ok(()) };
+    let mut next = Some((order, live));
     for left in (0..CALLS_MAX).rev() {
-        let Some((placed, live)) = next else { return Ok(()) };
-        let Some(followed) = call(env, placed, live, left > 0).await? else { return Ok(()) };
+        let Some((order, live)) = next else { return Ok(()) };
+        let Some(followed) = call(env, order, live, left > 0).await? else { return Ok(()) };
         next = follow(env, followed).await?;
     }
     Ok(())
@@ -64,18 +64,18 @@ async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
 /// Make the call, from its INVITE to its record. What comes back is the call that follows on.
 async fn call(
     env: &Environment,
-    placed: Placed,
+    order: DialOrder,
     mut live: LiveCall,
     may_go_on: bool,
 ) -> Result<Option<FollowOnCall>, Failure> {
     let die_at = env.settings.die_at;
-    let mut placed = Some(placed);
+    let mut placed = Some(order);
     let (order, started_at, call) = loop {
-        let Some(Placed { order, invite_by }) = placed else { return Ok(None) };
+        let Some(order) = placed else { return Ok(None) };
         live.begin();
         die_at.pass(FailPoint::Begun);
         let started_at = env.clock.now();
-        match env.carrier.originate(leg(&order, invite_by)).await {
+        match env.carrier.originate(leg(&order)).await {
             Ok(call) => break (order, started_at, call),
             // Held up on the last steps: the fence is asked again.
             Err(CarrierError::Late) => placed = place_again(env, &order).await?,
@@ -102,10 +102,10 @@ async fn call(
 async fn follow(
     env: &Environment,
     followed: FollowOnCall,
-) -> Result<Option<(Placed, LiveCall)>, Failure> {
-    let FollowOnCall { order, live, asked } = followed;
-    let placed = match check(env, &order, asked).await? {
-        Check::Place => Some(Placed::of(order, asked)),
+) -> Result<Option<(DialOrder, LiveCall)>, Failure> {
+    let FollowOnCall { order, live } = followed;
+    let placed = match check(env, &order).await? {
+        Check::Place => Some(order),
         Check::TooLate => place_again(env, &order).await?,
         Check::PutOff => None,
     };
@@ -114,7 +114,7 @@ async fn follow(
 
 /// Begin an attempt again that is begun, and whose INVITE has not left. Nobody else may while its lease
 /// lasts, so a database that is away is asked until then.
-async fn place_again(env: &Environment, order: &DialOrder) -> Result<Option<Placed>, Failure> {
+async fn place_again(env: &Environment, order: &DialOrder) -> Result<Option<DialOrder>, Failure> {
     let job = DialAttempt { attempt: order.attempt, token: order.token };
     let asked = Instant::now();
     loop {
@@ -130,19 +130,6 @@ async fn place_again(env: &Environment, order: &DialOrder) -> Result<Option<Plac
     }
 }
 
-/// An attempt that is begun and whose INVITE may leave.
-struct Placed {
-    order: DialOrder,
-    /// The INVITE must not leave later.
-    invite_by: Instant,
-}
-
-impl Placed {
-    fn of(order: DialOrder, asked: Instant) -> Self {
-        Self { order, invite_by: asked + INVITE_WITHIN }
-    }
-}
-
 /// What is left to do with a begun attempt.
 enum Check {
     Place,
@@ -153,13 +140,13 @@ enum Check {
 }
 
 /// See that nothing forbids the INVITE of a begun attempt at this very moment.
-async fn check(env: &Environment, order: &DialOrder, asked: Instant) -> Result<Check, Failure> {
+async fn check(env: &Environment, order: &DialOrder) -> Result<Check, Failure> {
     let now = env.clock.now();
     if order.hours.may_call(now, order.callee_zone).is_err() {
         put_off(env, order, now).await?;
         return Ok(Check::PutOff);
     }
-    if asked.elapsed() > INVITE_WITHIN {
+    if order.fenced.elapsed() > INVITE_WITHIN {
         return Ok(Check::TooLate);
     }
     Ok(Check::Place)
@@ -167,13 +154,12 @@ async fn check(env: &Environment, order: &DialOrder, asked: Instant) -> Result<C
 
 /// Begin the attempt, in its turn. `None`: it is not to be dialled, and whatever had to be done about
 /// that is done.
-async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<Placed>, Failure> {
+async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>, Failure> {
     let mut turn: Option<Time> = None;
     for _ in 0..TRIES_MAX {
         if let Some(at) = turn {
             tokio::time::sleep(env.clock.until(at)).await;
         }
-        let asked = Instant::now();
         let order = match env.ledger.begin(job.attempt, job.token).await {
             Ok(Begun::Dial(order)) => *order,
             Ok(Begun::Refused) => return Ok(None),
@@ -186,8 +172,8 @@ async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<Placed>, F
                 continue;
             }
         }
-        match check(env, &order, asked).await? {
-            Check::Place => return Ok(Some(Placed::of(order, asked))),
+        match check(env, &order).await? {
+            Check::Place => return Ok(Some(order)),
             Check::TooLate => {}
             Check::PutOff => return Ok(None),
         }
@@ -229,7 +215,7 @@ async fn not_placed(
     Ok(())
 }
 
-fn leg(order: &DialOrder, invite_by: Instant) -> Order {
+fn leg(order: &DialOrder) -> Order {
     let facts = &order.facts;
     Order {
         attempt: order.attempt,
@@ -244,7 +230,7 @@ fn leg(order: &DialOrder, invite_by: Instant) -> Order {
         chain_index: facts.chain_index,
         ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
         max_call: Duration::from_secs(order.max_call_seconds.into()),
-        invite_by,
+        invite_by: order.fenced + INVITE_WITHIN,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clock::Clock;
 use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
@@ -57,8 +57,6 @@ pub struct Ended {
 pub struct FollowOnCall {
     pub order: DialOrder,
     pub live: LiveCall,
-    /// Before its begin: the INVITE's time counts from here.
-    pub asked: Instant,
 }
 
 impl Ledger {
@@ -183,7 +181,7 @@ impl Writer {
         items: &[Finished],
         go_on: &[bool],
     ) -> Result<(Vec<FinishedAs>, Vec<FollowOnCall>), StoreError> {
-        let (asked, now) = (Instant::now(), self.clock.now());
+        let now = self.clock.now();
         let Some((enterprise, at_most)) = most_freed(items, go_on) else {
             return Ok((finish::finish_many(&self.store, now, items).await?, Vec::new()));
         };
@@ -198,7 +196,7 @@ impl Writer {
         let finishing = finish::finish_and_follow_on(&self.store, now, items, follow_on).await?;
         let next = finishing.orders().iter().filter_map(|order| {
             let live = self.live.enter(order.attempt)?;
-            Some(FollowOnCall { order: order.clone(), live, asked })
+            Some(FollowOnCall { order: order.clone(), live })
         });
         let next: Vec<_> = next.collect();
         let claimed = finishing.claimed().map_or_else(Vec::new, |claimed| claimed.attempts.clone());

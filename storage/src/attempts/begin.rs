@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outbound::Time;
 use outbound::hours::Hours;
@@ -22,7 +22,7 @@ use crate::{Store, StoreError};
 /// What came of a begin.
 #[derive(Debug, Clone)]
 pub enum Begun {
-    /// Send the INVITE within 250 ms, or begin again.
+    /// Send the INVITE within 250 ms of [`DialOrder::fenced`], or begin again.
     Dial(Box<DialOrder>),
     /// Do nothing: the attempt is another's by now, or gone; or its task does not run any more, a
     /// limit was lowered or its phone was put on the do-not-call list, and the number is back in its
@@ -51,6 +51,7 @@ pub async fn begin_many(
     let (go, back): (Vec<_>, Vec<_>) = candidates
         .iter()
         .partition(|candidate| scene.may_dial(candidate) && !over.contains(&candidate.attempt));
+    let fenced = Instant::now();
     let mut begun = write(&mut tx, worker, lease, now, &go).await?;
     let listed = listed(&mut tx, now, &begun).await?;
     begun.retain(|attempt, _| !listed.contains(attempt));
@@ -59,7 +60,8 @@ pub async fn begin_many(
     let mut counts = Counts::default();
     withdraw::put_back(&mut tx, &back, None, &mut counts).await?;
     let ids: Vec<Uuid> = begun.keys().copied().collect();
-    let mut orders = order::orders(store, &mut tx, &ids, |facts| scene.frame(facts)).await?;
+    let mut orders =
+        order::orders(store, &mut tx, &ids, fenced, |facts| scene.frame(facts)).await?;
     for (attempt, again) in begun {
         orders.entry(attempt).and_modify(|order| order.again = again);
     }

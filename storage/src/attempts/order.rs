@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono_tz::Tz;
 use dialog::navigation::Published;
@@ -33,6 +34,9 @@ pub struct DialOrder {
     pub paced: bool,
     /// The business time of the begin.
     pub begun_at: Time,
+    /// A moment right before the begin was written: the INVITE leaves within 250 ms of it. What a begin
+    /// waits for before that costs its INVITE no time: under load it would be late again each time.
+    pub fenced: Instant,
     pub line: Arc<TrunkConfig>,
     pub ring_timeout_seconds: u32,
     pub max_call_seconds: u32,
@@ -139,7 +143,7 @@ impl Frame<'_> {
         &self,
         begun: ClaimedAttempt,
         probe: bool,
-        begun_at: Time,
+        (begun_at, fenced): (Time, Instant),
         callee_zone: Option<Tz>,
         content: Arc<Published>,
         facts: AttemptFacts,
@@ -151,6 +155,7 @@ impl Frame<'_> {
             probe,
             paced: self.line.calls_per_second.or(self.task.calls_per_second).is_some(),
             begun_at,
+            fenced,
             line: Arc::clone(self.line),
             ring_timeout_seconds: self.task.ring_timeout_seconds,
             max_call_seconds: self.task.max_call_seconds,
@@ -168,6 +173,7 @@ pub(super) async fn orders<'a>(
     store: &Store,
     conn: &mut PgConnection,
     attempts: &[Uuid],
+    fenced: Instant,
     frame: impl Fn(&AttemptFacts) -> Option<Frame<'a>>,
 ) -> Result<HashMap<Uuid, DialOrder>, StoreError> {
     let mut orders = HashMap::new();
@@ -178,8 +184,8 @@ pub(super) async fn orders<'a>(
         let (navigation, version) = found.navigation;
         let content = store.immutable.navigation(conn, navigation, version).await?;
         let begun = ClaimedAttempt { attempt: id.into(), token: found.token };
-        let order =
-            frame.order(begun, found.probe, found.begun_at, found.callee_zone, content, facts);
+        let at = (found.begun_at, fenced);
+        let order = frame.order(begun, found.probe, at, found.callee_zone, content, facts);
         orders.insert(id, order);
     }
     Ok(orders)

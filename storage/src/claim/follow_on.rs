@@ -6,7 +6,7 @@
 //! transaction, where a finish, a claim and a begin one after another take three, and two hand-overs
 //! between processes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outbound::Time;
 use outbound::ids::EnterpriseId;
@@ -69,6 +69,7 @@ impl FollowOn<'_> {
         scene.load_cursors(&self.claimer.cursors, plain);
         let mut run = Run::new(now, self.at_most, self.random_seed);
         let exhausted = run.take(store, conn, self.enterprise, &mut scene).await?;
+        let fenced = Instant::now();
         let begun_by = BegunBy { worker: self.worker, lease: self.lease };
         let opened =
             write::write(conn, self.enterprise, now, &scene, &run.taken, Some(begun_by), counts);
@@ -84,7 +85,7 @@ impl FollowOn<'_> {
             if scene.is_paced(taken, dial) {
                 claimed.attempts.push(opened);
             } else {
-                orders.push(order(store, conn, (&scene, now), opened, taken, dial).await?);
+                orders.push(order(store, conn, (&scene, now, fenced), opened, taken, dial).await?);
             }
         }
         let quiet = !claimed.more && claimed.wake_at.is_none() && scene.idle_tasks().is_empty();
@@ -101,7 +102,7 @@ impl FollowOn<'_> {
 async fn order(
     store: &Store,
     conn: &mut PgConnection,
-    (scene, now): (&Scene, Time),
+    (scene, now, fenced): (&Scene, Time, Instant),
     opened: ClaimedAttempt,
     taken: &Taken,
     dial: &Dial,
@@ -138,5 +139,5 @@ async fn order(
     let (navigation, version) = task.navigation;
     let content = store.immutable.navigation(conn, navigation, version).await?;
     let frame = Frame { line: &trunk.config, task: &task.config, hours: &task.hours };
-    Ok(frame.order(opened, dial.probe, now, details.zone, content, facts))
+    Ok(frame.order(opened, dial.probe, (now, fenced), details.zone, content, facts))
 }

@@ -62,7 +62,7 @@ async fn a_freed_slot_rings_again_at_once_with_the_number_that_is_next(pool: PgP
     let again = floor.begin(&begun, at("09:01")).await.remove(0);
     assert!(again.again);
     let same = |order: &DialOrder| {
-        let order = DialOrder { again: false, ..order.clone() };
+        let order = DialOrder { again: false, fenced: next.fenced, ..order.clone() };
         format!("{order:?}")
     };
     assert_eq!(same(&again), same(next), "a begin gives the same order");
