@@ -122,8 +122,8 @@ pub async fn finish_many(
 /// there before [`Finishing::commit`], so that the calls that follow can be made known first to whoever
 /// is told of them.
 ///
-/// Locks what a claim locks ([`crate::claim`]), if nobody else is claiming; then what [`finish_many`]
-/// locks.
+/// Locks the enterprise's claims, if nobody else has; then what [`finish_many`] locks, but the counters;
+/// what a claim locks ([`crate::claim`]); the counters.
 pub async fn finish_and_follow_on<'a>(
     store: &Store,
     now: Time,
@@ -164,7 +164,10 @@ impl Finishing<'_> {
             follow_on.committed(&followed);
         }
         for (trunk, probe) in self.breakers {
-            breaker::judge(store, trunk, probe, self.now).await?;
+            // The calls are finished, and others are begun: that must not look as if it had failed.
+            if let Err(error) = breaker::judge(store, trunk, probe, self.now).await {
+                tracing::warn!(%error, %trunk, "a breaker was not judged; the next refusal or probe will");
+            }
         }
         Ok(self.finished)
     }

@@ -46,9 +46,9 @@ pub(crate) struct FollowedOn {
 }
 
 impl FollowOn<'_> {
-    /// Claims and begins, under the lock of the enterprise's claims. Calls with calls per
-    /// second are claimed only: they wait for their turn first. While a breaker lets probes through,
-    /// everything is left to the dispatchers.
+    /// Claims and begins, under the lock of the enterprise's claims. Calls with calls per second are
+    /// claimed only: they wait for their turn first. While a breaker is open, everything is left to the
+    /// dispatchers.
     ///
     /// Locks what a claim locks, but the counters, after attempts and numbers whose calls ended: what waits
     /// for those holds nothing that a claim waits for.

@@ -36,6 +36,26 @@ async fn a_call_of_a_paused_task_does_not_start_and_its_number_is_next_again(poo
     assert_eq!(who(&floor.claim(10, at("09:02")).await), [1, 2, 3, 4, 5]);
 }
 
+/// Under load begins wait for each other; if that counted, they would be late each time they are tried.
+#[sqlx::test(migrations = "../migrations")]
+async fn the_time_for_an_invite_counts_from_when_its_begin_waits_no_more(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let mut edit = floor.pool.begin().await.unwrap();
+    sqlx::query("select from task for update").execute(&mut *edit).await.unwrap();
+    let (store, call) = (floor.store.clone(), calls[0]);
+    let begin = tokio::spawn(async move {
+        let call = [(call.attempt, call.token)];
+        begin_many(&store, WORKER, LEASE, at("09:00"), &call).await.unwrap().remove(0)
+    });
+    until_it_waits(&floor, &begin).await;
+    let goes_on = std::time::Instant::now();
+    edit.rollback().await.unwrap();
+    let Begun::Dial(order) = begin.await.unwrap() else { panic!("a begin was refused") };
+    assert!(order.fenced >= goes_on);
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_call_withdrawn_before_its_invite_goes_back_to_its_place_or_waits(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
