@@ -33,7 +33,10 @@ pub(super) async fn over(
         r#"select a.enterprise_id, a.trunk_id, a.task_id, count(*) as "live!",
                   min(a.slot) as "lowest!"
              from unnest($1::uuid[], $2::bigint[]) as e (id, slot)
-             join attempt a on a.enterprise_id = e.id and a.slot >= e.slot
+            cross join lateral (
+                  -- From the slot on and no other way: what ended before it may lie there by the million.
+                  select enterprise_id, trunk_id, task_id, slot from attempt
+                   where enterprise_id = e.id and slot >= e.slot order by slot offset 0) a
             group by a.enterprise_id, a.trunk_id, a.task_id"#,
         &enterprises,
         &slots
