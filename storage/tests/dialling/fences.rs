@@ -255,3 +255,13 @@ async fn a_finished_call_leaves_record_conversation_and_recording_once(pool: PgP
     assert_eq!(floor.count(task, "connected").await, 1);
     floor.sound().await;
 }
+
+/// Returns when `work` waits for a lock.
+pub(super) async fn until_it_waits<T>(floor: &Floor, work: &tokio::task::JoinHandle<T>) {
+    let waits = "select exists (select from pg_stat_activity
+                  where datname = current_database() and wait_event_type = 'Lock')";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&floor.pool).await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline && !work.is_finished(), "it never waited");
+    }
+}

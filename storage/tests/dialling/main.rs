@@ -494,13 +494,3 @@ fn who(calls: &[Call]) -> Vec<u64> {
 fn minutes(n: i64) -> TimeDelta {
     TimeDelta::minutes(n)
 }
-
-/// Returns when `work` waits for a lock.
-async fn until_it_waits<T>(floor: &Floor, work: &tokio::task::JoinHandle<T>) {
-    let waits = "select exists (select from pg_stat_activity
-                  where datname = current_database() and wait_event_type = 'Lock')";
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&floor.pool).await.unwrap() {
-        assert!(tokio::time::Instant::now() < deadline && !work.is_finished(), "it never waited");
-    }
-}

@@ -1,6 +1,7 @@
 //! Who may be called, on which line, and how often.
 
 use super::fences::journey_of;
+use super::fences::until_it_waits;
 use super::*;
 use storage::suppression::Source;
 
