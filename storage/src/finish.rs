@@ -235,12 +235,14 @@ async fn write(
     if done.is_empty() {
         return Ok(false);
     }
-    record::write(conn, done).await?;
+    let awaited = record::write(conn, done).await?;
     suppress(conn, now, done).await?;
-    next::move_numbers(conn, done).await?;
     let mut entries = next::queue(conn, done).await?;
-    let freed: Vec<_> = done.iter().map(|done| (done.held.enterprise, done.held.phone)).collect();
-    numbers::phones_freed(conn, &freed, &mut entries, counts).await?;
+    if awaited {
+        let phones: Vec<_> =
+            done.iter().map(|done| (done.held.enterprise, done.held.phone)).collect();
+        numbers::phones_freed(conn, &phones, &mut entries, counts).await?;
+    }
     lanes::enter(conn, &entries).await?;
     for done in done {
         done.count(counts);

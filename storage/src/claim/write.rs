@@ -56,7 +56,6 @@ pub(super) async fn write(
     let attempts = open(conn, enterprise, now, scene, taken, begun_by).await?;
     put_off(conn, enterprise, scene, taken).await?;
     start_batches(conn, now, taken).await?;
-    turn(conn, scene).await?;
     for taken in taken {
         let task = scene.tasks[taken.task].id;
         counts.moved(task, taken.details.batch, NumberState::Pending, taken.verdict.state());
@@ -83,7 +82,8 @@ impl Verdict {
     }
 }
 
-/// Takes the numbers out of their lanes, moves them on, and opens the attempts: one statement.
+/// Takes the numbers out of their lanes, moves them on, opens the attempts, and remembers whose turn it
+/// is among each task's caller IDs: one statement.
 async fn open(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
@@ -101,6 +101,10 @@ async fn open(
             opened.push(scene, taken, dial, begun);
         }
     }
+    let turned: Vec<_> =
+        scene.tasks.iter().filter(|task| task.turned && task.lines.len() > 1).collect();
+    let turned_tasks: Vec<Uuid> = turned.iter().map(|task| task.id).collect();
+    let turned_calls: Vec<i64> = turned.iter().map(|task| task.calls).collect();
     let gone = sqlx::query_scalar!(
         r#"with gone as (
                delete from ready r
@@ -132,7 +136,11 @@ async fn open(
                              $19::smallint[], $20::bigint[], $21::uuid[], $22::integer[], $23::boolean[],
                              $24::boolean[])
                       as a (id, task, batch, number, lane, trunk, caller, phone, round, chain_index,
-                            policy, navigation, version, probe, begun))
+                            policy, navigation, version, probe, begun)),
+           turned as (
+               insert into task_rotation (task_id, calls)
+               select * from unnest($27::uuid[], $28::bigint[])
+                   on conflict (task_id) do update set calls = excluded.calls)
            select count(*) as "gone!" from gone"#,
         &moves.lanes,
         &moves.ords,
@@ -159,7 +167,9 @@ async fn open(
         &opened.probes,
         &opened.begun,
         begun_by.map(|by| by.worker),
-        begun_by.map(|by| by.lease.as_secs_f64())
+        begun_by.map(|by| by.lease.as_secs_f64()),
+        &turned_tasks,
+        &turned_calls
     )
     .fetch_one(conn)
     .await?;
@@ -313,26 +323,6 @@ async fn start_batches(
            from starting s where b.id = s.id and b.started_at is null",
         &batches,
         now
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Remember whose turn it is among each task's caller IDs.
-async fn turn(conn: &mut PgConnection, scene: &Scene) -> Result<(), StoreError> {
-    let turned: Vec<_> =
-        scene.tasks.iter().filter(|task| task.turned && task.lines.len() > 1).collect();
-    if turned.is_empty() {
-        return Ok(());
-    }
-    let tasks: Vec<Uuid> = turned.iter().map(|task| task.id).collect();
-    let calls: Vec<i64> = turned.iter().map(|task| task.calls).collect();
-    sqlx::query!(
-        "insert into task_rotation (task_id, calls) select * from unnest($1::uuid[], $2::bigint[])
-             on conflict (task_id) do update set calls = excluded.calls",
-        &tasks,
-        &calls
     )
     .execute(conn)
     .await?;

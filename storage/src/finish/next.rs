@@ -5,7 +5,6 @@ use outbound::number::NumberState;
 use outbound::order::LaneClass;
 use outbound::redial::{After, RedialPolicy};
 use sqlx::PgConnection;
-use sqlx::types::Uuid;
 
 use super::chain::Call;
 use super::take::Held;
@@ -16,14 +15,14 @@ use crate::lanes::{self, Entry, LaneSpec, Waiting};
 /// Where a number comes to stand.
 pub(super) struct Next {
     pub after: After,
-    round: i16,
-    chain_index: i16,
+    pub round: i16,
+    pub chain_index: i16,
     /// Words, one for each phone of the chain.
-    statuses: String,
-    refusals: i16,
+    pub statuses: String,
+    pub refusals: i16,
     /// The start of the call, unless the line refused it: then nobody was called.
-    called_at: Option<Time>,
-    round_called_at: Option<Time>,
+    pub called_at: Option<Time>,
+    pub round_called_at: Option<Time>,
 }
 
 /// By the policy that was in force when the call was triggered.
@@ -75,47 +74,6 @@ impl Next {
             After::Redial { .. } | After::AgainLater { .. } => NumberState::Waiting,
         }
     }
-}
-
-/// Writes the numbers' own rows.
-pub(super) async fn move_numbers(
-    conn: &mut PgConnection,
-    done: &[Done<'_>],
-) -> Result<(), StoreError> {
-    let column = |of: fn(&Done<'_>) -> i16| done.iter().map(of).collect::<Vec<i16>>();
-    let times = |of: fn(&Done<'_>) -> Option<Time>| done.iter().map(of).collect::<Vec<_>>();
-    let numbers: Vec<Uuid> = done.iter().map(|done| done.held.number).collect();
-    let states: Vec<&str> = done.iter().map(|done| done.next.state().word()).collect();
-    let statuses: Vec<&str> = done.iter().map(|done| done.next.statuses.as_str()).collect();
-    let results: Vec<&str> = done.iter().map(|done| done.item.record.result.word()).collect();
-    let policies: Vec<i64> = done.iter().map(|done| done.held.policy_id).collect();
-    sqlx::query!(
-        "update number n
-            set state = u.state, round = u.round, chain_index = u.chain_index,
-                chain_statuses = string_to_array(u.statuses, ','), refusals = u.refusals,
-                attempts = n.attempts + 1, last_status = u.result, policy_id = u.policy,
-                first_called_at = coalesce(n.first_called_at, u.called_at),
-                round_called_at = u.round_called_at,
-                last_called_at = coalesce(u.called_at, n.last_called_at)
-           from unnest($1::uuid[], $2::text[], $3::smallint[], $4::smallint[], $5::text[],
-                       $6::smallint[], $7::text[], $8::bigint[], $9::timestamptz[], $10::timestamptz[])
-                as u (id, state, round, chain_index, statuses, refusals, result, policy, called_at,
-                      round_called_at)
-          where n.id = u.id",
-        &numbers,
-        &states as &[&str],
-        &column(|done| done.next.round),
-        &column(|done| done.next.chain_index),
-        &statuses as &[&str],
-        &column(|done| done.next.refusals),
-        &results as &[&str],
-        &policies,
-        &times(|done| done.next.called_at) as &[Option<Time>],
-        &times(|done| done.next.round_called_at) as &[Option<Time>]
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// The lane that a number goes on in, where that is not the one that it came from.

@@ -1,4 +1,4 @@
-//! The rows that a call leaves: its record, what was said, its recording.
+//! The rows that a call leaves: its record, what was said, its recording; and its number's own.
 
 use std::collections::BTreeMap;
 
@@ -136,14 +136,64 @@ fn count(n: u32) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
 
-/// Writes the rows of these calls. Locks nothing that anybody else could see.
-pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
+/// Writes the rows of these calls, and moves their numbers on; true when another number waits for one of
+/// their phones. One statement: each is a round trip in which a slot stands idle. It comes after the one
+/// that took the attempts: whoever waits for a phone wrote that down before it let them go.
+///
+/// Locks the numbers.
+pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<bool, StoreError> {
     let rows: Vec<Row<'_>> = done.iter().map(Row::of).collect();
-    sqlx::query!("insert into call_record select * from unnest($1::call_record[])", rows as _)
-        .execute(&mut *conn)
-        .await?;
+    let places = |of: fn(&Done<'_>) -> i16| done.iter().map(of).collect::<Vec<i16>>();
+    let times = |of: fn(&Done<'_>) -> Option<Time>| done.iter().map(of).collect::<Vec<_>>();
+    let numbers: Vec<Uuid> = done.iter().map(|done| done.held.number).collect();
+    let states: Vec<&str> = done.iter().map(|done| done.next.state().word()).collect();
+    let statuses: Vec<&str> = done.iter().map(|done| done.next.statuses.as_str()).collect();
+    let results: Vec<&str> = done.iter().map(|done| done.item.record.result.word()).collect();
+    let policies: Vec<i64> = done.iter().map(|done| done.held.policy_id).collect();
+    let enterprises: Vec<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
+    let phones: Vec<i64> = done.iter().map(|done| done.held.phone).collect();
+    let awaited = sqlx::query_scalar!(
+        r#"with record as (insert into call_record select * from unnest($1::call_record[])),
+           moved as (
+               update number n
+                  set state = u.state, round = u.round, chain_index = u.chain_index,
+                      chain_statuses = string_to_array(u.statuses, ','), refusals = u.refusals,
+                      attempts = n.attempts + 1, last_status = u.result, policy_id = u.policy,
+                      first_called_at = coalesce(n.first_called_at, u.called_at),
+                      round_called_at = u.round_called_at,
+                      last_called_at = coalesce(u.called_at, n.last_called_at)
+                 from unnest($2::uuid[], $3::text[], $4::smallint[], $5::smallint[], $6::text[],
+                             $7::smallint[], $8::text[], $9::bigint[], $10::timestamptz[],
+                             $11::timestamptz[])
+                      as u (id, state, round, chain_index, statuses, refusals, result, policy,
+                            called_at, round_called_at)
+                where n.id = u.id)
+           select exists (
+               select from unnest($12::uuid[], $13::bigint[]) as u (enterprise, phone)
+                cross join lateral (select from waiting w
+                                     where w.enterprise_id = u.enterprise
+                                       and w.phone between u.phone and u.phone
+                                       and w.reason = 'phone_busy'
+                                     order by w.phone limit 1) w) as "awaited!""#,
+        rows as _,
+        &numbers,
+        &states as &[&str],
+        &places(|done| done.next.round),
+        &places(|done| done.next.chain_index),
+        &statuses as &[&str],
+        &places(|done| done.next.refusals),
+        &results as &[&str],
+        &policies,
+        &times(|done| done.next.called_at) as &[Option<Time>],
+        &times(|done| done.next.round_called_at) as &[Option<Time>],
+        &enterprises,
+        &phones
+    )
+    .fetch_one(&mut *conn)
+    .await?;
     conversations(conn, done).await?;
-    recordings(conn, done).await
+    recordings(conn, done).await?;
+    Ok(awaited)
 }
 
 async fn conversations(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<(), StoreError> {
