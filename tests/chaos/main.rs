@@ -8,7 +8,6 @@
 mod campaign;
 mod deck;
 mod processes;
-mod proxy;
 mod run;
 mod servers;
 mod verdict;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use harness::gate::Passage;
 use outbound::Time;
 use serde_json::json;
 use storage::Store;
@@ -12,7 +13,6 @@ use workers::fail_point::FailPoint;
 use crate::campaign::{Campaign, surely};
 use crate::deck::{Card, Deck};
 use crate::processes::{Fleet, Role};
-use crate::proxy::Passage;
 use crate::servers::Servers;
 use crate::watch::Watch;
 

@@ -7,11 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use callwright::commands::start_objects;
 use callwright::supervise::{Postgres, Redis};
+use harness::gate::Gate;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use storage::objects::{ObjectsConfig, embedded};
-
-use crate::proxy::Gate;
 
 /// How long a server may take to die of a signal.
 const DEATH: Duration = Duration::from_secs(20);

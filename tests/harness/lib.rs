@@ -7,6 +7,7 @@
 pub mod asks;
 pub mod campaign;
 pub mod files;
+pub mod gate;
 pub mod world;
 
 pub use asks::{Answer, ask};

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workers::{Kind, Running, Settings};
 
+use crate::gate::Gate;
+
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
@@ -147,6 +149,19 @@ impl World {
         let mut env = self.node.environment(&self.config, stopping).expect("an environment");
         env.settings = Settings { sweep_every: Duration::from_millis(50), ..env.settings };
         self.running = Some(Running::start(env, kinds));
+    }
+
+    /// Start the workers anew with a gate before their Redis; the API keeps its own way to it.
+    pub async fn put_gate_before_redis(&mut self, kinds: &[Kind]) -> Gate {
+        self.stop_workers().await;
+        let url = self.config.redis.clone().expect("a Redis");
+        let (_, place) = url.rsplit_once(['@', '/']).expect("a place in the URL of Redis");
+        let gate = Gate::before(place.parse().expect("an address")).await.expect("a gate");
+        self.config.redis = Some(url.replace(place, &gate.address.to_string()));
+        let node = Node::connect(&self.config).await.expect("servers");
+        self.node = Node { clock: self.clock.clone(), ..node };
+        self.run(kinds);
+        gate
     }
 
     /// Stop the workers, as a shutdown does.

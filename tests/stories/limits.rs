@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use harness::campaign::{ZONE, results, rung, silent_numbers, time, wall, wall_tens};
+use harness::gate::Passage;
 use harness::{Line, World};
 use serde_json::{Value, json};
 use workers::Kind;
@@ -79,6 +80,25 @@ async fn a_call_that_waits_for_a_place_of_a_full_dialer_gets_the_next_one() {
     let all = world.until_records(&large, 60).await;
     let last = all.iter().map(|record| time(&record["started_at"])).max();
     assert!(Some(time(&one[0]["started_at"])) < last, "it waited for all of the large task");
+    world.end().await;
+}
+
+/// Each call leaves a redial to be pushed; the queue answers to none of it.
+#[tokio::test]
+async fn slots_ring_on_while_the_queue_does_not_answer() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let gate = world.put_gate_before_redis(&Kind::ALL).await;
+    let ringing = json!({"ring_ms": [100, 100]});
+    let (_, caller) = world.line("slow", "+862155500201", ringing, json!({})).await;
+    let redial = json!({"enabled": true, "retry_seconds": [3_600]});
+    let config = json!({"concurrency": 2, "caller_ids": [caller], "redial": redial});
+    let task = world.task("task", config).await;
+    world.import_numbers(&task, &json!({"batch_name": "all"}), silent_numbers(60)).await;
+    world.start(&task).await;
+    world.until_records(&task, 4).await;
+    gate.set(Passage::Halted);
+    world.until_records(&task, 60).await;
+    gate.set(Passage::Open);
     world.end().await;
 }
 

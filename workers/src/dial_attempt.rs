@@ -267,13 +267,18 @@ async fn finish(
         suppress: account.report.as_ref().is_some_and(|report| report.suppress),
     };
     let ending = Ending { finished, go_on: may_go_on && env.goes_on() };
-    let Ended { done, next } = env.ledger.finish(ending).await.map_err(|_| Failure::Stopping)?;
+    let ended = env.ledger.finish(ending).await.map_err(|_| Failure::Stopping)?;
+    let Ended { done, next, pushed } = ended;
     if done.written {
         metrics::counter!("callwright_calls_finished_total", "result" => result.word())
             .increment(1);
     } else {
         metrics::counter!("callwright_calls_lost_total").increment(1);
         tracing::warn!(%attempt, "the call's lease was lost; nothing was written");
+    }
+    if next.is_none() {
+        // The job is over: what follows from it is pushed before it is acknowledged.
+        pushed.wait().await;
     }
     Ok(next)
 }

@@ -13,6 +13,7 @@ use storage::attempts::{self, Begun, DialOrder};
 use storage::claim::{ClaimedAttempt, Claimer, FollowOn};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
+use tokio::sync::watch;
 
 use crate::environment::Settings;
 use crate::fail_point::{DieAt, FailPoint};
@@ -50,6 +51,20 @@ pub struct Ending {
 pub struct Ended {
     pub done: FinishedAs,
     pub next: Option<FollowOnCall>,
+    /// The jobs that follow from it, and from others that ended with it.
+    pub pushed: Pushed,
+}
+
+/// Jobs that are being pushed.
+#[derive(Debug, Clone)]
+pub struct Pushed(watch::Receiver<()>);
+
+impl Pushed {
+    /// Wait until they are, or are left to the sweeps.
+    pub async fn wait(mut self) {
+        // The channel carries nothing: it closes when they are pushed.
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 /// A call that was begun on a freed slot, and is in the table of live calls already.
@@ -137,6 +152,9 @@ pub enum LedgerError {
     Store(Arc<StoreError>),
 }
 
+/// What was finished, what follows on, and what was claimed only.
+type Written = (Vec<FinishedAs>, Vec<FollowOnCall>, Vec<ClaimedAttempt>);
+
 /// What finishes are written with.
 struct Writer {
     store: Store,
@@ -154,7 +172,7 @@ impl Writer {
     async fn write(&self, claimer: &mut Claimer, items: Vec<Ending>) -> Vec<Ended> {
         let (items, go_on): (Vec<_>, Vec<_>) =
             items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
-        let (done, next) = loop {
+        let (done, next, claimed) = loop {
             match self.try_write(claimer, &items, &go_on).await {
                 Ok(written) => break written,
                 Err(error) => {
@@ -165,14 +183,29 @@ impl Writer {
             }
         };
         self.die_at.pass(FailPoint::Finished);
-        push_followers(&self.queues, &self.clock, &items, &done).await;
-        self.die_at.pass(FailPoint::Followed);
+        let pushed = self.push(claimed, Followers::of(&self.clock, &items, &done));
         let mut next = next.into_iter();
-        let ended = done
-            .into_iter()
-            .zip(go_on)
-            .map(|(done, go_on)| Ended { done, next: if go_on { next.next() } else { None } });
+        let ended = done.into_iter().zip(go_on).map(|(done, go_on)| Ended {
+            done,
+            next: if go_on { next.next() } else { None },
+            pushed: pushed.clone(),
+        });
         ended.collect()
+    }
+
+    /// Beside whatever comes next: a call that follows on must not wait for Redis.
+    fn push(&self, claimed: Vec<ClaimedAttempt>, followers: Followers) -> Pushed {
+        let (pushing, pushed) = watch::channel(());
+        let (queues, die_at) = (self.queues.clone(), self.die_at);
+        tokio::spawn(async move {
+            if !claimed.is_empty() {
+                push_claimed(&queues, die_at, &claimed).await;
+            }
+            followers.push(&queues).await;
+            die_at.pass(FailPoint::Followed);
+            drop(pushing);
+        });
+        Pushed(pushed)
     }
 
     async fn try_write(
@@ -180,10 +213,11 @@ impl Writer {
         claimer: &mut Claimer,
         items: &[Finished],
         go_on: &[bool],
-    ) -> Result<(Vec<FinishedAs>, Vec<FollowOnCall>), StoreError> {
+    ) -> Result<Written, StoreError> {
         let now = self.clock.now();
         let Some((enterprise, at_most)) = most_freed(items, go_on) else {
-            return Ok((finish::finish_many(&self.store, now, items).await?, Vec::new()));
+            let done = finish::finish_many(&self.store, now, items).await?;
+            return Ok((done, Vec::new(), Vec::new()));
         };
         let follow_on = FollowOn {
             claimer,
@@ -201,13 +235,10 @@ impl Writer {
         let next: Vec<_> = next.collect();
         let claimed = finishing.claimed().map_or_else(Vec::new, |claimed| claimed.attempts.clone());
         let done = finishing.commit(&self.store).await?;
-        if !claimed.is_empty() {
-            push_claimed(&self.queues, self.die_at, &claimed).await;
-        }
         metrics::counter!("callwright_claimed_total")
             .increment((next.len() + claimed.len()) as u64);
         metrics::counter!("callwright_follow_on_calls_total").increment(next.len() as u64);
-        Ok((done, next))
+        Ok((done, next, claimed))
     }
 }
 
@@ -221,44 +252,57 @@ fn most_freed(items: &[Finished], go_on: &[bool]) -> Option<(EnterpriseId, u32)>
     freed.into_iter().max_by_key(|(_, freed)| *freed)
 }
 
-/// Push what follows from finished calls. What can't be pushed now the sweeps push later.
-async fn push_followers(queues: &Queues, clock: &Clock, items: &[Finished], done: &[FinishedAs]) {
-    let mut redials = BTreeMap::new();
-    let (mut uploads, mut analyses) = (Vec::new(), Vec::new());
-    for (item, done) in items.iter().zip(done).filter(|(_, done)| done.written) {
-        if let Some(at) = done.due_at() {
-            let job = Redial::at(done.task, at);
-            redials.insert((job.task, job.due_ms), job);
+/// Jobs that follow from finished calls.
+#[derive(Default)]
+struct Followers {
+    redials: Vec<(Redial, Duration)>,
+    uploads: Vec<UploadRecording>,
+    analyses: Vec<AnalyzeCall>,
+}
+
+impl Followers {
+    fn of(clock: &Clock, items: &[Finished], done: &[FinishedAs]) -> Self {
+        let mut redials = BTreeMap::new();
+        let mut followers = Self::default();
+        for (item, done) in items.iter().zip(done).filter(|(_, done)| done.written) {
+            if let Some(at) = done.due_at() {
+                let job = Redial::at(done.task, at);
+                redials.insert((job.task, job.due_ms), job);
+            }
+            if let Some(recording) = &item.recording {
+                let spool = recording.spool.clone();
+                followers.uploads.push(UploadRecording { attempt: item.attempt, spool });
+            }
+            if item.conversation.is_some() {
+                let started_at_ms = item.record.started_at.timestamp_millis();
+                followers.analyses.push(AnalyzeCall { attempt: item.attempt, started_at_ms });
+            }
         }
-        if let Some(recording) = &item.recording {
-            uploads.push(UploadRecording { attempt: item.attempt, spool: recording.spool.clone() });
-        }
-        if item.conversation.is_some() {
-            let started_at_ms = item.record.started_at.timestamp_millis();
-            analyses.push(AnalyzeCall { attempt: item.attempt, started_at_ms });
-        }
-    }
-    let redials: Vec<(Redial, Duration)> = redials
-        .into_values()
-        .map(|job| {
+        let delayed = redials.into_values().map(|job| {
             let delay = clock.until(job.due());
             (job, delay)
-        })
-        .collect();
-    let pushed = async {
-        if !redials.is_empty() {
-            queues.push_all_in(&redials).await?;
+        });
+        followers.redials = delayed.collect();
+        followers
+    }
+
+    /// What can't be pushed now the sweeps push later.
+    async fn push(self, queues: &Queues) {
+        let pushed = async {
+            if !self.redials.is_empty() {
+                queues.push_all_in(&self.redials).await?;
+            }
+            if !self.uploads.is_empty() {
+                queues.push_all(&self.uploads).await?;
+            }
+            if !self.analyses.is_empty() {
+                queues.push_all(&self.analyses).await?;
+            }
+            Ok::<_, jobs::QueueError>(())
+        };
+        if let Err(error) = pushed.await {
+            tracing::warn!(%error, "jobs after calls were not pushed; the sweep will");
         }
-        if !uploads.is_empty() {
-            queues.push_all(&uploads).await?;
-        }
-        if !analyses.is_empty() {
-            queues.push_all(&analyses).await?;
-        }
-        Ok::<_, jobs::QueueError>(())
-    };
-    if let Err(error) = pushed.await {
-        tracing::warn!(%error, "jobs after calls were not pushed; the sweep will");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A gate of TCP before a server: open, slow, or shut as a server that is down.
+//! A gate of TCP before a server: open, slow, halted as a server that hangs, or shut as one that is down.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,6 +17,8 @@ const SLOW: Duration = Duration::from_millis(400);
 pub enum Passage {
     Open,
     Slow,
+    /// Connections stand, and nothing comes through.
+    Halted,
     Shut,
 }
 
@@ -82,12 +84,15 @@ async fn carry(client: TcpStream, server: SocketAddr, passage: watch::Receiver<P
 async fn copy(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
-    passage: watch::Receiver<Passage>,
+    mut passage: watch::Receiver<Passage>,
 ) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
         if *passage.borrow() == Passage::Slow {
             tokio::time::sleep(SLOW).await;
+        }
+        if passage.wait_for(|passage| *passage != Passage::Halted).await.is_err() {
+            break;
         }
         if to.write_all(&chunk[..read]).await.is_err() {
             break;
