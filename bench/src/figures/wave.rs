@@ -41,9 +41,11 @@ pub async fn run(servers: &Servers) -> Result<Run> {
 
     // The clock jumps over the wait: all of them are due at once.
     world.node.clock.set(world.node.clock.now() + WAIT);
+    let before = servers.cpu()?;
     let (from, from_us) = (Instant::now(), telephony::journal::real_us());
     world.tenant.until_calls(task, 2 * numbers).await?;
     let took = from.elapsed().as_secs_f64();
+    let cpu = servers.cpu()?.since(before);
     let to_us = telephony::journal::real_us();
     world.tenant.pause(other).await?;
     let counts = world.tenant.counts(task).await?;
@@ -65,6 +67,9 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     let mut run = Run::default();
     run.put("wave", took, "s");
     run.put("wave.rate", numbers as f64 / took, "attempts/s");
+    run.put("wave.cpu", cpu.total() * 1e6 / numbers as f64, "µs/attempt");
+    run.put("wave.cpu.postgres", cpu.postgres * 1e6 / numbers as f64, "µs/attempt");
+    run.put("wave.cores", cpu.total() / took, "cores");
     run.put("wave.other.late.p50", quantile(&mut gaps, 0.5), "ms");
     run.put("wave.other.late.p99", quantile(&mut gaps, 0.99), "ms");
     Ok(run)
