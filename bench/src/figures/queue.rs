@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use apalis::prelude::{BoxDynError, Data, TaskSink, WorkerBuilder};
+use apalis::prelude::{BoxDynError, Data, MemoryStorage, TaskSink, WorkerBuilder};
 use apalis_redis::RedisStorage;
 use jobs::{Job, Queues, Subscription};
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,7 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     run.put("queue", jobs as f64 / took, "jobs/s");
     run.put("queue.idle.p50", quantile(&mut idle, 0.5), "ms");
     run.put("queue.idle.p99", quantile(&mut idle, 0.99), "ms");
+    from_memory(jobs, &mut run).await?;
     apalis_redis(servers, &mut run).await?;
     match std::env::var_os("BENCH_BULLMQ") {
         Some(folder) => bullmq(servers, folder.into(), &mut run).await?,
@@ -120,6 +121,37 @@ pub async fn run(servers: &Servers) -> Result<Run> {
         }
     }
     Ok(run)
+}
+
+/// The same jobs out of memory, without Redis and without acknowledgements: what a worker of apalis can
+/// run at the most, whatever it takes them from.
+async fn from_memory(jobs: u64, run: &mut Run) -> Result<()> {
+    let mut storage = MemoryStorage::new();
+    storage.push_bulk((0..jobs).map(|n| Noop { n, pushed_us: real_us() }).collect()).await?;
+    let (waits, mut waited) = mpsc::unbounded_channel();
+    let seen = Seen { done: Arc::default(), waits };
+    let stopping = CancellationToken::new();
+    let from = Instant::now();
+    let worker = tokio::spawn({
+        let stopping = stopping.clone();
+        async move {
+            let worker = WorkerBuilder::new("memory").backend(storage).data(seen);
+            let worker = worker.build(noop);
+            worker
+                .run_until(async move {
+                    stopping.cancelled().await;
+                    Ok::<(), std::io::Error>(())
+                })
+                .await
+        }
+    });
+    for _ in 0..jobs {
+        waited.recv().await.context("the worker ended")?;
+    }
+    run.put("queue.memory", jobs as f64 / from.elapsed().as_secs_f64(), "jobs/s");
+    stopping.cancel();
+    worker.await??;
+    Ok(())
 }
 
 /// The same with `apalis-redis`, fetching as many at a time as it may run. A job counts as done when it
