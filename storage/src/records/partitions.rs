@@ -23,7 +23,7 @@ pub(super) const TABLES: [&str; 2] = ["call_record", "conversation"];
 
 /// Make the partitions of the month of `now` and of the next two; returns the names of those made.
 ///
-/// Locks the default partition while rows are moved out of it. Months that can't be done now (a lock
+/// Locks the table and its default partition, against readers too, while rows are moved out of it. Months that can't be done now (a lock
 /// that is not had, too many rows) are logged and tried again at the next call.
 pub async fn ensure_partitions(store: &Store, now: Time) -> Result<Vec<String>, StoreError> {
     let mut made = Vec::new();
@@ -63,7 +63,10 @@ async fn ensure(
     }
     let (from, to) = (bound(month), bound(month + Months::new(1)));
     run(&mut tx, format!("set local lock_timeout = {}", LOCK_WAIT.as_millis())).await?;
-    run(&mut tx, format!("lock table {table}_default in access exclusive mode")).await?;
+    // The table itself first: a statement that was being planned would look for the rows where they were,
+    // in the partitions that it saw before it had to wait for the default one, and miss them.
+    run(&mut tx, format!("lock table only {table} in access exclusive mode")).await?;
+    run(&mut tx, format!("lock table only {table}_default in access exclusive mode")).await?;
     let inside = format!("started_at >= '{from}' and started_at < '{to}'");
     let rows = format!(
         "select count(*) from (select from {table}_default where {inside} limit {}) as inside",

@@ -2,6 +2,7 @@
 
 use chrono::{TimeDelta, TimeZone, Utc};
 use sqlx::PgPool;
+use storage::recordings;
 use storage::records::{self, RecordQuery, drop_expired, ensure_partitions};
 use storage::rows::Page;
 
@@ -65,4 +66,39 @@ async fn records_go_after_their_enterprises_own_days_and_their_counters_with_the
     assert_eq!(world.one::<i64>("select count(*) from conversation").await, 2);
     let mut snapshot = storage::checks::Snapshot::take(&world.store).await.unwrap();
     assert_eq!(snapshot.mismatches(10).await.unwrap(), []);
+}
+
+/// Returns when as many sessions as that wait for a lock.
+async fn until_waiting(pool: &PgPool, sessions: i64) {
+    let waiting = "select count(*) from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'";
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() < sessions {
+        assert!(tokio::time::Instant::now() < deadline, "they never waited");
+    }
+}
+
+/// PostgreSQL plans a statement with the partitions that it saw before it waited for one of them.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_record_that_is_moved_to_its_month_while_its_recording_is_uploaded_says_ready(
+    pool: PgPool,
+) {
+    let world = world(pool.clone()).await;
+    let call = world.call(Call::at(nine())).await;
+    world.recording(call, nine(), "pending").await;
+    // The name is taken for as long as this transaction lasts: the move stops half way.
+    let mut taken = pool.begin().await.unwrap();
+    sqlx::query("create table call_record_y2026m11 ()").execute(&mut *taken).await.unwrap();
+    let store = world.store.clone();
+    let moved = tokio::spawn(async move { ensure_partitions(&store, nine()).await });
+    until_waiting(&pool, 1).await;
+    let store = world.store.clone();
+    let marked = tokio::spawn(async move { recordings::mark_ready(&store, call, 44).await });
+    until_waiting(&pool, 2).await;
+    taken.rollback().await.unwrap();
+    marked.await.unwrap().unwrap();
+    assert_eq!(moved.await.unwrap().unwrap().len(), 6);
+    assert_eq!(world.one::<i64>("select count(*) from call_record_y2026m11").await, 1);
+    let record = records::get(&world.store, world.enterprise, call).await.unwrap();
+    assert_eq!(record.recording_state.as_deref(), Some("ready"));
 }
