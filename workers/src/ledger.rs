@@ -13,7 +13,7 @@ use storage::attempts::{self, Begun, DialOrder};
 use storage::claim::{ClaimedAttempt, Claimer, FollowOn};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::environment::Settings;
 use crate::fail_point::{DieAt, FailPoint};
@@ -27,6 +27,8 @@ const PACES_MAX: usize = 200;
 /// Calls in one finish. Few, where few wait: those that begin together end together, and each waits for
 /// all of its group.
 const FINISHES: RangeInclusive<usize> = 8..=200;
+/// Groups of calls whose jobs are being pushed, at most: half a second of a Redis that hangs.
+const PUSHES_MAX: usize = 256;
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -116,7 +118,8 @@ impl Ledger {
                 }
             })
         };
-        let writer = Arc::new(Writer { store, queues, clock, worker, lease, die_at, live });
+        let pushes = Arc::new(Semaphore::new(PUSHES_MAX));
+        let writer = Arc::new(Writer { store, queues, clock, worker, lease, die_at, live, pushes });
         // One group is written at a time: nobody waits for it.
         let claimer = Arc::new(tokio::sync::Mutex::new(Claimer::new()));
         let finishes = Group::start(FINISHES, move |items: Vec<Ending>| {
@@ -164,6 +167,7 @@ struct Writer {
     lease: Duration,
     die_at: DieAt,
     live: LiveCalls,
+    pushes: Arc<Semaphore>,
 }
 
 impl Writer {
@@ -193,11 +197,17 @@ impl Writer {
         ended.collect()
     }
 
-    /// Beside whatever comes next: a call that follows on must not wait for Redis.
+    /// Beside whatever comes next: a call that follows on must not wait for Redis. Nor are jobs gathered
+    /// without bound while it hangs: the sweeps push them later.
     fn push(&self, claimed: Vec<ClaimedAttempt>, followers: Followers) -> Pushed {
         let (pushing, pushed) = watch::channel(());
+        let Ok(permit) = self.pushes.clone().try_acquire_owned() else {
+            tracing::warn!("jobs after calls are left to the sweeps: too many are being pushed");
+            return Pushed(pushed);
+        };
         let (queues, die_at) = (self.queues.clone(), self.die_at);
         tokio::spawn(async move {
+            let _permit = permit;
             if !claimed.is_empty() {
                 push_claimed(&queues, die_at, &claimed).await;
             }

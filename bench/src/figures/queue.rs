@@ -61,6 +61,12 @@ async fn noop(job: Noop, seen: Data<Seen>) -> Result<(), BoxDynError> {
     Ok(())
 }
 
+/// What a worker runs until.
+async fn cancelled(stopping: CancellationToken) -> Result<(), std::io::Error> {
+    stopping.cancelled().await;
+    Ok(())
+}
+
 pub async fn run(servers: &Servers) -> Result<Run> {
     let jobs = size("BENCH_JOBS", JOBS);
     let mut run = Run::default();
@@ -83,10 +89,7 @@ pub async fn run(servers: &Servers) -> Result<Run> {
                 .backend(queues.subscribe::<Noop>(Noop::KIND, subscription))
                 .data(seen)
                 .build(noop)
-                .run_until(async move {
-                    stopping.cancelled().await;
-                    Ok::<(), std::io::Error>(())
-                })
+                .run_until(cancelled(stopping))
                 .await
         }
     });
@@ -135,14 +138,8 @@ async fn from_memory(jobs: u64, run: &mut Run) -> Result<()> {
     let worker = tokio::spawn({
         let stopping = stopping.clone();
         async move {
-            let worker = WorkerBuilder::new("memory").backend(storage).data(seen);
-            let worker = worker.build(noop);
-            worker
-                .run_until(async move {
-                    stopping.cancelled().await;
-                    Ok::<(), std::io::Error>(())
-                })
-                .await
+            let worker = WorkerBuilder::new("memory").backend(storage).data(seen).build(noop);
+            worker.run_until(cancelled(stopping)).await
         }
     });
     for _ in 0..jobs {
@@ -180,12 +177,7 @@ async fn apalis_redis(servers: &Servers, run: &mut Run) -> Result<()> {
         let (storage, seen, stopping) = (storage.clone(), seen, stopping.clone());
         async move {
             let worker = WorkerBuilder::new("peer").backend(storage).data(seen).build(noop);
-            worker
-                .run_until(async move {
-                    stopping.cancelled().await;
-                    Ok::<(), std::io::Error>(())
-                })
-                .await
+            worker.run_until(cancelled(stopping)).await
         }
     });
     for _ in 0..jobs {
