@@ -184,7 +184,7 @@ impl Queues {
         let mut connection = self.connection.clone();
         let mut names = std::collections::BTreeSet::new();
         let mut cursor = 0_u64;
-        // There are at most eight keys to a queue, so this walk is short.
+        // There are at most ten keys to a queue, so this walk is short.
         loop {
             let (next, found): (u64, Vec<String>) = ::redis::cmd("SCAN")
                 .arg(cursor)
@@ -211,9 +211,11 @@ impl Queues {
     pub async fn stats(&self, name: String) -> Result<QueueStats, QueueError> {
         let keys = Keys::new(&self.prefix, &name);
         let mut ask = ::redis::pipe();
-        ask.zcard(&keys.ready).zcard(&keys.delayed).zcard(&keys.leased).zcard(&keys.dead);
-        let (ready, delayed, in_flight, dead) =
+        ask.atomic().zcard(&keys.ready).zcard(&keys.delayed).zcard(&keys.dead).hlen(&keys.jobs);
+        let (ready, delayed, dead, jobs): (u64, u64, u64, u64) =
             ask.query_async(&mut self.connection.clone()).await?;
+        // A job that waits nowhere is in flight.
+        let in_flight = jobs.saturating_sub(ready + delayed);
         Ok(QueueStats { name, ready, delayed, in_flight, dead })
     }
 

@@ -26,7 +26,7 @@ const JOBS: u64 = 100_000;
 const APALIS_REDIS_JOBS: u64 = 5_000;
 /// Jobs that it is given at a time.
 const PUSH_MAX: usize = 500;
-const CONCURRENCY: usize = 100;
+const CONCURRENCY: usize = 1_000;
 const IDLE_JOBS: u64 = 300;
 /// An idle worker of `apalis-redis` looks at its queue at each heartbeat: 30 s unless said.
 const HEARTBEAT: Duration = Duration::from_millis(100);

@@ -21,6 +21,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::backend::Meters;
+use super::scripts::Leased;
 use crate::queue::Tracing;
 
 /// The longest reason kept with a dead letter, bytes.
@@ -29,7 +30,7 @@ const REASON_MAX: usize = 500;
 /// What a handler may know of its delivery; a handler takes it as an argument.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    pub id: String,
+    pub id: Arc<str>,
     /// How often the job was delivered by now, this time included: 1 the first time.
     pub deliveries: u32,
     /// The trace of who pushed it, as a W3C `traceparent`.
@@ -69,17 +70,13 @@ pub(crate) enum Outcome {
 
 /// The end of a delivery, on its way to Redis. The permit is held until it is there.
 pub(crate) struct Settled {
-    pub(crate) id: String,
-    pub(crate) token: i64,
-    pub(crate) place: i64,
+    pub(crate) leased: Leased,
     pub(crate) outcome: Outcome,
     pub(crate) _permit: OwnedSemaphorePermit,
 }
 
 struct Stub {
-    id: String,
-    token: i64,
-    place: i64,
+    leased: Leased,
     started: bool,
     permit: OwnedSemaphorePermit,
     settle: UnboundedSender<Settled>,
@@ -87,9 +84,9 @@ struct Stub {
 
 impl Stub {
     fn settle(self, outcome: Outcome) {
-        let Self { id, token, place, permit, settle, .. } = self;
+        let Self { leased, permit, settle, .. } = self;
         // Without a receiver the drain was given up, and the lease will expire.
-        let _ = settle.send(Settled { id, token, place, outcome, _permit: permit });
+        let _ = settle.send(Settled { leased, outcome, _permit: permit });
     }
 }
 
@@ -116,13 +113,11 @@ pub(crate) struct Ticket(Arc<Open>);
 
 impl Ticket {
     pub(crate) fn new(
-        id: String,
-        token: i64,
-        place: i64,
+        leased: Leased,
         permit: OwnedSemaphorePermit,
         settle: UnboundedSender<Settled>,
     ) -> Self {
-        let stub = Stub { id, token, place, started: false, permit, settle };
+        let stub = Stub { leased, started: false, permit, settle };
         Self(Arc::new(Open(Mutex::new(Some(stub)))))
     }
 
@@ -262,7 +257,7 @@ impl AckLayer {
     }
 
     fn outcome<T>(&self, delivery: &Delivery, ran: &Result<T, BoxDynError>) -> Outcome {
-        let (queue, id) = (&*self.queue, &delivery.id);
+        let (queue, id) = (&*self.queue, &*delivery.id);
         match ran {
             Ok(_) => Outcome::Done,
             Err(error) if error.is::<LeaseLost>() => {

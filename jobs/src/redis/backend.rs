@@ -123,12 +123,14 @@ pub(crate) struct Inbox<J> {
 struct Waiting<J> {
     tasks: VecDeque<Task<J>>,
     waker: Option<Waker>,
+    /// With no more than this many left it is time for the next ones, so that they come before it is out.
+    low: usize,
     closed: bool,
 }
 
 impl<J> Inbox<J> {
     fn new() -> Self {
-        let tasks = Waiting { tasks: VecDeque::new(), waker: None, closed: false };
+        let tasks = Waiting { tasks: VecDeque::new(), waker: None, low: 0, closed: false };
         Self { tasks: Mutex::new(tasks), hungry: AtomicBool::new(false), hunger: Notify::new() }
     }
 
@@ -139,15 +141,16 @@ impl<J> Inbox<J> {
     /// The worker takes a job, or asks for some.
     fn poll(&self, cx: &Context<'_>) -> Poll<Task<J>> {
         let mut waiting = self.waiting();
-        if let Some(task) = waiting.tasks.pop_front() {
-            return Poll::Ready(task);
+        let task = waiting.tasks.pop_front();
+        if task.is_none() {
+            waiting.waker = Some(cx.waker().clone());
         }
-        waiting.waker = Some(cx.waker().clone());
+        let low = waiting.tasks.len() <= waiting.low;
         drop(waiting);
-        if !self.hungry.swap(true, Ordering::AcqRel) {
+        if low && !self.hungry.swap(true, Ordering::AcqRel) {
             self.hunger.notify_one();
         }
-        Poll::Pending
+        task.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Waits until the worker has asked for jobs since it was last given some.
@@ -166,6 +169,7 @@ impl<J> Inbox<J> {
         if waiting.closed {
             return;
         }
+        waiting.low = tasks.len() / 2;
         waiting.tasks.extend(tasks);
         let waker = waiting.waker.take();
         drop(waiting);

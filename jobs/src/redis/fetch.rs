@@ -11,8 +11,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::ack::{Delivery, Outcome, Settled, Ticket};
 use super::backend::Engine;
 use super::bell::Bell;
+use super::envelope;
 use super::scripts::{Ask, FETCH_MAX, Fetched, IDLE_POLL, Leased};
-use super::{envelope, settle};
 
 /// Waits between fetches while Redis can't be reached.
 const RETRY_FIRST: Duration = Duration::from_millis(20);
@@ -124,11 +124,13 @@ impl<J: crate::Job> Engine<J> {
         self.meters.observe(&fetched);
         self.bury(fetched.buried);
         let next = next(&fetched);
+        if !fetched.jobs.is_empty() {
+            self.meters.waited(fetched.now_ms, fetched.place_us);
+        }
         let mut tasks = Vec::with_capacity(fetched.jobs.len());
-        for leased in fetched.jobs {
+        for (leased, payload) in fetched.jobs {
             let Some(permit) = permits.split(1) else { break };
-            self.meters.waited(fetched.now_ms, leased.3);
-            tasks.extend(self.deliver(leased, permit, settle));
+            tasks.extend(self.deliver(leased, &payload, permit, settle));
         }
         self.inbox.put(tasks);
         Ok(next)
@@ -137,24 +139,25 @@ impl<J: crate::Job> Engine<J> {
     /// The delivery as a task for the worker; none if it can't be read.
     fn deliver(
         &self,
-        (id, payload, token, place): Leased,
+        leased: Leased,
+        payload: &[u8],
         permit: OwnedSemaphorePermit,
         settle: &UnboundedSender<Settled>,
     ) -> Option<Task<J>> {
-        let lease_lost = self.in_flight.enter(&id, token);
-        let ticket = Ticket::new(id.clone(), token, place, permit, settle.clone());
-        let opened = match envelope::open::<J>(&payload) {
+        let lease_lost = self.in_flight.enter(&leased);
+        let (id, deliveries) = (leased.id.clone(), leased.deliveries);
+        let ticket = Ticket::new(leased, permit, settle.clone());
+        let opened = match envelope::open::<J>(payload) {
             Ok(opened) => opened,
             Err(reason) => {
-                tracing::error!(queue = %self.wire.keys.queue, id, reason, "a job can't be read");
+                tracing::error!(queue = %self.wire.keys.queue, %id, reason, "a job can't be read");
                 ticket.settle(Outcome::Unreadable { reason });
                 return None;
             }
         };
-        let deliveries = settle::deliveries(token);
         let delivery = Delivery { id: id.clone(), deliveries, trace: opened.trace, lease_lost };
         let task = TaskBuilder::new(opened.job)
-            .task_id(TaskId::from_string(id))
+            .task_id(TaskId::from_string(id.to_string()))
             .attempt(usize::try_from(deliveries).unwrap_or(1) - 1)
             .data(delivery)
             .data(ticket);
@@ -163,7 +166,7 @@ impl<J: crate::Job> Engine<J> {
 }
 
 fn next(fetched: &Fetched) -> Next {
-    let due_in_ms = match fetched.next_due_ms {
+    let due_in_ms = match fetched.again_ms {
         due_ms if due_ms < 0 => i64::MAX,
         due_ms => due_ms - fetched.now_ms,
     };

@@ -6,14 +6,18 @@ pub(crate) struct Keys {
     pub(crate) queue: String,
     /// Hash: id → payload. A job exists while it has a field here.
     pub(crate) jobs: String,
-    /// Hash: id → fencing token, whose last three digits count the deliveries.
+    /// Hash: id → deliveries that ended in a failure, or in nothing; of such jobs only.
     pub(crate) counts: String,
     /// Sorted set of ids by when they became due, µs.
     pub(crate) ready: String,
     /// Sorted set of ids by when they will be due, ms.
     pub(crate) delayed: String,
-    /// Sorted set of ids by when their lease expires, ms.
+    /// Sorted set of parcels by when their lease expires, ms.
     pub(crate) leased: String,
+    /// Hash: parcel → a character for each of its jobs, 1 while it is in flight.
+    pub(crate) held: String,
+    /// Hash: parcel → the ids of its jobs, as MessagePack.
+    pub(crate) contents: String,
     /// Sorted set of ids by when they died, µs.
     pub(crate) dead: String,
     /// Hash: id → deliveries, reason and payload of a dead letter.
@@ -34,6 +38,8 @@ impl Keys {
             ready: key("ready"),
             delayed: key("delayed"),
             leased: key("leased"),
+            held: key("held"),
+            contents: key("contents"),
             dead: key("dead"),
             graves: key("graves"),
             bell: key("bell"),
@@ -76,6 +82,8 @@ mod tests {
             &keys.ready,
             &keys.delayed,
             &keys.leased,
+            &keys.held,
+            &keys.contents,
             &keys.dead,
             &keys.graves,
             &keys.bell,

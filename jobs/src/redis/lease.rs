@@ -1,60 +1,60 @@
 //! The leases of the jobs in flight, renewed for as long as their handlers live.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Engine;
-use super::scripts::{Hold, SETTLE_MAX};
+use super::scripts::{Hold, Leased, SETTLE_MAX};
 
 /// How often the worker's state is looked at: apalis tells a backend nothing of a shutdown before
 /// the last handler has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
 struct Held {
-    token: i64,
+    leased: Leased,
     lost: CancellationToken,
 }
 
 /// The deliveries that this worker answers for, by the job's id.
 #[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashMap<String, Held>>);
+pub(crate) struct InFlight(Mutex<HashMap<Arc<str>, Held>>);
 
 impl InFlight {
-    fn held(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Arc<str>, Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters a delivery. An older one of the same job has lost its lease by that.
-    pub(crate) fn enter(&self, id: &str, token: i64) -> CancellationToken {
+    pub(crate) fn enter(&self, leased: &Leased) -> CancellationToken {
         let lost = CancellationToken::new();
-        let held = Held { token, lost: lost.clone() };
-        if let Some(older) = self.held().insert(id.to_owned(), held) {
+        let held = Held { leased: leased.clone(), lost: lost.clone() };
+        if let Some(older) = self.held().insert(leased.id.clone(), held) {
             older.lost.cancel();
         }
         lost
     }
 
     /// Leaves a delivery that is settled.
-    pub(crate) fn leave(&self, id: &str, token: i64) {
+    pub(crate) fn leave(&self, leased: &Leased) {
         let mut held = self.held();
-        if held.get(id).is_some_and(|held| held.token == token) {
-            held.remove(id);
+        if held.get(&leased.id).is_some_and(|held| held.leased.same(leased)) {
+            held.remove(&leased.id);
         }
     }
 
-    fn lose(&self, id: &str, token: i64) {
+    fn lose(&self, leased: &Leased) {
         let held = self.held();
-        if let Some(held) = held.get(id).filter(|held| held.token == token) {
+        if let Some(held) = held.get(&leased.id).filter(|held| held.leased.same(leased)) {
             held.lost.cancel();
         }
     }
 
-    fn all(&self) -> Vec<(String, i64)> {
-        self.held().iter().map(|(id, held)| (id.clone(), held.token)).collect()
+    fn all(&self) -> Vec<Leased> {
+        self.held().values().map(|held| held.leased.clone()).collect()
     }
 }
 
@@ -87,12 +87,12 @@ impl<J: crate::Job> Engine<J> {
                     return false;
                 }
             };
-            for ((id, token), hold) in leases.iter().zip(holds) {
+            for (leased, hold) in leases.iter().zip(holds) {
                 // A job that has vanished has no rival, so its handler goes on; should the job be
                 // pushed and delivered anew, the lease is lost then.
                 if hold == Hold::Lost {
                     self.meters.lost.increment(1);
-                    self.in_flight.lose(id, *token);
+                    self.in_flight.lose(leased);
                 }
             }
         }

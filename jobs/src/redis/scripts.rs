@@ -3,11 +3,12 @@
 //! Every script is bounded by its arguments, and works on the keys of one queue only. Scripts that
 //! Redis has forgotten (restart, `SCRIPT FLUSH`) are loaded again as they are called.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use ::redis::aio::ConnectionManager;
 use ::redis::{RedisResult, Script, ScriptInvocation};
+use uuid::Uuid;
 
 use super::keys::Keys;
 
@@ -15,8 +16,9 @@ use super::keys::Keys;
 pub(crate) const PUSH_MAX: usize = 500;
 /// Jobs to a script that settles, renews or gives back.
 pub(crate) const SETTLE_MAX: usize = 500;
-/// Jobs to a fetch.
+/// Jobs to a fetch; a seat is a byte.
 pub(crate) const FETCH_MAX: usize = 250;
+const _: () = assert!(FETCH_MAX <= u8::MAX as usize);
 /// Due jobs that one fetch moves to the ready ones.
 const PROMOTE_MAX: usize = 250;
 /// Dead letters kept of a queue; the oldest go first.
@@ -32,11 +34,11 @@ macro_rules! script {
 }
 
 script!(PUSH = "clock.lua" "push.lua");
-script!(FETCH = "clock.lua" "bury.lua" "fetch.lua");
-script!(ACK = "ack.lua");
-script!(FAIL = "clock.lua" "bury.lua" "fail.lua");
-script!(RENEW = "clock.lua" "renew.lua");
-script!(RELEASE = "clock.lua" "release.lua");
+script!(FETCH = "clock.lua" "parcel.lua" "bury.lua" "fetch.lua");
+script!(ACK = "parcel.lua" "ack.lua");
+script!(FAIL = "clock.lua" "parcel.lua" "bury.lua" "fail.lua");
+script!(RENEW = "clock.lua" "parcel.lua" "renew.lua");
+script!(RELEASE = "clock.lua" "parcel.lua" "release.lua");
 script!(CANCEL = "cancel.lua");
 script!(REQUEUE = "clock.lua" "requeue.lua");
 script!(DROP = "drop.lua");
@@ -56,8 +58,37 @@ pub(crate) struct Ask {
     pub(crate) deliveries_max: u32,
 }
 
-/// A leased job: id, payload, token, place in the ready set (µs).
-pub(crate) type Leased = (String, Vec<u8>, i64, i64);
+/// What one fetch took.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    /// Given by who fetches, and never again, so that a Redis that was rolled back knows it or does not.
+    name: String,
+    /// Of its first job in the ready set, µs.
+    place: i64,
+}
+
+/// A job in flight. Its seat in the parcel fences it: only who has it can finish, fail or give back the
+/// job.
+#[derive(Debug, Clone)]
+pub(crate) struct Leased {
+    pub(crate) id: Arc<str>,
+    pub(crate) parcel: Arc<Parcel>,
+    /// From 1 to [`FETCH_MAX`].
+    pub(crate) seat: u8,
+    /// This delivery included.
+    pub(crate) deliveries: u32,
+}
+
+impl Leased {
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.parcel, &other.parcel) && self.seat == other.seat
+    }
+
+    /// Where it goes when it is given back: about where it was, and in order.
+    fn place(&self) -> i64 {
+        self.parcel.place + i64::from(self.seat) - 1
+    }
+}
 
 /// What a fetch took, and what it saw of the queue.
 pub(crate) struct Fetched {
@@ -65,28 +96,32 @@ pub(crate) struct Fetched {
     pub(crate) ready: i64,
     /// When the oldest ready job became due, µs; negative if there is none.
     pub(crate) oldest_us: i64,
-    /// When the next delayed job is due, ms; negative if there is none.
-    pub(crate) next_due_ms: i64,
+    /// When there may be more, ms; negative if nothing is delayed.
+    pub(crate) again_ms: i64,
     pub(crate) in_flight: i64,
     pub(crate) delayed: i64,
     pub(crate) expired: u64,
     pub(crate) buried: u64,
-    pub(crate) jobs: Vec<Leased>,
+    /// When the first of them became due, µs.
+    pub(crate) place_us: i64,
+    /// With their payloads.
+    pub(crate) jobs: Vec<(Leased, Vec<u8>)>,
 }
+
+/// What the script of a fetch returns.
+type Answer =
+    (i64, i64, i64, i64, i64, i64, u64, u64, i64, Vec<String>, Vec<Option<Vec<u8>>>, Vec<u32>);
 
 /// A failed delivery. A delay of `None` means dead.
 pub(crate) struct Failure<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) token: i64,
+    pub(crate) leased: &'a Leased,
     pub(crate) delay: Option<Duration>,
     pub(crate) reason: &'a str,
 }
 
 /// A delivery that is given back.
 pub(crate) struct Returned<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) token: i64,
-    pub(crate) place: i64,
+    pub(crate) leased: &'a Leased,
     pub(crate) started: bool,
 }
 
@@ -115,6 +150,11 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX >> 12)
 }
 
+/// Which job of which delivery, as all scripts read it that settle.
+fn name(call: &mut ScriptInvocation<'_>, leased: &Leased) {
+    call.arg(&leased.parcel.name).arg(leased.seat).arg(&*leased.id);
+}
+
 impl Wire {
     fn call<'a>(script: &'a Script, keys: &[&str]) -> ScriptInvocation<'a> {
         let mut call = script.prepare_invoke();
@@ -127,8 +167,7 @@ impl Wire {
     /// Adds at most [`PUSH_MAX`] jobs. Returns how many were new.
     pub(crate) async fn push(&self, entries: &[Entry]) -> RedisResult<u64> {
         let keys = &self.keys;
-        let mut call =
-            Self::call(&PUSH, &[&keys.jobs, &keys.counts, &keys.ready, &keys.delayed, &keys.bell]);
+        let mut call = Self::call(&PUSH, &[&keys.jobs, &keys.ready, &keys.delayed, &keys.bell]);
         for entry in entries {
             call.arg(&entry.id).arg(&entry.payload).arg(micros(entry.delay));
         }
@@ -136,34 +175,67 @@ impl Wire {
     }
 
     pub(crate) async fn fetch(&self, ask: &Ask) -> RedisResult<Fetched> {
+        let name = Uuid::now_v7().simple().to_string();
         let mut call = Self::call(&FETCH, &self.all_keys());
-        call.arg(ask.limit)
+        call.arg(&name)
+            .arg(ask.limit)
             .arg(millis(ask.lease))
             .arg(ask.deliveries_max)
             .arg(PROMOTE_MAX)
             .arg(DEAD_MAX)
             .arg(millis(IDLE_POLL));
-        let (now_ms, ready, oldest_us, next_due_ms, in_flight, delayed, expired, buried, jobs) =
-            call.invoke_async(&mut self.connection.clone()).await?;
-        Ok(Fetched {
+        let (
             now_ms,
             ready,
             oldest_us,
-            next_due_ms,
+            again_ms,
             in_flight,
             delayed,
             expired,
             buried,
+            place,
+            ids,
+            payloads,
+            deliveries,
+        ): Answer = call.invoke_async(&mut self.connection.clone()).await?;
+        // Of jobs whose leases had expired nobody knows any more since when they waited.
+        let place = if place < 0 { now_ms * 1_000 } else { place };
+        let parcel = Arc::new(Parcel { name, place });
+        let leased = ids.into_iter().zip(1..).enumerate().map(|(n, (id, seat))| Leased {
+            id: id.into(),
+            parcel: parcel.clone(),
+            seat,
+            deliveries: deliveries.get(n).copied().unwrap_or(1),
+        });
+        // A payload that is not there can't be read, and is told of as that.
+        let payloads = payloads.into_iter().map(Option::unwrap_or_default);
+        let jobs = leased.zip(payloads).collect();
+        Ok(Fetched {
+            now_ms,
+            ready,
+            oldest_us,
+            again_ms,
+            in_flight,
+            delayed,
+            expired,
+            buried,
+            place_us: place,
             jobs,
         })
     }
 
-    /// Deletes finished jobs. Returns how many were refused by their token.
-    pub(crate) async fn ack(&self, done: &[(&str, i64)]) -> RedisResult<u64> {
+    /// Deletes finished jobs. Returns how many were refused, as another delivery has them.
+    pub(crate) async fn ack(&self, mut done: Vec<&Leased>) -> RedisResult<u64> {
         let keys = &self.keys;
-        let mut call = Self::call(&ACK, &[&keys.jobs, &keys.counts, &keys.ready, &keys.leased]);
-        for (id, token) in done {
-            call.arg(*id).arg(*token);
+        let names = [&keys.jobs, &keys.counts, &keys.leased, &keys.held, &keys.contents];
+        let mut call = Self::call(&ACK, &names.map(String::as_str));
+        done.sort_by_key(|job| Arc::as_ptr(&job.parcel));
+        for of_one in done.chunk_by(|a, b| Arc::ptr_eq(&a.parcel, &b.parcel)) {
+            let seats: Vec<u8> = of_one.iter().map(|job| job.seat).collect();
+            call.arg(&of_one[0].parcel.name).arg(seats);
+            for job in of_one {
+                call.arg(&*job.id);
+            }
         }
         call.invoke_async(&mut self.connection.clone()).await
     }
@@ -177,7 +249,7 @@ impl Wire {
         let mut call = Self::call(&FAIL, &self.all_keys());
         call.arg(deliveries_max).arg(DEAD_MAX);
         for failure in failures {
-            call.arg(failure.id).arg(failure.token);
+            name(&mut call, failure.leased);
             match failure.delay {
                 Some(delay) => call.arg(micros(delay)),
                 None => call.arg(-1),
@@ -187,16 +259,13 @@ impl Wire {
         call.invoke_async(&mut self.connection.clone()).await
     }
 
-    pub(crate) async fn renew(
-        &self,
-        leases: &[(String, i64)],
-        lease: Duration,
-    ) -> RedisResult<Vec<Hold>> {
+    /// Renews the leases of the parcels that these jobs are in.
+    pub(crate) async fn renew(&self, leases: &[Leased], lease: Duration) -> RedisResult<Vec<Hold>> {
         let keys = &self.keys;
-        let mut call = Self::call(&RENEW, &[&keys.counts, &keys.ready, &keys.leased]);
+        let mut call = Self::call(&RENEW, &[&keys.jobs, &keys.leased, &keys.held]);
         call.arg(millis(lease));
-        for (id, token) in leases {
-            call.arg(id).arg(*token);
+        for leased in leases {
+            name(&mut call, leased);
         }
         let holds: Vec<i64> = call.invoke_async(&mut self.connection.clone()).await?;
         Ok(holds
@@ -211,9 +280,12 @@ impl Wire {
 
     pub(crate) async fn release(&self, returned: &[Returned<'_>]) -> RedisResult<u64> {
         let keys = &self.keys;
-        let mut call = Self::call(&RELEASE, &[&keys.counts, &keys.ready, &keys.leased, &keys.bell]);
-        for job in returned {
-            call.arg(job.id).arg(job.token).arg(job.place).arg(u8::from(job.started));
+        let names =
+            [&keys.counts, &keys.ready, &keys.leased, &keys.held, &keys.contents, &keys.bell];
+        let mut call = Self::call(&RELEASE, &names.map(String::as_str));
+        for Returned { leased, started } in returned {
+            name(&mut call, leased);
+            call.arg(leased.place()).arg(u8::from(*started));
         }
         call.invoke_async(&mut self.connection.clone()).await
     }
@@ -228,7 +300,7 @@ impl Wire {
 
     pub(crate) async fn requeue(&self, id: &str) -> RedisResult<bool> {
         let keys = &self.keys;
-        let names = [&keys.jobs, &keys.counts, &keys.ready, &keys.dead, &keys.graves, &keys.bell];
+        let names = [&keys.jobs, &keys.ready, &keys.dead, &keys.graves, &keys.bell];
         Self::call(&REQUEUE, &names.map(String::as_str))
             .arg(id)
             .invoke_async(&mut self.connection.clone())
@@ -249,7 +321,7 @@ impl Wire {
             .await
     }
 
-    fn all_keys(&self) -> [&str; 8] {
+    fn all_keys(&self) -> [&str; 10] {
         let keys = &self.keys;
         [
             &keys.jobs,
@@ -257,6 +329,8 @@ impl Wire {
             &keys.ready,
             &keys.delayed,
             &keys.leased,
+            &keys.held,
+            &keys.contents,
             &keys.dead,
             &keys.graves,
             &keys.bell,

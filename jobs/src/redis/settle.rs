@@ -24,12 +24,12 @@ impl<J: crate::Job> Engine<J> {
         while ended.recv_many(&mut batch, SETTLE_MAX).await > 0 {
             self.settle_batch(&batch).await;
             for settled in batch.drain(..) {
-                self.in_flight.leave(&settled.id, settled.token);
+                self.in_flight.leave(&settled.leased);
             }
         }
     }
 
-    /// Sends a batch until Redis has taken it. It is safe to send it again: tokens fence.
+    /// Sends a batch until Redis has taken it. It is safe to send it again: seats fence.
     async fn settle_batch(&self, batch: &[Settled]) {
         let mut wait = RETRY_FIRST;
         let mut given_up_at = None;
@@ -48,27 +48,27 @@ impl<J: crate::Job> Engine<J> {
 
     async fn send(&self, batch: &[Settled]) -> RedisResult<()> {
         let (mut done, mut failed, mut returned) = (Vec::new(), Vec::new(), Vec::new());
-        for Settled { id, token, place, outcome, .. } in batch {
-            let (token, place) = (*token, *place);
+        for Settled { leased, outcome, .. } in batch {
             match outcome {
-                Outcome::Done => done.push((id.as_str(), token)),
+                Outcome::Done => done.push(leased),
                 Outcome::Failed { reason } => {
-                    let delay = Some(self.backoff.after(deliveries(token)));
-                    failed.push(Failure { id, token, delay, reason });
+                    let delay = Some(self.backoff.after(leased.deliveries));
+                    failed.push(Failure { leased, delay, reason });
                 }
                 Outcome::Unreadable { reason } => {
-                    failed.push(Failure { id, token, delay: None, reason });
+                    failed.push(Failure { leased, delay: None, reason });
                 }
                 Outcome::Abandoned { started } => {
-                    returned.push(Returned { id, token, place, started: *started });
+                    returned.push(Returned { leased, started: *started });
                 }
                 Outcome::Lost => {}
             }
         }
         if !done.is_empty() {
-            let refused = self.wire.ack(&done).await?;
+            let all = done.len() as u64;
+            let refused = self.wire.ack(done).await?;
             self.meters.refused.increment(refused);
-            self.meters.finished.increment((done.len() as u64).saturating_sub(refused));
+            self.meters.finished.increment(all.saturating_sub(refused));
         }
         if !failed.is_empty() {
             let deliveries_max = self.subscription.deliveries_max;
@@ -88,9 +88,4 @@ impl<J: crate::Job> Engine<J> {
             self.meters.dead.increment(dead);
         }
     }
-}
-
-/// The deliveries that a token counts.
-pub(crate) fn deliveries(token: i64) -> u32 {
-    u32::try_from(token % 1_000).unwrap_or(1)
 }

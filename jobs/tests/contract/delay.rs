@@ -99,15 +99,14 @@ async fn seed_due(place: &Place, jobs: u32) {
         for n = ARGV[1], ARGV[2] do
           local id = 'n' .. n
           redis.call('HSET', KEYS[1], id, '{"kind":"note","job":{"n":' .. n .. '}}')
-          redis.call('HSET', KEYS[2], id, '1700000000000000')
-          redis.call('ZADD', KEYS[3], 1700000000000, id)
+          redis.call('ZADD', KEYS[2], 1700000000000, id)
         end"#;
     let mut redis = place.redis().await;
     for first in (0..jobs).step_by(20_000) {
         let _: () = redis::cmd("EVAL")
             .arg(script)
-            .arg(3)
-            .arg(&[place.key("jobs"), place.key("counts"), place.key("delayed")])
+            .arg(2)
+            .arg(&[place.key("jobs"), place.key("delayed")])
             .arg(first)
             .arg(first + 19_999)
             .query_async(&mut redis)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
 use jobs::{Backoff, Delivery, Job, QueueStats, Queues, Subscription};
+use redis::{AsyncCommands, SortedSetAddOptions};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, Semaphore};
@@ -137,17 +138,14 @@ impl Place {
         }
     }
 
-    /// Lets the lease of a job in flight be over, as if its worker had not been heard of.
-    pub async fn expire(&self, note: u64) {
+    /// Lets the lease of what is in flight be over, as if its workers had not been heard of.
+    pub async fn expire(&self) {
         let mut redis = self.redis().await;
-        let _: () = redis::cmd("ZADD")
-            .arg(self.key("leased"))
-            .arg("XX")
-            .arg(1)
-            .arg(format!("n{note}"))
-            .query_async(&mut redis)
-            .await
-            .unwrap();
+        let parcels: Vec<String> = redis.zrange(self.key("leased"), 0, -1).await.unwrap();
+        for parcel in parcels {
+            let late = SortedSetAddOptions::update_only(None);
+            let _: () = redis.zadd_options(self.key("leased"), parcel, 1, &late).await.unwrap();
+        }
     }
 
     pub fn work(&self, subscription: Subscription, acts: Acts) -> Worker {

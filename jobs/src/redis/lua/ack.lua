@@ -1,22 +1,23 @@
--- Deletes finished jobs: at most SETTLE_MAX pairs of id and token. A token that is not the job's own
--- any more is a zombie's and refused. Returns how many were refused.
-local jobs, counts, ready, leased = unpack(KEYS)
-local ids = {}
-for i = 1, #ARGV, 2 do
-  ids[#ids + 1] = ARGV[i]
-end
-local held, done = redis.call('HMGET', counts, unpack(ids)), {}
-for i, id in ipairs(ids) do
-  if held[i] == ARGV[2 * i] then
-    done[#done + 1] = id
+-- Deletes finished jobs: at most SETTLE_MAX of them, as a parcel, their seats in it, a byte each, and
+-- their ids, and again for the next parcel. Returns how many were refused.
+local jobs, counts, leased, held, contents = unpack(KEYS)
+local some_came_back = redis.call('EXISTS', counts) == 1
+local refused, at = 0, 1
+while at <= #ARGV do
+  local parcel, seats, done = ARGV[at], { string.byte(ARGV[at + 1], 1, -1) }, {}
+  for i, seat in ipairs(seats) do
+    if leave(held, parcel, seat) then
+      done[#done + 1] = ARGV[at + 1 + i]
+    end
   end
-end
-if #done > 0 then
-  redis.call('HDEL', jobs, unpack(done))
-  redis.call('HDEL', counts, unpack(done))
-  -- A lease may have expired a moment ago with nobody there to take the job.
-  if redis.call('ZREM', leased, unpack(done)) < #done then
-    redis.call('ZREM', ready, unpack(done))
+  if #done > 0 then
+    redis.call('HDEL', jobs, unpack(done))
+    if some_came_back then
+      redis.call('HDEL', counts, unpack(done))
+    end
   end
+  refused = refused + #seats - #done
+  at = at + 2 + #seats
 end
-return #ids - #done
+put_away(leased, held, contents)
+return refused

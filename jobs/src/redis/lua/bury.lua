@@ -2,7 +2,7 @@
 -- them above the bound.
 local function bury(dead, graves, dead_max, id, deliveries, reason, payload)
   redis.call('ZADD', dead, whole(now_us), id)
-  redis.call('HSET', graves, id, whole(deliveries) .. '\n' .. reason .. '\n' .. payload)
+  redis.call('HSET', graves, id, whole(deliveries) .. '\n' .. reason .. '\n' .. (payload or ''))
   local above = redis.call('ZCARD', dead) - dead_max
   if above > 0 then
     local oldest = redis.call('ZPOPMIN', dead, math.min(above, 10))

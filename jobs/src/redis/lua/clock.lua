@@ -11,9 +11,6 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
--- The part of a fencing token that counts deliveries; the rest is when it was given out, in ms.
-local DELIVERIES = 1000
-
 -- One token in the bell wakes one idle worker, which passes it on while there is more to do.
 local function ring(bell)
   if redis.call('LLEN', bell) == 0 then

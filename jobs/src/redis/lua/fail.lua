@@ -1,22 +1,22 @@
 -- Puts failed jobs off, or to the dead letters when they were delivered as often as they may be or
--- their delay is negative: at most SETTLE_MAX times id, token, delay in microseconds and reason.
+-- their delay is negative: at most SETTLE_MAX times parcel, seat, id, delay in microseconds and reason.
 -- Returns {buried, refused}.
-local jobs, counts, ready, delayed, leased, dead, graves, bell = unpack(KEYS)
+local jobs, counts, _, delayed, leased, held, contents, dead, graves, bell = unpack(KEYS)
 local deliveries_max = tonumber(ARGV[1])
 local dead_max = tonumber(ARGV[2])
 local buried, refused, sooner = 0, 0, false
 local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 earliest = earliest[2] and tonumber(earliest[2]) or math.huge
 
-for i = 3, #ARGV, 4 do
-  local id, token, delay_us, reason = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local payload = redis.call('HGET', jobs, id)
-  if not payload or redis.call('HGET', counts, id) ~= token then
+for i = 3, #ARGV, 5 do
+  local parcel, seat, id = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+  local delay_us, reason = tonumber(ARGV[i + 3]), ARGV[i + 4]
+  if not leave(held, parcel, seat) then
     refused = refused + 1
-  elseif redis.call('ZREM', leased, id) + redis.call('ZREM', ready, id) > 0 then
-    local deliveries = tonumber(token) % DELIVERIES
+  else
+    local deliveries = redis.call('HINCRBY', counts, id, 1)
     if delay_us < 0 or deliveries >= deliveries_max then
-      bury(dead, graves, dead_max, id, deliveries, reason, payload)
+      bury(dead, graves, dead_max, id, deliveries, reason, redis.call('HGET', jobs, id))
       redis.call('HDEL', jobs, id)
       redis.call('HDEL', counts, id)
       buried = buried + 1
@@ -27,6 +27,7 @@ for i = 3, #ARGV, 4 do
     end
   end
 end
+put_away(leased, held, contents)
 if sooner then
   ring(bell)
 end

@@ -1,86 +1,109 @@
--- Leases up to `limit` ready jobs, after moving up to `chunk` due delayed jobs and `chunk` jobs of
--- expired leases to the ready ones. A job delivered too often goes to the dead letters instead.
--- Returns {now ms, ready left, place of the oldest of them in us, next due ms, in flight, delayed,
--- expired leases, buried, {{id, payload, token, place}, ...}}, with -1 for what is not there.
-local jobs, counts, ready, delayed, leased, dead, graves, bell = unpack(KEYS)
-local limit = tonumber(ARGV[1])
-local lease_ms = tonumber(ARGV[2])
-local deliveries_max = tonumber(ARGV[3])
-local chunk = tonumber(ARGV[4])
-local dead_max = tonumber(ARGV[5])
-local horizon_ms = tonumber(ARGV[6])
+-- Takes up to `limit` jobs as one parcel: those of expired leases first, then the ready ones, after
+-- moving up to `chunk` due delayed jobs to them. A job delivered too often goes to the dead letters.
+-- Returns {now ms, ready left, place of the oldest of them in us, when to look again in ms, in flight,
+-- delayed, jobs of expired leases, buried, place of the first job taken, {id, ...}, {payload, ...},
+-- {deliveries, ...}}, with -1 for what is not there, and no deliveries when it is the first one of all.
+local jobs, counts, ready, delayed, leased, held, contents, dead, graves, bell = unpack(KEYS)
+local parcel = ARGV[1]
+local limit = tonumber(ARGV[2])
+local lease_ms = tonumber(ARGV[3])
+local deliveries_max = tonumber(ARGV[4])
+local chunk = tonumber(ARGV[5])
+local dead_max = tonumber(ARGV[6])
+local horizon_ms = tonumber(ARGV[7])
 
--- Both sets have milliseconds for scores; the place in the ready set is when the job became due.
-local function promote(from)
-  local due = redis.call('ZRANGE', from, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, chunk, 'WITHSCORES')
-  if #due == 0 then
-    return 0
-  end
+local function first_place()
+  return redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')[2] or -1
+end
+
+-- The place in the ready set is when the job became due, in us; the delayed ones have ms.
+local due = redis.call('ZRANGE', delayed, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, chunk, 'WITHSCORES')
+if #due > 0 then
   local ids, places = {}, {}
   for i = 1, #due, 2 do
     ids[#ids + 1] = due[i]
     places[#places + 1] = whole(due[i + 1] * 1000)
     places[#places + 1] = due[i]
   end
-  redis.call('ZREM', from, unpack(ids))
+  redis.call('ZREM', delayed, unpack(ids))
   redis.call('ZADD', ready, unpack(places))
-  return #ids
 end
 
-promote(delayed)
-local expired = promote(leased)
+local function late_parcel()
+  return redis.call('ZRANGE', leased, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, 1)[1]
+end
 
-local taken = redis.call('ZPOPMIN', ready, limit)
-local out, leases, buried = {}, {}, 0
-if #taken > 0 then
-  local ids = {}
-  for i = 1, #taken, 2 do
-    ids[#ids + 1] = taken[i]
+local place = first_place()
+local ids, expired = {}, 0
+local late = late_parcel()
+while late and expired < limit do
+  local before, inside = expired, redis.call('HGET', contents, late)
+  -- Only as many as are wanted: its worker may come back for the others.
+  for seat, id in ipairs(inside and cmsgpack.unpack(inside) or {}) do
+    if expired < limit and leave(held, late, seat) then
+      redis.call('HINCRBY', counts, id, 1)
+      expired = expired + 1
+      ids[expired] = id
+    end
   end
-  local payloads = redis.call('HMGET', jobs, unpack(ids))
-  local counted = redis.call('HMGET', counts, unpack(ids))
-  local until_ms, tokens = whole(now_ms + lease_ms), {}
-  for i, id in ipairs(ids) do
-    local payload, before = payloads[i], tonumber(counted[i] or 0)
-    local deliveries = before % DELIVERIES + 1
-    if not payload then
-      redis.call('HDEL', counts, id)
-    elseif deliveries > deliveries_max then
-      bury(dead, graves, dead_max, id, deliveries - 1, 'its workers were lost', payload)
+  put_away(leased, held, contents)
+  if expired == before then
+    -- A Redis that evicts has lost what was in it. The queue goes on.
+    redis.call('ZREM', leased, late)
+  end
+  late = late_parcel()
+end
+if expired == 0 then
+  ids = redis.call('ZRANGE', ready, 0, limit - 1)
+elseif expired < limit then
+  for _, id in ipairs(redis.call('ZRANGE', ready, 0, limit - expired - 1)) do
+    ids[#ids + 1] = id
+  end
+end
+if #ids > expired then
+  redis.call('ZREMRANGEBYRANK', ready, 0, #ids - expired - 1)
+end
+local full = #ids == limit
+
+local deliveries, buried = {}, 0
+local payloads = #ids > 0 and redis.call('HMGET', jobs, unpack(ids)) or {}
+if #ids > 0 and redis.call('EXISTS', counts) == 1 then
+  local all_ids, all_payloads = ids, payloads
+  local came_back = redis.call('HMGET', counts, unpack(ids))
+  ids, payloads = {}, {}
+  for i, id in ipairs(all_ids) do
+    local before = tonumber(came_back[i] or 0)
+    if before >= deliveries_max then
+      bury(dead, graves, dead_max, id, before, 'its workers were lost', all_payloads[i])
       redis.call('HDEL', jobs, id)
       redis.call('HDEL', counts, id)
       buried = buried + 1
     else
-      -- Always above the last one, and never one again: also not after the data was rolled back.
-      local since_ms = math.max(now_ms, math.floor(before / DELIVERIES))
-      local token = whole(since_ms * DELIVERIES + deliveries)
-      tokens[#tokens + 1] = id
-      tokens[#tokens + 1] = token
-      leases[#leases + 1] = until_ms
-      leases[#leases + 1] = id
-      out[#out + 1] = { id, payload, token, taken[2 * i] }
+      ids[#ids + 1], payloads[#payloads + 1] = id, all_payloads[i]
+      deliveries[#deliveries + 1] = before + 1
     end
   end
-  if #leases > 0 then
-    redis.call('HSET', counts, unpack(tokens))
-    redis.call('ZADD', leased, unpack(leases))
-  end
+end
+if #ids > 0 then
+  redis.call('ZADD', leased, whole(now_ms + lease_ms), parcel)
+  redis.call('HSET', held, parcel, string.rep('1', #ids))
+  redis.call('HSET', contents, parcel, cmsgpack.pack(ids))
 end
 
 local left = redis.call('ZCARD', ready)
-local oldest = -1
-if left > 0 then
-  oldest = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')[2]
+local waiting = redis.call('ZCARD', delayed)
+local again_ms = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or -1
+if late then
+  again_ms = whole(now_ms)
 end
-local next_due = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or -1
-local full = #taken / 2 == limit
-if left > 0 or (full and tonumber(next_due) >= 0 and tonumber(next_due) < now_ms + horizon_ms) then
+if left > 0 or (full and tonumber(again_ms) >= 0 and tonumber(again_ms) < now_ms + horizon_ms) then
   ring(bell)
 else
   -- Nothing is left for whom the bell was rung, and this caller learns what is due next.
   redis.call('DEL', bell)
 end
 return {
-  whole(now_ms), left, oldest, next_due,
-  redis.call('ZCARD', leased), redis.call('ZCARD', delayed), expired, buried, out,
+  whole(now_ms), left, first_place(), again_ms,
+  redis.call('HLEN', jobs) - left - waiting, waiting, expired, buried,
+  place, ids, payloads, deliveries,
 }

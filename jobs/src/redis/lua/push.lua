@@ -1,8 +1,7 @@
 -- Adds jobs: at most PUSH_MAX triples of id, payload and delay in microseconds.
 -- A job whose id is queued, delayed or in flight is left as it is. Returns how many were new.
-local jobs, counts, ready, delayed, bell = unpack(KEYS)
+local jobs, ready, delayed, bell = unpack(KEYS)
 
-local base = whole(now_ms * DELIVERIES)
 local last = redis.call('ZRANGE', ready, -1, -1, 'WITHSCORES')
 local place = now_us
 if last[2] and tonumber(last[2]) >= place then
@@ -11,12 +10,10 @@ end
 local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 earliest = earliest[2] and tonumber(earliest[2]) or math.huge
 
-local tokens, now, later, sooner = {}, {}, {}, false
+local now, later, sooner = {}, {}, false
 for i = 1, #ARGV, 3 do
   local id, delay_us = ARGV[i], tonumber(ARGV[i + 2])
   if redis.call('HSETNX', jobs, id, ARGV[i + 1]) == 1 then
-    tokens[#tokens + 1] = id
-    tokens[#tokens + 1] = base
     if delay_us == 0 then
       now[#now + 1] = whole(place)
       now[#now + 1] = id
@@ -31,9 +28,6 @@ for i = 1, #ARGV, 3 do
   end
 end
 
-if #tokens > 0 then
-  redis.call('HSET', counts, unpack(tokens))
-end
 if #now > 0 then
   redis.call('ZADD', ready, unpack(now))
 end
@@ -43,4 +37,4 @@ end
 if #now > 0 or sooner then
   ring(bell)
 end
-return #tokens / 2
+return (#now + #later) / 2
