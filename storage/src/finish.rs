@@ -17,8 +17,8 @@ use outbound::ids::{AttemptId, TaskId};
 use outbound::outcome::cause;
 use outbound::record::CallRecord;
 use outbound::redial::After;
-use sqlx::PgConnection;
 use sqlx::types::Uuid;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::attempts::DialOrder;
 use crate::claim::{Claimed, FollowOn, FollowedOn};
@@ -122,8 +122,8 @@ pub async fn finish_many(
 /// there before [`Finishing::commit`], so that the calls that follow can be made known first to whoever
 /// is told of them.
 ///
-/// Locks the enterprise's claims, if nobody else has; then what [`finish_many`] locks, but the counters;
-/// what a claim locks ([`crate::claim`]); the counters.
+/// Locks the enterprise's claims, if they are to be had within [`FollowOn::wait`]; then what
+/// [`finish_many`] locks, but the counters; what a claim locks ([`crate::claim`]); the counters.
 pub async fn finish_and_follow_on<'a>(
     store: &Store,
     now: Time,
@@ -135,7 +135,7 @@ pub async fn finish_and_follow_on<'a>(
 
 /// Calls that are finished, and others begun, but for the commit.
 pub struct Finishing<'a> {
-    tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    tx: Transaction<'static, Postgres>,
     now: Time,
     finished: Vec<FinishedAs>,
     breakers: BTreeMap<Uuid, Option<breaker::Probe>>,
@@ -187,9 +187,7 @@ async fn finish<'a>(
     follow_on: Option<FollowOn<'a>>,
 ) -> Result<Finishing<'a>, StoreError> {
     breaker::put_off_probes(store, items, now).await?;
-    let mut tx = store.hot.begin().await?;
-    let claims_of = follow_on.as_ref().map(|follow_on| follow_on.enterprise);
-    let Took { mut held, claims } = take::take(&mut tx, items, now, claims_of).await?;
+    let (mut tx, Took { mut held, claims }) = take(store, now, items, follow_on.as_ref()).await?;
     let mut done = Vec::with_capacity(held.len());
     for item in items {
         if let Some(held) = held.remove(&item.attempt.uuid()) {
@@ -222,6 +220,31 @@ async fn finish<'a>(
     };
     let finished = items.iter().map(finished).collect();
     Ok(Finishing { tx, now, finished, breakers: breaker::to_judge(&done), followed })
+}
+
+/// Takes the attempts out in a transaction; for a follow-on under the lock of the enterprise's claims,
+/// unless somebody else holds it for long. It is waited for while nothing else is held, as the order of
+/// locks wants it.
+async fn take(
+    store: &Store,
+    now: Time,
+    items: &[Finished],
+    follow_on: Option<&FollowOn<'_>>,
+) -> Result<(Transaction<'static, Postgres>, Took), StoreError> {
+    let mut tx = store.hot.begin().await?;
+    let claims_of = follow_on.map(|follow_on| follow_on.enterprise);
+    let took = take::take(&mut tx, items, now, claims_of).await?;
+    let Some(follow_on) = follow_on.filter(|_| took.held.is_empty()) else { return Ok((tx, took)) };
+    // Somebody claims, or every attempt is another's by now, which is found again below. A claim takes
+    // some milliseconds; the way of a slot by claim, queue and begin takes longer, and more work.
+    let FollowOn { enterprise, wait, .. } = *follow_on;
+    let claims = !wait.is_zero() && lanes::lock_claims_within(&mut tx, enterprise, wait).await?;
+    if !claims {
+        tx.rollback().await?;
+        tx = store.hot.begin().await?;
+    }
+    let Took { held, .. } = take::take(&mut tx, items, now, None).await?;
+    Ok((tx, Took { held, claims }))
 }
 
 /// Everything but the attempts, which are gone already, and the counters, which come last. True when a

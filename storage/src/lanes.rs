@@ -19,6 +19,7 @@
 //! while it is not ended, so a number's own row is never fought over.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use outbound::Time;
 use outbound::ids::EnterpriseId;
@@ -28,6 +29,9 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::StoreError;
+
+/// SQLSTATE of a lock that was not to be had within `lock_timeout`.
+const LOCK_TIMEOUT: &str = "55P03";
 
 /// What a lane is for: there is at most one lane of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +70,33 @@ pub(crate) async fn lock_claims(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// [`lock_claims`] that waits no longer than this. False: somebody else has it still, and the transaction
+/// is to be rolled back, as nothing can be done in it any more. `wait` is at least a millisecond.
+pub(crate) async fn lock_claims_within(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    wait: Duration,
+) -> Result<bool, StoreError> {
+    let locked = sqlx::query!(
+        "select set_config('lock_timeout', locked.before, true) from (
+             select before, pg_advisory_xact_lock(hashtextextended($1::uuid::text, 1)) from (
+                 select current_setting('lock_timeout') as before,
+                        set_config('lock_timeout', $2, true) offset 0) waits
+              offset 0) locked",
+        enterprise.uuid(),
+        wait.as_millis().max(1).to_string()
+    )
+    .fetch_one(conn)
+    .await;
+    match locked {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_TIMEOUT) => {
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The ids of lanes, made where they are missing. Locks the lanes that it makes.

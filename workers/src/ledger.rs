@@ -27,6 +27,9 @@ const PACES_MAX: usize = 200;
 /// Calls in one finish. Few, where few wait: those that begin together end together, and each waits for
 /// all of its group.
 const FINISHES: RangeInclusive<usize> = 8..=200;
+/// How long a finish waits for whoever claims for the enterprise, at most: a busy claim is through by then,
+/// and a stalled one must not hold back records.
+const CLAIMS_WAIT: Duration = Duration::from_millis(50);
 /// Groups of calls whose jobs are being pushed, at most: half a second of a Redis that hangs.
 const PUSHES_MAX: usize = 256;
 /// Between two tries while the database is away.
@@ -235,6 +238,7 @@ impl Writer {
             at_most,
             worker: &self.worker,
             lease: self.lease,
+            wait: CLAIMS_WAIT,
             random_seed: rand::random(),
         };
         let finishing = finish::finish_and_follow_on(&self.store, now, items, follow_on).await?;

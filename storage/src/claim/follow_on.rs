@@ -31,6 +31,8 @@ pub struct FollowOn<'a> {
     pub at_most: u32,
     pub worker: &'a str,
     pub lease: Duration,
+    /// How long somebody else who claims for the enterprise is waited for, at most.
+    pub wait: Duration,
     /// As for [`Claimer::claim`].
     pub random_seed: u64,
 }

@@ -44,9 +44,9 @@ pub(super) struct Took {
 }
 
 /// Takes out the attempts that are begun and whose tokens match. From here on each is this
-/// transaction's alone. With an enterprise, it tries to lock its claims: what is read after this was
-/// committed by whoever claimed before. Locks the attempts, in the order of their ids, as a renewal of leases does; the numbers
-/// behind them are nobody else's while they live.
+/// transaction's alone. With an enterprise, it tries to lock its claims first, and takes nothing without:
+/// what is read after this was committed by whoever claimed before. Locks the attempts, in the order of
+/// their ids, as a renewal of leases does; the numbers behind them are nobody else's while they live.
 pub(super) async fn take(
     conn: &mut PgConnection,
     items: &[Finished],
@@ -62,7 +62,8 @@ pub(super) async fn take(
            held as (
                select a.id from unnest($1::uuid[], $2::bigint[]) as u (id, token)
                  join attempt a on a.id = u.id and a.token = u.token
-                where a.phase = 'begun' order by a.id for update of a)
+                where a.phase = 'begun' and ($4::uuid is null or (select mine from lock))
+                order by a.id for update of a)
            delete from attempt a using held, number n, lane l
             where a.id = held.id and n.id = a.number_id and l.id = a.lane_id
            returning a.id, a.enterprise_id, a.task_id, a.batch_id, a.number_id, a.trunk_id, a.lane_id,

@@ -21,6 +21,17 @@ impl After {
 impl Floor {
     /// These calls end with `result`, and as many others may follow.
     async fn go_on(&mut self, orders: &[DialOrder], result: CallResult, now: Time) -> After {
+        self.go_on_within(orders, result, now, Duration::from_millis(20)).await
+    }
+
+    /// The same, with this much time for somebody else's claim.
+    async fn go_on_within(
+        &mut self,
+        orders: &[DialOrder],
+        result: CallResult,
+        now: Time,
+        wait: Duration,
+    ) -> After {
         let ended: Vec<_> = orders.iter().map(|order| finished(order, result, now, now)).collect();
         self.claims += 1;
         let follow_on = FollowOn {
@@ -29,6 +40,7 @@ impl Floor {
             at_most: u32::try_from(orders.len()).unwrap(),
             worker: WORKER,
             lease: LEASE,
+            wait,
             random_seed: self.claims,
         };
         let finishing = finish_and_follow_on(&self.store, now, &ended, follow_on).await.unwrap();
@@ -106,17 +118,51 @@ async fn a_call_with_calls_per_second_is_claimed_and_waits_for_its_turn(pool: Pg
     floor.sound().await;
 }
 
+/// Somebody who claims for the floor.
+async fn claiming(floor: &Floor) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut claim = floor.pool.begin().await.unwrap();
+    let lock = "select pg_advisory_xact_lock(hashtextextended($1::text, 1))";
+    sqlx::query(lock).bind(floor.enterprise.uuid()).execute(&mut *claim).await.unwrap();
+    claim
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 2 }), &rows(1..=9)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let claim = claiming(&floor).await;
+    let (pool, attempt) = (floor.pool.clone(), orders[0].attempt.uuid());
+    let (after, ()) = tokio::join!(
+        floor.go_on_within(&orders[..1], BUSY, at("09:01"), Duration::from_secs(30)),
+        async {
+            let waits = "select exists (select from pg_locks l join pg_database d on d.oid = l.database
+                          where d.datname = current_database() and locktype = 'advisory' and not granted)";
+            while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&pool).await.unwrap() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // What a claim waits for is not held by who waits for a claim.
+            let held = "select true from attempt where id = $1 for update nowait";
+            sqlx::query(held).bind(attempt).fetch_one(&pool).await.unwrap();
+            claim.rollback().await.unwrap();
+        }
+    );
+    assert_eq!(after.who(), [3]);
+    floor.sound().await;
+}
+
 /// Whoever claims may not see the slot that is being freed: the dispatchers are told.
 #[sqlx::test(migrations = "../migrations")]
-async fn a_slot_that_is_freed_while_somebody_claims_is_left_to_the_dispatchers(pool: PgPool) {
+async fn a_slot_that_is_freed_while_somebody_claims_for_long_is_left_to_the_dispatchers(
+    pool: PgPool,
+) {
     let mut floor = Floor::open(pool).await;
     floor.running("A", json!({ "concurrency": 2 }), &rows(1..=9)).await;
     let calls = floor.claim(9, at("09:00")).await;
     let orders = floor.begin(&calls, at("09:00")).await;
     let mut heard = floor.store.listen_dispatch().await.unwrap();
-    let mut claim = floor.pool.begin().await.unwrap();
-    let lock = "select pg_advisory_xact_lock(hashtextextended($1::text, 1))";
-    sqlx::query(lock).bind(floor.enterprise.uuid()).execute(&mut *claim).await.unwrap();
+    let claim = claiming(&floor).await;
     let after = floor.go_on(&orders[..1], BUSY, at("09:01")).await;
     assert!(after.next.is_empty() && after.claimed.is_none());
     claim.rollback().await.unwrap();
