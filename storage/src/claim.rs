@@ -37,6 +37,8 @@ pub(crate) use follow_on::FollowedOn;
 pub const CLAIM_MAX: u32 = 500;
 /// Rounds of looking that one claim makes before it commits what it has and asks to be run again.
 const PASSES_MAX: u32 = 12;
+/// Enterprises of which is kept what dispatchers were told; beyond it they are told again.
+const TOLD_MAX: usize = 10_000;
 /// Lanes whose cursors are kept, at most; beyond it they start anew.
 const CURSORS_MAX: usize = 100_000;
 
@@ -64,6 +66,8 @@ pub struct Claimed {
 #[derive(Debug, Default)]
 pub struct Claimer {
     cursors: HashMap<i64, Cursor>,
+    /// Times that dispatchers were told to look at an enterprise again.
+    told: HashMap<EnterpriseId, Time>,
 }
 
 impl Claimer {
@@ -122,6 +126,23 @@ impl Claimer {
         for task in &scene.tasks {
             self.cursors.extend(task.queue.cursors(plain));
         }
+    }
+}
+
+/// Of a time to claim at that a follow-on sees, dispatchers are told once: they look then, see it, too,
+/// and look again at that time by themselves.
+impl Claimer {
+    fn has_told(&self, enterprise: EnterpriseId, wake_at: Time, now: Time) -> bool {
+        // A time ahead of what is seen now is of a clock that was set back since.
+        self.told.get(&enterprise).is_some_and(|told| now < *told && *told <= wake_at)
+    }
+
+    /// Only after the commit.
+    fn keep_told(&mut self, enterprise: EnterpriseId, wake_at: Time) {
+        if self.told.len() >= TOLD_MAX {
+            self.told.clear();
+        }
+        self.told.insert(enterprise, wake_at);
     }
 }
 

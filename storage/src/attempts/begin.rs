@@ -59,6 +59,10 @@ pub async fn begin_many(
     let back: Vec<_> = back.map(|back| (back.attempt, back.token)).collect();
     let mut counts = Counts::default();
     withdraw::put_back(&mut tx, &back, None, &mut counts).await?;
+    // With calls per second, a begin makes room for a claim; not the second one of a call, in its turn.
+    let first = |go: &&&Candidate| begun.get(&go.attempt).is_some_and(|again| !again);
+    let paced = go.iter().filter(first).filter(|go| scene.is_paced(go)).map(|go| go.enterprise);
+    let paced: BTreeSet<_> = paced.collect();
     let ids: Vec<Uuid> = begun.keys().copied().collect();
     let mut orders =
         order::orders(store, &mut tx, &ids, fenced, |facts| scene.frame(facts)).await?;
@@ -66,9 +70,7 @@ pub async fn begin_many(
         orders.entry(attempt).and_modify(|order| order.again = again);
     }
     counts.write(&mut tx).await?;
-    // With calls per second, a begin makes room for a claim.
-    let paced = go.iter().filter(|go| scene.is_paced(go)).map(|go| go.enterprise);
-    lanes::notify(&mut tx, paced.collect::<BTreeSet<_>>()).await?;
+    lanes::notify(&mut tx, paced).await?;
     tx.commit().await?;
     let answer = |(attempt, _): &(AttemptId, i64)| match orders.get(&attempt.uuid()) {
         Some(order) => Begun::Dial(Box::new(order.clone())),

@@ -44,6 +44,8 @@ pub(crate) struct FollowedOn {
     pub claimed: Claimed,
     /// A dispatcher has nothing to do for this enterprise that it would not be told anyway.
     pub quiet: bool,
+    /// A time to look again at that they are told of by this.
+    tells: Option<Time>,
     scene: Scene,
 }
 
@@ -90,13 +92,19 @@ impl FollowOn<'_> {
                 orders.push(order(store, conn, (&scene, now, fenced), opened, taken, dial).await?);
             }
         }
-        let quiet = !claimed.more && claimed.wake_at.is_none() && scene.idle_tasks().is_empty();
-        Ok(Some(FollowedOn { orders, claimed, quiet, scene }))
+        let has_told = |at: &Time| self.claimer.has_told(self.enterprise, *at, now);
+        let untold = claimed.wake_at.filter(|at| !has_told(at));
+        let quiet = !claimed.more && untold.is_none() && scene.idle_tasks().is_empty();
+        let tells = claimed.wake_at.filter(|_| !quiet);
+        Ok(Some(FollowedOn { orders, claimed, quiet, tells, scene }))
     }
 
     /// After the commit.
     pub(crate) fn committed(self, followed: &FollowedOn) {
         self.claimer.keep_cursors(&followed.scene, !followed.scene.switches.priorities);
+        if let Some(at) = followed.tells {
+            self.claimer.keep_told(self.enterprise, at);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use storage::claim::FollowOn;
 use storage::finish::finish_and_follow_on;
+use storage::store::Listener;
 
 use super::*;
 
@@ -19,6 +20,21 @@ impl After {
 }
 
 impl Floor {
+    /// Whether dispatchers were told of this floor since they were last asked.
+    async fn hears_of_itself(&self, heard: &mut Listener<EnterpriseId>) -> bool {
+        // Of another enterprise, so that what comes first tells whether there was one before.
+        let other = EnterpriseId::new();
+        let tell = "select pg_notify('dispatch', $1::text)";
+        sqlx::query(tell).bind(other.uuid()).execute(&self.pool).await.unwrap();
+        let mut own = false;
+        loop {
+            match heard.next().await.unwrap() {
+                id if id == other => return own,
+                id => own |= id == self.enterprise,
+            }
+        }
+    }
+
     /// These calls end with `result`, and as many others may follow.
     async fn go_on(&mut self, orders: &[DialOrder], result: CallResult, now: Time) -> After {
         self.go_on_within(orders, result, now, Duration::from_millis(20)).await
@@ -179,16 +195,46 @@ async fn dispatchers_are_told_only_of_what_is_left_for_them(pool: PgPool) {
     let orders = floor.begin(&calls, at("09:00")).await;
     let mut heard = floor.store.listen_dispatch().await.unwrap();
     let next = floor.go_on(&orders[..1], BUSY, at("09:01")).await.next;
-    // Of another enterprise, so that what comes first tells whether there was one before.
-    let other = EnterpriseId::new();
-    let tell = "select pg_notify('dispatch', $1::text)";
-    sqlx::query(tell).bind(other.uuid()).execute(&floor.pool).await.unwrap();
-    assert_eq!(heard.next().await.unwrap(), other, "the slot was filled");
+    assert!(!floor.hears_of_itself(&mut heard).await, "the slot was filled");
     // There is room for more than what may follow.
     floor.edit(task, json!({ "concurrency": 3 }), at("09:02")).await;
-    while heard.try_next().unwrap().is_some() {}
+    floor.hears_of_itself(&mut heard).await;
     assert_eq!(floor.go_on(&next, BUSY, at("09:02")).await.who(), [4]);
-    assert_eq!(heard.next().await.unwrap(), floor.enterprise);
+    assert!(floor.hears_of_itself(&mut heard).await);
+    floor.sound().await;
+}
+
+/// With calls per second a claim may be worth while at a time that nothing else tells. Whoever was told
+/// looks again by itself.
+#[sqlx::test(migrations = "../migrations")]
+async fn dispatchers_are_told_once_of_a_time_to_look_again(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 1 }), &rows(1..=9)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let mut plain = floor.begin(&calls, at("09:00")).await;
+    floor.running("B", json!({ "concurrency": 9, "calls_per_second": 2 }), &rows(11..=19)).await;
+    let mut heard = floor.store.listen_dispatch().await.unwrap();
+    let mut paced = Vec::new();
+    for _ in 0..2 {
+        let calls = floor.claim(9, at("09:00")).await;
+        floor.begin(&calls, at("09:00")).await;
+        assert!(floor.hears_of_itself(&mut heard).await, "a begin made room for a claim");
+        paced.extend(calls);
+    }
+    let attempts: Vec<_> = paced.iter().map(|call| call.attempt).collect();
+    assert_eq!(attempts.len(), 4);
+    storage::attempts::pace_many(&floor.store, at("09:00"), &attempts).await.unwrap();
+    floor.begin(&paced[..1], at("09:00")).await;
+    assert!(!floor.hears_of_itself(&mut heard).await, "begun again in its turn");
+    // Turns are given out until 09:00:02.2: there is one to claim for from 09:00:01.2 on.
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let after = floor.go_on(&plain, BUSY, at("09:00")).await;
+        assert!(after.claimed.unwrap().is_empty());
+        plain = after.next;
+        told.push(floor.hears_of_itself(&mut heard).await);
+    }
+    assert_eq!(told, [true, false, false]);
     floor.sound().await;
 }
 
