@@ -18,13 +18,14 @@ mod settle;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use outbound::Time;
 use outbound::claim::{TaskRoom, allot};
 use outbound::ids::{AttemptId, EnterpriseId, TaskId};
 use sqlx::types::Uuid;
 
-use crate::lanes::Counts;
+use crate::lanes::{self, Counts};
 use crate::{Store, StoreError};
 use judge::Verdict;
 use queue::{Cursor, Pulled};
@@ -90,8 +91,24 @@ impl Claimer {
         at_most: u32,
         random_seed: u64,
     ) -> Result<Claimed, StoreError> {
+        let wait = Duration::ZERO;
+        self.claim_in_line(store, enterprise, now, at_most, random_seed, wait).await
+    }
+
+    /// [`Self::claim`] that stands in line for the enterprise's claims, and gives up after `wait` only.
+    pub async fn claim_in_line(
+        &mut self,
+        store: &Store,
+        enterprise: EnterpriseId,
+        now: Time,
+        at_most: u32,
+        random_seed: u64,
+        wait: Duration,
+    ) -> Result<Claimed, StoreError> {
         let mut tx = store.hot.begin().await?;
-        if !lock(&mut tx, enterprise).await? {
+        let locked = lock(&mut tx, enterprise).await?
+            || !wait.is_zero() && lanes::lock_claims_within(&mut tx, enterprise, wait).await?;
+        if !locked {
             return Ok(Claimed { busy: true, ..Claimed::default() });
         }
         let Some(mut scene) = scene::read(store, &mut tx, enterprise, now).await? else {

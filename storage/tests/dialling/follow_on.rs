@@ -142,6 +142,15 @@ async fn claiming(floor: &Floor) -> sqlx::Transaction<'static, sqlx::Postgres> {
     claim
 }
 
+/// Until so many wait for the claims.
+async fn in_line(pool: &PgPool, n: i64) {
+    let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
+                    where d.datname = current_database() and locktype = 'advisory' and not granted";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() < n {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
@@ -153,11 +162,7 @@ async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim
     let (after, ()) = tokio::join!(
         floor.go_on_within(&orders[..1], BUSY, at("09:01"), Duration::from_secs(30)),
         async {
-            let waits = "select exists (select from pg_locks l join pg_database d on d.oid = l.database
-                          where d.datname = current_database() and locktype = 'advisory' and not granted)";
-            while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&pool).await.unwrap() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            in_line(&pool, 1).await;
             // What a claim waits for is not held by who waits for a claim.
             let held = "select true from attempt where id = $1 for update nowait";
             sqlx::query(held).bind(attempt).fetch_one(&pool).await.unwrap();
@@ -165,6 +170,34 @@ async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim
         }
     );
     assert_eq!(after.who(), [3]);
+    floor.sound().await;
+}
+
+/// Dialers that fill their slots are always in line; a dispatcher that is has its turn.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_claim_in_line_comes_before_those_who_asked_later(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 2 }), &rows(1..=9)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let orders = floor.begin(&calls, at("09:00")).await;
+    let claim = claiming(&floor).await;
+    let (pool, store, long) = (floor.pool.clone(), floor.store.clone(), Duration::from_secs(30));
+    let (mut dispatcher, enterprise) = (Claimer::new(), floor.enterprise);
+    let busy = dispatcher.claim(&store, enterprise, at("09:01"), 9, 1).await.unwrap();
+    assert!(busy.busy);
+    let (claimed, after, ()) = tokio::join!(
+        dispatcher.claim_in_line(&store, enterprise, at("09:01"), 9, 2, long),
+        async {
+            in_line(&pool, 1).await;
+            floor.go_on_within(&orders, BUSY, at("09:01"), long).await
+        },
+        async {
+            in_line(&pool, 2).await;
+            claim.rollback().await.unwrap();
+        }
+    );
+    assert_eq!(claimed.unwrap().attempts.len(), 1);
+    assert_eq!(after.who(), [3], "the dispatcher took 2");
     floor.sound().await;
 }
 

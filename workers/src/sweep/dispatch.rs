@@ -3,9 +3,10 @@
 //! PostgreSQL notifies every dispatcher in the transaction that frees a slot, lands an import,
 //! promotes a redial or starts a task. Whoever gets the enterprise's lock claims; whoever does not
 //! comes back a little later. A dialer fills the slots that it frees itself where it can, and then
-//! notifies nobody.
+//! notifies nobody. The line for the lock is in order, and dialers that fill their slots are always in
+//! it where there are several: who did not get it at once stands in line, too.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use outbound::ids::EnterpriseId;
@@ -23,6 +24,8 @@ const TICK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
 /// When somebody else is claiming: it may have begun before what this claim was to see.
 const BUSY: Duration = Duration::from_millis(20);
+/// How long a claim stands in line then, and holds up those of other enterprises.
+const IN_LINE: Duration = Duration::from_millis(50);
 
 /// Claim for whichever enterprise can, until the process stops.
 pub async fn dispatch(env: Environment) {
@@ -72,12 +75,15 @@ async fn claim(
     enterprise: EnterpriseId,
 ) -> Result<(), StoreError> {
     let begun = std::time::Instant::now();
-    let claimed =
-        claimer.claim(&env.store, enterprise, env.clock.now(), CLAIM_MAX, rand::random()).await?;
+    let wait = if turns.busy.contains(&enterprise) { IN_LINE } else { Duration::ZERO };
+    let (now, seed) = (env.clock.now(), rand::random());
+    let claimed = claimer.claim_in_line(&env.store, enterprise, now, CLAIM_MAX, seed, wait).await?;
     if claimed.busy {
+        turns.busy.insert(enterprise);
         turns.wake(enterprise, Instant::now() + BUSY);
         return Ok(());
     }
+    turns.busy.remove(&enterprise);
     metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
     if !claimed.attempts.is_empty() {
         metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
@@ -97,6 +103,8 @@ async fn claim(
 struct Turns {
     queue: VecDeque<EnterpriseId>,
     later: HashMap<EnterpriseId, Instant>,
+    /// Somebody else was claiming for these when they were looked at last.
+    busy: HashSet<EnterpriseId>,
 }
 
 impl Turns {
