@@ -199,7 +199,7 @@ impl Stage<'_> {
             at_most: 1,
             worker: &name,
             lease: LEASE,
-            wait: std::time::Duration::ZERO,
+            wait: Duration::ZERO,
             random_seed: self.claims,
         };
         let items = std::slice::from_ref(&finished);
