@@ -18,6 +18,7 @@ mod settle;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::time::Duration;
 
 use outbound::Time;
@@ -63,6 +64,22 @@ pub struct Claimed {
     pub wake_at: Option<Time>,
 }
 
+/// A place in the line for an enterprise's claims.
+#[derive(Clone, Copy)]
+pub struct InLine<'a> {
+    /// How long somebody else who claims is waited for, at most.
+    pub at_most: Duration,
+    /// Reads the time, once it is one's turn. By an earlier one, a number that fell due meanwhile would be
+    /// called before that, and a window that closed meanwhile would be open.
+    pub now: &'a (dyn Fn() -> Time + Sync),
+}
+
+impl fmt::Debug for InLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InLine").field("at_most", &self.at_most).finish_non_exhaustive()
+    }
+}
+
 /// Makes claims, and remembers how far it came. One for each that claims.
 #[derive(Debug, Default)]
 pub struct Claimer {
@@ -91,26 +108,27 @@ impl Claimer {
         at_most: u32,
         random_seed: u64,
     ) -> Result<Claimed, StoreError> {
-        let wait = Duration::ZERO;
-        self.claim_in_line(store, enterprise, now, at_most, random_seed, wait).await
+        let at_once = InLine { at_most: Duration::ZERO, now: &|| now };
+        self.claim_in_line(store, enterprise, at_most, random_seed, at_once).await
     }
 
-    /// [`Self::claim`] that stands in line for the enterprise's claims, and gives up after `wait` only.
+    /// [`Self::claim`] that stands in line for the enterprise's claims before it gives up.
     pub async fn claim_in_line(
         &mut self,
         store: &Store,
         enterprise: EnterpriseId,
-        now: Time,
         at_most: u32,
         random_seed: u64,
-        wait: Duration,
+        in_line: InLine<'_>,
     ) -> Result<Claimed, StoreError> {
+        let wait = in_line.at_most;
         let mut tx = store.hot.begin().await?;
         let locked = lock(&mut tx, enterprise).await?
             || !wait.is_zero() && lanes::lock_claims_within(&mut tx, enterprise, wait).await?;
         if !locked {
             return Ok(Claimed { busy: true, ..Claimed::default() });
         }
+        let now = (in_line.now)();
         let Some(mut scene) = scene::read(store, &mut tx, enterprise, now).await? else {
             // Not left to the drop, which gives the lock back a little later: whoever comes between
             // would take it for another dispatcher's, and leave the claim to nobody.

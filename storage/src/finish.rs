@@ -21,7 +21,7 @@ use sqlx::types::Uuid;
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::attempts::DialOrder;
-use crate::claim::{Claimed, FollowOn, FollowedOn};
+use crate::claim::{Claimed, FollowOn, FollowedOn, InLine};
 use crate::lanes::{self, Counts};
 use crate::{Store, StoreError, numbers};
 use next::Next;
@@ -122,7 +122,7 @@ pub async fn finish_many(
 /// there before [`Finishing::commit`], so that the calls that follow can be made known first to whoever
 /// is told of them.
 ///
-/// Locks the enterprise's claims, if they are to be had within [`FollowOn::wait`]; then what
+/// Locks the enterprise's claims, if they are to be had within [`InLine::at_most`]; then what
 /// [`finish_many`] locks, but the counters; what a claim locks ([`crate::claim`]); the counters.
 pub async fn finish_and_follow_on<'a>(
     store: &Store,
@@ -202,7 +202,7 @@ async fn finish<'a>(
     let mut followed = None;
     // A number that entered a lane has locked it: nothing is waited for behind that.
     if let Some(follow_on) = follow_on.filter(|_| claims && !entered)
-        && let Some(claimed) = follow_on.claim(store, &mut tx, now, &mut counts).await?
+        && let Some(claimed) = follow_on.claim(store, &mut tx, &mut counts).await?
     {
         if claimed.quiet {
             freed.remove(&follow_on.enterprise.uuid());
@@ -237,7 +237,7 @@ async fn take(
     let Some(follow_on) = follow_on.filter(|_| took.held.is_empty()) else { return Ok((tx, took)) };
     // Somebody claims, or every attempt is another's by now, which is found again below. A claim takes
     // some milliseconds; the way of a slot by claim, queue and begin takes longer, and more work.
-    let FollowOn { enterprise, wait, .. } = *follow_on;
+    let FollowOn { enterprise, in_line: InLine { at_most: wait, .. }, .. } = *follow_on;
     let claims = !wait.is_zero() && lanes::lock_claims_within(&mut tx, enterprise, wait).await?;
     if !claims {
         tx.rollback().await?;

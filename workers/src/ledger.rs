@@ -10,7 +10,7 @@ use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId};
 use storage::attempts::{self, Begun, DialOrder};
-use storage::claim::{ClaimedAttempt, Claimer, FollowOn};
+use storage::claim::{ClaimedAttempt, Claimer, FollowOn, InLine};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
 use tokio::sync::{Semaphore, watch};
@@ -238,7 +238,7 @@ impl Writer {
             at_most,
             worker: &self.worker,
             lease: self.lease,
-            wait: CLAIMS_WAIT,
+            in_line: InLine { at_most: CLAIMS_WAIT, now: &|| self.clock.now() },
             random_seed: rand::random(),
         };
         let finishing = finish::finish_and_follow_on(&self.store, now, items, follow_on).await?;

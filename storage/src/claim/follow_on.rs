@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use super::judge::Dial;
 use super::scene::Scene;
 use super::write::BegunBy;
-use super::{Claimed, ClaimedAttempt, Claimer, Run, Taken, scene, write};
+use super::{Claimed, ClaimedAttempt, Claimer, InLine, Run, Taken, scene, write};
 use crate::attempts::{AttemptFacts, DialOrder, Frame, location, variables};
 use crate::lanes::Counts;
 use crate::rows::phone;
@@ -31,8 +31,7 @@ pub struct FollowOn<'a> {
     pub at_most: u32,
     pub worker: &'a str,
     pub lease: Duration,
-    /// How long somebody else who claims for the enterprise is waited for, at most.
-    pub wait: Duration,
+    pub in_line: InLine<'a>,
     /// As for [`Claimer::claim`].
     pub random_seed: u64,
 }
@@ -60,9 +59,9 @@ impl FollowOn<'_> {
         &self,
         store: &Store,
         conn: &mut PgConnection,
-        now: Time,
         counts: &mut Counts,
     ) -> Result<Option<FollowedOn>, StoreError> {
+        let now = (self.in_line.now)();
         let Some(mut scene) = scene::read(store, conn, self.enterprise, now).await? else {
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! A dialer fills the slot that it frees, as a dispatcher would.
 
-use storage::claim::FollowOn;
+use storage::claim::{FollowOn, InLine};
 use storage::finish::finish_and_follow_on;
 use storage::store::Listener;
 
@@ -46,7 +46,18 @@ impl Floor {
         orders: &[DialOrder],
         result: CallResult,
         now: Time,
-        wait: Duration,
+        at_most: Duration,
+    ) -> After {
+        self.go_on_in_line(orders, result, now, InLine { at_most, now: &|| now }).await
+    }
+
+    /// The same, with what the time is then.
+    async fn go_on_in_line(
+        &mut self,
+        orders: &[DialOrder],
+        result: CallResult,
+        now: Time,
+        in_line: InLine<'_>,
     ) -> After {
         let ended: Vec<_> = orders.iter().map(|order| finished(order, result, now, now)).collect();
         self.claims += 1;
@@ -56,7 +67,7 @@ impl Floor {
             at_most: u32::try_from(orders.len()).unwrap(),
             worker: WORKER,
             lease: LEASE,
-            wait,
+            in_line,
             random_seed: self.claims,
         };
         let finishing = finish_and_follow_on(&self.store, now, &ended, follow_on).await.unwrap();
@@ -173,6 +184,27 @@ async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim
     floor.sound().await;
 }
 
+/// The window closes at 10:04, while somebody else claims.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_that_waited_for_somebody_elses_claim_goes_by_the_time_of_its_turn(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let period =
+        json!({ "name": "Day", "kind": "call", "ranges": [{ "start": "09:00", "end": "10:04" }] });
+    let period = serde_json::from_value(period).unwrap();
+    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"));
+    let schedule = json!({ "call_period": period.await.unwrap().id });
+    floor.running("A", json!({ "concurrency": 2, "schedule": schedule }), &rows(1..=9)).await;
+    let calls = floor.claim(9, at("10:00")).await;
+    let orders = floor.begin(&calls, at("10:00")).await;
+    let soon = InLine { at_most: Duration::from_millis(20), now: &|| at("10:03") };
+    let next = floor.go_on_in_line(&orders[..1], BUSY, at("10:03"), soon).await;
+    assert_eq!(next.who(), [3]);
+    let late = InLine { now: &|| at("10:05"), ..soon };
+    let next = floor.go_on_in_line(&orders[1..], BUSY, at("10:03"), late).await;
+    assert!(next.next.is_empty(), "{:?}", next.who());
+    floor.sound().await;
+}
+
 /// Dialers that fill their slots are always in line; a dispatcher that is has its turn.
 #[sqlx::test(migrations = "../migrations")]
 async fn a_claim_in_line_comes_before_those_who_asked_later(pool: PgPool) {
@@ -183,10 +215,11 @@ async fn a_claim_in_line_comes_before_those_who_asked_later(pool: PgPool) {
     let claim = claiming(&floor).await;
     let (pool, store, long) = (floor.pool.clone(), floor.store.clone(), Duration::from_secs(30));
     let (mut dispatcher, enterprise) = (Claimer::new(), floor.enterprise);
+    let line = InLine { at_most: long, now: &|| at("09:01") };
     let busy = dispatcher.claim(&store, enterprise, at("09:01"), 9, 1).await.unwrap();
     assert!(busy.busy);
     let (claimed, after, ()) = tokio::join!(
-        dispatcher.claim_in_line(&store, enterprise, at("09:01"), 9, 2, long),
+        dispatcher.claim_in_line(&store, enterprise, 9, 2, line),
         async {
             in_line(&pool, 1).await;
             floor.go_on_within(&orders, BUSY, at("09:01"), long).await

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use outbound::ids::EnterpriseId;
 use storage::StoreError;
-use storage::claim::Claimer;
+use storage::claim::{Claimer, InLine};
 use tokio::time::Instant;
 
 use crate::Environment;
@@ -75,9 +75,10 @@ async fn claim(
     enterprise: EnterpriseId,
 ) -> Result<(), StoreError> {
     let begun = std::time::Instant::now();
-    let wait = if turns.busy.contains(&enterprise) { IN_LINE } else { Duration::ZERO };
-    let (now, seed) = (env.clock.now(), rand::random());
-    let claimed = claimer.claim_in_line(&env.store, enterprise, now, CLAIM_MAX, seed, wait).await?;
+    let at_most = if turns.busy.contains(&enterprise) { IN_LINE } else { Duration::ZERO };
+    let in_line = InLine { at_most, now: &|| env.clock.now() };
+    let claimed =
+        claimer.claim_in_line(&env.store, enterprise, CLAIM_MAX, rand::random(), in_line).await?;
     if claimed.busy {
         turns.busy.insert(enterprise);
         turns.wake(enterprise, Instant::now() + BUSY);
