@@ -32,7 +32,8 @@ async fn a_key_is_shown_once_works_until_revoked_and_is_stored_hashed(pool: PgPo
     assert_eq!((key.enterprise, key.role), (enterprise, Role::Operator));
     assert_eq!(key.permissions, [Permission::Export]);
     assert_eq!(keys::get(store, enterprise, key.id).await.unwrap().last_used_at, Some(at("09:00")));
-    let wrong = format!("{}x", &made.secret[..made.secret.len() - 1]);
+    let other = if made.secret.ends_with('x') { 'y' } else { 'x' };
+    let wrong = format!("{}{other}", &made.secret[..made.secret.len() - 1]);
     assert_eq!(keys::authenticate(store, &wrong, at("09:00")).await.unwrap(), None);
 
     keys::revoke(store, enterprise, key.id, at("10:00")).await.unwrap();
