@@ -63,7 +63,7 @@ pub(crate) struct Ask {
 pub(crate) struct Parcel {
     /// Given by who fetches, and never again, so that a Redis that was rolled back knows it or does not.
     name: String,
-    /// Of its first job in the ready set, µs.
+    /// Of the first that was ready, µs.
     place: i64,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Fetched {
     pub(crate) delayed: i64,
     pub(crate) expired: u64,
     pub(crate) buried: u64,
-    /// When the first of them became due, µs.
+    /// When the first that was ready became due, µs; now, if none was.
     pub(crate) place_us: i64,
     /// With their payloads.
     pub(crate) jobs: Vec<(Leased, Vec<u8>)>,

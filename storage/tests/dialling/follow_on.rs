@@ -1,5 +1,7 @@
 //! A dialer fills the slot that it frees, as a dispatcher would.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use storage::claim::{FollowOn, InLine};
 use storage::finish::finish_and_follow_on;
 use storage::store::Listener;
@@ -157,9 +159,12 @@ async fn claiming(floor: &Floor) -> sqlx::Transaction<'static, sqlx::Postgres> {
 async fn in_line(pool: &PgPool, n: i64) {
     let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
                     where d.datname = current_database() and locktype = 'advisory' and not granted";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() < n {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let all = async {
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() < n {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.expect("they wait for the claims");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -184,9 +189,9 @@ async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim
     floor.sound().await;
 }
 
-/// The window closes at 10:04, while somebody else claims.
+/// The window closes at 10:04, while they wait for somebody else's claim.
 #[sqlx::test(migrations = "../migrations")]
-async fn a_call_that_waited_for_somebody_elses_claim_goes_by_the_time_of_its_turn(pool: PgPool) {
+async fn a_dialer_and_a_dispatcher_in_line_go_by_the_time_of_their_turn(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
     let period =
         json!({ "name": "Day", "kind": "call", "ranges": [{ "start": "09:00", "end": "10:04" }] });
@@ -194,14 +199,25 @@ async fn a_call_that_waited_for_somebody_elses_claim_goes_by_the_time_of_its_tur
     let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"));
     let schedule = json!({ "call_period": period.await.unwrap().id });
     floor.running("A", json!({ "concurrency": 2, "schedule": schedule }), &rows(1..=9)).await;
-    let calls = floor.claim(9, at("10:00")).await;
+    let calls = floor.claim(1, at("10:00")).await;
     let orders = floor.begin(&calls, at("10:00")).await;
-    let soon = InLine { at_most: Duration::from_millis(20), now: &|| at("10:03") };
-    let next = floor.go_on_in_line(&orders[..1], BUSY, at("10:03"), soon).await;
-    assert_eq!(next.who(), [3]);
-    let late = InLine { now: &|| at("10:05"), ..soon };
-    let next = floor.go_on_in_line(&orders[1..], BUSY, at("10:03"), late).await;
-    assert!(next.next.is_empty(), "{:?}", next.who());
+    let late = AtomicBool::new(false);
+    let now = || if late.load(Ordering::SeqCst) { at("10:05") } else { at("10:03") };
+    let line = InLine { at_most: Duration::from_secs(30), now: &now };
+    let claim = claiming(&floor).await;
+    let (pool, store, enterprise) = (floor.pool.clone(), floor.store.clone(), floor.enterprise);
+    let mut dispatcher = Claimer::new();
+    let (claimed, after, ()) = tokio::join!(
+        dispatcher.claim_in_line(&store, enterprise, 9, 1, line),
+        floor.go_on_in_line(&orders, BUSY, at("10:03"), line),
+        async {
+            in_line(&pool, 2).await;
+            late.store(true, Ordering::SeqCst);
+            claim.rollback().await.unwrap();
+        }
+    );
+    assert_eq!(claimed.unwrap().attempts, []);
+    assert!(after.next.is_empty(), "{:?}", after.who());
     floor.sound().await;
 }
 

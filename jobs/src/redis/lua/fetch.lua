@@ -1,7 +1,7 @@
 -- Takes up to `limit` jobs as one parcel: those of expired leases first, then the ready ones, after
 -- moving up to `chunk` due delayed jobs to them. A job delivered too often goes to the dead letters.
 -- Returns {now ms, ready left, place of the oldest of them in us, when to look again in ms, in flight,
--- delayed, jobs of expired leases, buried, place of the first job taken, {id, ...}, {payload, ...},
+-- delayed, jobs of expired leases, buried, place of the first that was ready, {id, ...}, {payload, ...},
 -- {deliveries, ...}}, with -1 for what is not there, and no deliveries when it is the first one of all.
 local jobs, counts, ready, delayed, leased, held, contents, dead, graves, bell = unpack(KEYS)
 local parcel = ARGV[1]
