@@ -6,6 +6,7 @@ create table enterprise (
     name        text not null unique,
     settings    jsonb not null,              -- outbound::enterprise::EnterpriseSettings
     version     bigint not null default 1,
+    edited_slot bigint not null default 0,   -- attempts up to this slot were claimed before the last edit
     created_at  timestamptz not null
 );
 

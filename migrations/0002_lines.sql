@@ -7,8 +7,8 @@ create table trunk (
     config          jsonb not null,          -- outbound::trunk::TrunkConfig
     breaker         text not null default 'closed' check (breaker in ('closed', 'open', 'probing')),
     breaker_until   timestamptz,             -- when an open breaker next lets a probe through
-    next_invite_at  timestamptz,             -- calls per second: the earliest next INVITE
     version         bigint not null default 1,
+    edited_slot     bigint not null default 0,   -- attempts up to this slot were claimed before the last edit
     created_at      timestamptz not null,
     unique (enterprise_id, name)
 );

@@ -23,12 +23,12 @@ create table task (
     scheduled_start_at timestamptz,          -- still to come; null when there is none or it is done
     scheduled_end_at   timestamptz,
     next_edge_at       timestamptz,          -- when a window next opens or closes
-    next_invite_at     timestamptz,          -- calls per second: the earliest next INVITE
     next_seq           bigint not null default 1,
     number_count       bigint not null default 0,
     started_at         timestamptz,
     created_at         timestamptz not null,
     version            bigint not null default 1,
+    edited_slot        bigint not null default 0,   -- attempts up to this slot were claimed before the last edit
     deleted_at         timestamptz,
     check ((state = 'paused') = (pause_reason is not null))
 );

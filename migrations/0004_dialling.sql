@@ -77,8 +77,7 @@ create table waiting (
                       'callee_window', 'trunk_refused')),
     phone         bigint not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-create index waiting_due on waiting (task_id, due_at);
-create index waiting_any_due on waiting (due_at);
+create index waiting_due on waiting (task_id, due_at, number_id);
 create index waiting_phone on waiting (enterprise_id, phone) where reason = 'phone_busy';
 
 -- Live attempts: each one is a slot in its enterprise, its trunk and its task.
@@ -117,6 +116,13 @@ create index attempt_slot on attempt (enterprise_id, slot);
 create table task_rotation (
     task_id uuid primary key,
     calls   bigint not null
+) with (fillfactor = 50);
+
+-- Calls per second. Not in the trunk's and the task's own rows: claims hold those for share, and a turn
+-- would wait for a claim, and a claim for a turn.
+create table pace (
+    scope_id       uuid primary key,         -- a trunk or a task
+    next_invite_at timestamptz not null      -- the earliest next INVITE
 ) with (fillfactor = 50);
 
 -- Counters, kept in the transactions that change what they count.

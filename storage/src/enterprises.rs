@@ -188,7 +188,9 @@ pub async fn update(
     same_version(old.version, expected)?;
     refuse(faults(settings.check()))?;
     sqlx::query!(
-        "update enterprise set settings = $2, version = version + 1 where id = $1",
+        "update enterprise set settings = $2, version = version + 1,
+                edited_slot = (select last_value from attempt_slot_seq)
+          where id = $1",
         id.uuid(),
         Json(&settings) as _
     )

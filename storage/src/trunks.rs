@@ -170,6 +170,7 @@ pub async fn update(
     refuse(faults(config.check()))?;
     sqlx::query!(
         "update trunk set name = $2, config = $3, version = version + 1,
+                edited_slot = (select last_value from attempt_slot_seq),
                 breaker = case when $4 then breaker else 'closed' end,
                 breaker_until = case when $4 then breaker_until end
           where id = $1",
@@ -216,6 +217,7 @@ pub async fn delete(
         users.push(format!("{live} calls that are up"));
     }
     unused("trunk_in_use", "trunk", &users)?;
+    sqlx::query!("delete from pace where scope_id = $1", id.uuid()).execute(&mut *tx).await?;
     sqlx::query!("delete from trunk where id = $1", id.uuid()).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(())

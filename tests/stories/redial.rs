@@ -1,8 +1,9 @@
 //! Step 1, scenario 3: “Configure Redial Strategy to Improve Connection Rate”.
 
-use harness::World;
-use harness::campaign::{numbers, refusal, results, rung, time, wall};
+use harness::campaign::{numbers, refusal, results, rung, silent_numbers, time, wall};
+use harness::{World, eventually};
 use serde_json::{Value, json};
+use workers::Kind;
 
 /// The test numbers of the ten statuses, and their words.
 const STATUSES: [(&str, &str); 10] = [
@@ -257,5 +258,39 @@ async fn a_policy_that_cannot_be_kept_is_refused() {
         assert_eq!(refusal(&world.ask("POST", "tasks", config).await).0, wanted);
     }
     assert!(world.api.list("tasks", &[], 10).await.expect("tasks").is_empty());
+    world.end().await;
+}
+
+/// Wait until that many numbers of a task are in a state.
+async fn until_in(world: &World, task: &str, state: &str, count: u64) {
+    eventually(&format!("{count} numbers to be {state}"), || async {
+        (world.progress(task).await["numbers"][state] == count).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_redial_that_falls_due_while_others_are_made_ready_is_made_ready_after_them() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("wave", policy("last_call", &[10])).await;
+    let options = json!({"batch_name": "many", "start": "auto"});
+    world.import_numbers(&task, &options, silent_numbers(3_000)).await;
+    until_in(&world, &task, "waiting", 3_000).await;
+    world.set("2026-12-01T10:05:00+08:00");
+    world.import_auto(&task, "one more", &["13900000002"]).await;
+    until_in(&world, &task, "waiting", 3_001).await;
+    world.stop_workers().await;
+    world.set("2026-12-01T10:20:00+08:00");
+    world.run(&[Kind::Redial]);
+
+    // Somebody is at the many, by a time at which the one more is not due yet.
+    let (store, id) = (world.store().clone(), task.parse().expect("a task"));
+    let before = harness::at("2026-12-01T10:14:00+08:00");
+    let many = async { storage::numbers::promote_due(&store, Some(id), before, 100_000).await };
+    let due = jobs::Redial::at(id, world.clock.now());
+    let (promoted, pushed) = tokio::join!(many, world.node.queues.push(&due));
+    promoted.expect("the many");
+    pushed.expect("a job");
+    until_in(&world, &task, "pending", 3_001).await;
     world.end().await;
 }

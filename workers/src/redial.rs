@@ -1,5 +1,7 @@
 //! Redials that fell due: their numbers become pending again, and the dispatcher is told.
 
+use std::time::Duration;
+
 use apalis::prelude::{BoxDynError, Data};
 use jobs::Redial;
 use outbound::ids::TaskId;
@@ -8,8 +10,10 @@ use storage::{StoreError, numbers};
 use crate::Environment;
 use crate::fail_point::FailPoint;
 
-/// Numbers that one transaction promotes.
+/// Numbers that one look promotes.
 const PROMOTE_MAX: u32 = 5_000;
+/// How long a job leaves its task to whoever promotes it, before it looks whether anything is left.
+const BUSY: Duration = Duration::from_millis(100);
 
 pub async fn redial(job: Redial, env: Data<Environment>) -> Result<(), BoxDynError> {
     if promote(&env, Some(job.task)).await? > 0 {
@@ -24,8 +28,10 @@ pub async fn promote(env: &Environment, task: Option<TaskId>) -> Result<u64, Sto
     loop {
         let promoted = numbers::promote_due(&env.store, task, env.clock.now(), PROMOTE_MAX).await?;
         moved += u64::from(promoted.numbers);
-        if promoted.numbers < PROMOTE_MAX {
-            return Ok(moved);
+        match task {
+            Some(_) if promoted.busy => tokio::time::sleep(BUSY).await,
+            _ if promoted.numbers < PROMOTE_MAX => return Ok(moved),
+            _ => {}
         }
     }
 }

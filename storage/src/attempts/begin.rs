@@ -47,7 +47,10 @@ pub async fn begin_many(
 ) -> Result<Vec<Begun>, StoreError> {
     let mut tx = store.hot.begin().await?;
     let (candidates, scene) = Scene::read(&mut tx, worker, items).await?;
-    let over = limits::over(store, &mut tx, &scene.limits, &candidates).await?;
+    let over = match candidates.iter().any(|candidate| scene.may_be_over(candidate)) {
+        true => limits::over(store, &mut tx, &scene.limits, &candidates).await?,
+        false => HashSet::new(),
+    };
     let (go, back): (Vec<_>, Vec<_>) = candidates
         .iter()
         .partition(|candidate| scene.may_dial(candidate) && !over.contains(&candidate.attempt));
@@ -87,6 +90,7 @@ pub(super) struct Candidate {
     pub enterprise: Uuid,
     pub trunk: Uuid,
     pub task: Uuid,
+    slot: i64,
     probe: bool,
 }
 
@@ -96,18 +100,22 @@ struct Scene {
     tasks: HashMap<Uuid, (Option<TaskState>, TaskConfig)>,
     hours: HashMap<TaskId, Arc<Hours>>,
     limits: limits::Limits,
+    /// Attempts of an enterprise, a trunk or a task up to this slot were claimed before its last edit.
+    edited: HashMap<Uuid, i64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct EnterpriseRow {
     id: Uuid,
     limit: i64,
+    edited_slot: i64,
 }
 
 #[derive(Debug, Deserialize)]
 struct TrunkRow {
     id: Uuid,
     config: TrunkConfig,
+    edited_slot: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,6 +124,7 @@ struct TaskRow {
     state: String,
     pause_reason: Option<String>,
     config: TaskConfig,
+    edited_slot: i64,
 }
 
 impl Scene {
@@ -132,7 +141,7 @@ impl Scene {
         let row = sqlx::query!(
             r#"with candidate as materialized (
                    select a.id as attempt, a.token, a.enterprise_id as enterprise,
-                          a.trunk_id as trunk, a.task_id as task, a.probe
+                          a.trunk_id as trunk, a.task_id as task, a.slot, a.probe
                      from unnest($1::uuid[], $2::bigint[]) as u (id, token)
                      join attempt a on a.id = u.id and a.token = u.token
                     where (a.phase = 'claimed' and a.lease_until > clock_timestamp())
@@ -140,15 +149,16 @@ impl Scene {
                select
                 (select json_agg(c) from candidate c) as "candidates: Json<Vec<Candidate>>",
                 (select json_agg(x) from (
-                    select id, (settings->>'concurrency_limit')::bigint as "limit" from enterprise
+                    select id, (settings->>'concurrency_limit')::bigint as "limit", edited_slot
+                      from enterprise
                      where id = any(array(select enterprise from candidate)) order by id for share) x)
                     as "enterprises: Json<Vec<EnterpriseRow>>",
                 (select json_agg(x) from (
-                    select id, config from trunk
+                    select id, config, edited_slot from trunk
                      where id = any(array(select trunk from candidate)) order by id for share) x)
                     as "trunks: Json<Vec<TrunkRow>>",
                 (select json_agg(x) from (
-                    select id, state, pause_reason, config from task
+                    select id, state, pause_reason, config, edited_slot from task
                      where id = any(array(select task from candidate)) and deleted_at is null
                      order by id for share) x)
                     as "tasks: Json<Vec<TaskRow>>""#,
@@ -170,9 +180,13 @@ impl Scene {
             trunks: trunks.iter().map(|row| (row.id, i64::from(row.config.concurrency))).collect(),
             tasks: tasks.iter().map(|row| (row.id, i64::from(row.config.concurrency))).collect(),
         };
+        let edited = enterprises.iter().map(|row| (row.id, row.edited_slot));
+        let edited = edited.chain(trunks.iter().map(|row| (row.id, row.edited_slot)));
+        let edited = edited.chain(tasks.iter().map(|row| (row.id, row.edited_slot))).collect();
         let task = |state: &str, reason: Option<&str>| TaskState::from_words(state, reason);
         let scene = Self {
             limits,
+            edited,
             trunks: trunks.into_iter().map(|row| (row.id, Arc::new(row.config))).collect(),
             tasks: tasks
                 .into_iter()
@@ -187,6 +201,13 @@ impl Scene {
         let (_, task) = self.tasks.get(&facts.task.uuid())?;
         let line = self.trunks.get(&facts.trunk.uuid())?;
         Some(Frame { line, task, hours: self.hours.get(&facts.task)? })
+    }
+
+    /// Whether a limit may have been lowered under a claimed attempt: claims after the edit keep to it.
+    fn may_be_over(&self, candidate: &Candidate) -> bool {
+        [candidate.enterprise, candidate.trunk, candidate.task]
+            .iter()
+            .any(|scope| self.edited.get(scope).is_none_or(|edited| candidate.slot <= *edited))
     }
 
     fn may_dial(&self, candidate: &Candidate) -> bool {

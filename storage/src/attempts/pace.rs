@@ -28,8 +28,7 @@ pub async fn pace(
 /// The earliest instant at which each of these attempts may send its INVITE; `None` without calls per
 /// second, or without the attempt. Each answer is a turn that is used up by it.
 ///
-/// Locks the trunks and tasks that have calls per second, in the order of the attempts' answers; writes
-/// nothing without them.
+/// Locks the paces of their trunks and tasks; writes nothing where there is no calls per second.
 pub async fn pace_many(
     store: &Store,
     now: Time,
@@ -54,111 +53,74 @@ pub async fn pace_many(
     if paced.is_empty() {
         return Ok(vec![None; attempts.len()]);
     }
-    let mut trunks: Vec<Turns> = Vec::new();
-    let mut tasks: Vec<Turns> = Vec::new();
+    let mut turns: Vec<Turns> = Vec::new();
     for row in &paced {
-        add(&mut trunks, row.trunk_id, row.trunk_rate);
-        add(&mut tasks, row.task_id, row.task_rate);
+        add(&mut turns, row.trunk_id, row.trunk_rate);
+        add(&mut turns, row.task_id, row.task_rate);
     }
-    read_trunks(&mut tx, &mut trunks, now).await?;
-    read_tasks(&mut tx, &mut tasks, now).await?;
+    read(&mut tx, &mut turns, now).await?;
     let mut at = vec![None; attempts.len()];
     for row in &paced {
-        let trunk = trunks.iter().position(|turns| turns.id == row.trunk_id);
-        let task = tasks.iter().position(|turns| turns.id == row.task_id);
-        let turn = [trunk.map(|place| trunks[place].next), task.map(|place| tasks[place].next)];
-        let turn = turn.into_iter().flatten().max().unwrap_or(now);
-        if let Some(place) = trunk {
-            trunks[place].next = turn + trunks[place].apart;
-        }
-        if let Some(place) = task {
-            tasks[place].next = turn + tasks[place].apart;
+        let scopes = || [row.trunk_id, row.task_id];
+        let turn = turns.iter().filter(|it| scopes().contains(&it.scope)).map(|it| it.next).max();
+        let turn = turn.unwrap_or(now);
+        for it in turns.iter_mut().filter(|it| scopes().contains(&it.scope)) {
+            it.next = turn + it.apart;
         }
         if let Some(place) = ids.iter().position(|id| *id == row.id) {
             at[place] = Some(turn);
         }
     }
-    write(&mut tx, &trunks, &tasks).await?;
+    write(&mut tx, &turns).await?;
     tx.commit().await?;
     Ok(at)
 }
 
 /// The turns of one trunk or task.
 struct Turns {
-    id: Uuid,
+    scope: Uuid,
     apart: TimeDelta,
     next: Time,
 }
 
-fn add(turns: &mut Vec<Turns>, id: Uuid, rate: Option<i64>) {
+fn add(turns: &mut Vec<Turns>, scope: Uuid, rate: Option<i64>) {
     let Some(rate) = rate.filter(|rate| *rate > 0) else { return };
-    if !turns.iter().any(|turns| turns.id == id) {
+    if !turns.iter().any(|turns| turns.scope == scope) {
         let apart = TimeDelta::microseconds((1_000 + SLACK_MS) * 1_000 / rate);
-        turns.push(Turns { id, apart, next: Time::UNIX_EPOCH });
+        turns.push(Turns { scope, apart, next: Time::UNIX_EPOCH });
     }
 }
 
-fn set(turns: &mut [Turns], id: Uuid, next: Option<Time>, now: Time) {
-    let next = next.filter(|next| *next <= now + AHEAD_MAX).unwrap_or(now).max(now);
-    for turns in turns.iter_mut().filter(|turns| turns.id == id) {
-        turns.next = next;
+/// Locks the paces, in the order of their scopes.
+async fn read(conn: &mut PgConnection, turns: &mut [Turns], now: Time) -> Result<(), StoreError> {
+    turns.sort_by_key(|turns| turns.scope);
+    let scopes: Vec<Uuid> = turns.iter().map(|turns| turns.scope).collect();
+    // Written, not read, as a first turn has no row yet that could be locked.
+    let rows = sqlx::query!(
+        r#"insert into pace (scope_id, next_invite_at) select s, $2 from unnest($1::uuid[]) as s
+               on conflict (scope_id) do update set next_invite_at = pace.next_invite_at
+           returning scope_id, next_invite_at"#,
+        &scopes,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    for row in rows {
+        let next = if row.next_invite_at <= now + AHEAD_MAX { row.next_invite_at } else { now };
+        let found = turns.iter_mut().find(|turns| turns.scope == row.scope_id);
+        found.into_iter().for_each(|turns| turns.next = next.max(now));
     }
-}
-
-/// Locks the trunks.
-async fn read_trunks(
-    conn: &mut PgConnection,
-    turns: &mut [Turns],
-    now: Time,
-) -> Result<(), StoreError> {
-    let ids: Vec<Uuid> = turns.iter().map(|turns| turns.id).collect();
-    let rows = sqlx::query!(
-        "select id, next_invite_at from trunk where id = any($1) order by id for no key update",
-        &ids
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().for_each(|row| set(turns, row.id, row.next_invite_at, now));
     Ok(())
 }
 
-/// Locks the tasks.
-async fn read_tasks(
-    conn: &mut PgConnection,
-    turns: &mut [Turns],
-    now: Time,
-) -> Result<(), StoreError> {
-    let ids: Vec<Uuid> = turns.iter().map(|turns| turns.id).collect();
-    let rows = sqlx::query!(
-        "select id, next_invite_at from task where id = any($1) order by id for no key update",
-        &ids
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().for_each(|row| set(turns, row.id, row.next_invite_at, now));
-    Ok(())
-}
-
-async fn write(
-    conn: &mut PgConnection,
-    trunks: &[Turns],
-    tasks: &[Turns],
-) -> Result<(), StoreError> {
-    let ids = |turns: &[Turns]| turns.iter().map(|turns| turns.id).collect::<Vec<Uuid>>();
-    let next = |turns: &[Turns]| turns.iter().map(|turns| turns.next).collect::<Vec<Time>>();
+async fn write(conn: &mut PgConnection, turns: &[Turns]) -> Result<(), StoreError> {
+    let scopes: Vec<Uuid> = turns.iter().map(|turns| turns.scope).collect();
+    let next: Vec<Time> = turns.iter().map(|turns| turns.next).collect();
     sqlx::query!(
-        "update trunk set next_invite_at = u.next
-           from unnest($1::uuid[], $2::timestamptz[]) as u (id, next) where trunk.id = u.id",
-        &ids(trunks),
-        &next(trunks)
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "update task set next_invite_at = u.next
-           from unnest($1::uuid[], $2::timestamptz[]) as u (id, next) where task.id = u.id",
-        &ids(tasks),
-        &next(tasks)
+        "update pace set next_invite_at = u.next
+           from unnest($1::uuid[], $2::timestamptz[]) as u (scope, next) where scope_id = u.scope",
+        &scopes,
+        &next
     )
     .execute(conn)
     .await?;

@@ -145,11 +145,15 @@ pub(super) async fn read(
             (select settings from enterprise where id = $1 for share)
                 as "settings: Json<EnterpriseSettings>",
             (select json_agg(x) from (
-                select id, config, breaker, breaker_until, next_invite_at from trunk
-                 where enterprise_id = $1 order by id for share) x)
+                select tr.id, tr.config, tr.breaker, tr.breaker_until,
+                       (select p.next_invite_at from pace p where p.scope_id = tr.id)
+                           as next_invite_at
+                  from trunk tr where tr.enterprise_id = $1 order by tr.id for share of tr) x)
                 as "trunks: Json<Vec<TrunkRow>>",
             (select json_agg(x) from (
-                select t.id, t.state, t.config, t.redial_policy_id as policy, t.next_invite_at,
+                select t.id, t.state, t.config, t.redial_policy_id as policy,
+                       (select p.next_invite_at from pace p where p.scope_id = t.id)
+                           as next_invite_at,
                        (select p.hours from task_plan p where p.task_id = t.id
                          order by p.id desc limit 1) as hours,
                        (select r.calls from task_rotation r where r.task_id = t.id) as calls

@@ -29,14 +29,16 @@ pub struct Promoted {
     /// Numbers that were moved: pending again, or put off to an opening.
     pub numbers: u32,
     pub tasks: Vec<TaskId>,
+    /// Somebody else promotes a task's numbers, by a time that may be earlier: look again.
+    pub busy: bool,
 }
 
 /// Let numbers that are due be dialled, `limit` at most: of one task, or of all. In a closed window
 /// they are put off to its opening. A task that had nothing left to dial runs again; on a manual pause
 /// or an ended task they stand ready for its start.
 ///
-/// Locks, task by task in a transaction of some hundreds: the task, the numbers, the lanes, the
-/// counters.
+/// Locks, task by task in a transaction of some hundreds: the task's promotion (or leaves the task to
+/// whoever has it), the task, the numbers, the lanes, the counters.
 pub async fn promote_due(
     store: &Store,
     task: Option<TaskId>,
@@ -50,9 +52,13 @@ pub async fn promote_due(
     let mut promoted = Promoted::default();
     for task in tasks {
         let before = promoted.numbers;
+        let mut due = Due { from: (Time::UNIX_EPOCH, Uuid::nil()), by: now };
         while promoted.numbers < limit {
             let most = CHUNK_MAX.min(i64::from(limit - promoted.numbers));
-            let moved = chunk(store, task.into(), now, most).await?;
+            let Some(moved) = chunk(store, task.into(), &mut due, most).await? else {
+                promoted.busy = true;
+                break;
+            };
             promoted.numbers += u32::try_from(moved).unwrap_or(u32::MAX);
             if moved < most {
                 break;
@@ -85,10 +91,26 @@ async fn due_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, StoreError> {
     Ok(tasks)
 }
 
-/// Some of one task's due numbers; how many.
-async fn chunk(store: &Store, task: TaskId, now: Time, most: i64) -> Result<i64, StoreError> {
+/// What is left to promote of a task.
+struct Due {
+    /// The last that was: the next ones are looked for behind the dead rows that it stands among.
+    from: (Time, Uuid),
+    by: Time,
+}
+
+/// Some of one task's due numbers; how many. `None`: somebody else promotes them.
+async fn chunk(
+    store: &Store,
+    task: TaskId,
+    due: &mut Due,
+    most: i64,
+) -> Result<Option<i64>, StoreError> {
+    let now = due.by;
     let mut tx = store.hot.begin().await?;
-    let Some((state, enterprise)) = lock(&mut tx, task).await? else { return Ok(0) };
+    if !lock_promotion(&mut tx, task).await? {
+        return Ok(None);
+    }
+    let Some((state, enterprise)) = lock(&mut tx, task).await? else { return Ok(Some(0)) };
     let closed = match state {
         TaskState::Initial | TaskState::Ended | TaskState::Paused(PauseReason::Manual) => None,
         TaskState::Running | TaskState::Paused(_) => {
@@ -100,10 +122,10 @@ async fn chunk(store: &Store, task: TaskId, now: Time, most: i64) -> Result<i64,
     };
     let moved = match closed {
         Some(opens) => put_off(&mut tx, task, now, opens, most).await?,
-        None => ready(&mut tx, task, now, most).await?,
+        None => ready(&mut tx, task, due, most).await?,
     };
     if moved == 0 {
-        return Ok(0);
+        return Ok(Some(0));
     }
     if closed.is_none() {
         if state == TaskState::Paused(PauseReason::NoPendingNumbers) {
@@ -112,7 +134,24 @@ async fn chunk(store: &Store, task: TaskId, now: Time, most: i64) -> Result<i64,
         lanes::notify(&mut tx, BTreeSet::from([enterprise])).await?;
     }
     tx.commit().await?;
-    Ok(moved)
+    Ok(Some(moved))
+}
+
+/// Tries for the right to promote a task's numbers: a second one would only wait for the first's lanes
+/// and counters, and take the cores that dial.
+///
+/// The commit does not wait for the disk. Should the server stop before it is there, the numbers are due
+/// still, and the next look finds them. Whatever rests on it (a begin, a pause) waits for the disk, and
+/// so for this, too.
+async fn lock_promotion(conn: &mut PgConnection, task: TaskId) -> Result<bool, StoreError> {
+    let locked = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 4)) as "locked!"
+             from (select set_config('synchronous_commit', 'off', true) offset 0) settings"#,
+        task.uuid()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(locked)
 }
 
 /// Locks the task: for share, so that it stands still while others go on; for update where it will be
@@ -165,13 +204,16 @@ async fn put_off(
 async fn ready(
     conn: &mut PgConnection,
     task: TaskId,
-    now: Time,
+    due: &mut Due,
     most: i64,
 ) -> Result<i64, StoreError> {
     let rows = sqlx::query!(
         r#"with held as (
-               select number_id from waiting where task_id = $1 and due_at <= $2
+               select due_at, number_id from waiting
+                where task_id = $1 and due_at <= $2 and (due_at, number_id) > ($4, $5)
                 order by due_at, number_id limit $3 for update skip locked),
+           last as (
+               select due_at, number_id from held order by due_at desc, number_id desc limit 1),
            gone as (
                delete from waiting w using held where w.number_id = held.number_id
                returning w.number_id, w.task_id, w.lane_id, w.ord, w.plain_ord),
@@ -181,11 +223,14 @@ async fn ready(
            moved as (
                update number n set state = 'pending' from gone where n.id = gone.number_id
                returning n.batch_id, gone.lane_id)
-           select batch_id as "batch_id!", lane_id as "lane_id!", count(*) as "n!"
+           select batch_id as "batch_id!", lane_id as "lane_id!", count(*) as "n!",
+                  (select due_at from last) as "due_at!", (select number_id from last) as "number_id!"
              from moved group by batch_id, lane_id"#,
         task.uuid(),
-        now,
-        most
+        due.by,
+        most,
+        due.from.0,
+        due.from.1
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -193,6 +238,7 @@ async fn ready(
     let mut batches: BTreeMap<Uuid, i64> = BTreeMap::new();
     for row in &rows {
         *batches.entry(row.batch_id).or_default() += row.n;
+        due.from = (row.due_at, row.number_id);
     }
     for (batch, n) in &batches {
         counts.number(task.uuid(), *batch, NumberState::Waiting, -n);

@@ -194,7 +194,7 @@ async fn write(conn: &mut PgConnection, old: &Task, config: &TaskConfig) -> Resu
     let reordered = i32::from(old.config.call_order != config.call_order);
     sqlx::query!(
         "update task set name = $2, config = $3, order_revision = order_revision + $4,
-                version = version + 1
+                version = version + 1, edited_slot = (select last_value from attempt_slot_seq)
           where id = $1",
         old.id.uuid(),
         config.name,

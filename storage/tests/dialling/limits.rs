@@ -110,6 +110,23 @@ async fn a_limit_that_is_lowered_holds_for_calls_that_have_not_begun(pool: PgPoo
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_lowered_limit_of_an_enterprise_and_of_a_trunk_holds_for_them_as_well(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 20 }), &rows(1..=20)).await;
+    let calls = floor.claim(9, at("09:00")).await;
+    let dialled = async |floor: &Floor, calls: &[Call]| {
+        let begun = floor.try_begin(WORKER, calls, at("09:01")).await;
+        begun.iter().filter(|begun| matches!(begun, Begun::Dial(_))).count()
+    };
+    assert_eq!(dialled(&floor, &calls[..1]).await, 1);
+    floor.edit_enterprise(json!({ "concurrency_limit": 5 }), at("09:01")).await;
+    assert_eq!(dialled(&floor, &calls[1..4]).await, 3);
+    floor.edit_trunk(floor.trunk, json!({ "concurrency": 4 }), at("09:01")).await;
+    assert_eq!(dialled(&floor, &calls[4..]).await, 0);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_trunk_out_of_service_takes_no_call_and_others_go_on(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
     let other = floor.trunk(json!({ "name": "Other", "concurrency": 2 })).await;
@@ -175,4 +192,24 @@ async fn without_calls_per_second_no_turn_is_kept(pool: PgPool) {
     let call = floor.claim(1, at("09:00")).await[0];
     let turn = storage::attempts::pace(&floor.store, call.attempt, at("09:00")).await.unwrap();
     assert_eq!(turn, None);
+}
+
+/// If they did, every turn of a task would hold up the dialling of all tasks of its enterprise.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_turn_waits_for_no_claim_and_a_claim_for_no_turn(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "calls_per_second": 5 }), &rows(1..=9)).await;
+    let call = floor.claim(1, at("09:00")).await[0];
+    let mut claim = floor.pool.begin().await.unwrap();
+    sqlx::query("select from task for share").execute(&mut *claim).await.unwrap();
+    let turn = storage::attempts::pace(&floor.store, call.attempt, at("09:00"));
+    let turn = tokio::time::timeout(Duration::from_secs(30), turn).await;
+    assert_eq!(turn.expect("the turn waits for the claim").unwrap(), Some(at("09:00")));
+    claim.rollback().await.unwrap();
+
+    let mut turn = floor.pool.begin().await.unwrap();
+    let held = sqlx::query("select from pace for update").execute(&mut *turn).await.unwrap();
+    assert_eq!(held.rows_affected(), 1);
+    let claimed = tokio::time::timeout(Duration::from_secs(30), floor.claim(1, at("09:00"))).await;
+    assert_eq!(claimed.expect("the claim waits for the turn").len(), 1);
 }

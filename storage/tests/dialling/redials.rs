@@ -179,6 +179,27 @@ async fn many_redials_due_at_once_are_all_promoted(pool: PgPool) {
     assert_eq!(floor.count(task, "waiting").await, 2_500);
     assert_eq!(floor.promote(at("10:09")).await, Promoted::default());
     let promoted = floor.promote(at("10:10")).await;
-    assert_eq!(promoted, Promoted { numbers: 2_500, tasks: vec![task] });
+    assert_eq!(promoted, Promoted { numbers: 2_500, tasks: vec![task], busy: false });
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn redials_of_a_task_are_promoted_by_one_at_a_time(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600]), &rows(1..=1)).await;
+    let other = floor.running("B", policy("last_call", &[600]), &rows(2..=2)).await;
+    let calls = floor.claim(9, at("10:00")).await;
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    let mut somebody = floor.pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 4))")
+        .bind(task.uuid())
+        .execute(&mut *somebody)
+        .await
+        .unwrap();
+    let promoted = floor.promote(at("10:10")).await;
+    assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![other], busy: true });
+    somebody.rollback().await.unwrap();
+    let promoted = floor.promote(at("10:10")).await;
+    assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![task], busy: false });
     floor.sound().await;
 }
