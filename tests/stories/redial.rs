@@ -181,7 +181,7 @@ async fn a_call_that_falls_into_a_do_not_call_period_is_postponed() {
     world.until_records(&task, 1).await;
     world.set("2026-12-01T10:11:00+08:00");
     let opens = harness::at("2026-12-01T10:21:00+08:00");
-    harness::eventually("the redial to be put off", || async {
+    eventually("the redial to be put off", || async {
         (world.until_waiting(&task, "redial").await == opens).then_some(())
     })
     .await;
