@@ -26,7 +26,7 @@ use outbound::claim::{TaskRoom, allot};
 use outbound::ids::{AttemptId, EnterpriseId, TaskId};
 use sqlx::types::Uuid;
 
-use crate::lanes::{self, Counts};
+use crate::lanes::{self, Counts, OneAtATime};
 use crate::{Store, StoreError};
 use judge::Verdict;
 use queue::{Cursor, Pulled};
@@ -199,14 +199,7 @@ pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError>
 /// is on the disk before it. Should the server stop in between, the claim never was: its numbers are in
 /// their lanes, and its jobs name attempts that are not there.
 async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
-    let locked = sqlx::query_scalar!(
-        r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 1)) as "locked!"
-             from (select set_config('synchronous_commit', 'off', true) offset 0) settings"#,
-        enterprise.uuid()
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(locked)
+    lanes::try_lock(conn, OneAtATime::Claims, enterprise.uuid()).await
 }
 
 /// A number that was taken out of its lane, and what becomes of it.

@@ -7,7 +7,8 @@
 //! Whoever locks more than one of these takes them from the top down, rows of one kind in the order
 //! of their keys, so that nobody waits in a circle:
 //!
-//! 1. an enterprise's advisory lock of claims ([`lock_claims`]), a task's of imports;
+//! 1. an enterprise's advisory lock of claims ([`lock_claims`]), a task's of imports, its promotion's;
+//!    turns by calls per second (`pace`) are locked beside all of this, with nothing else;
 //! 2. the enterprise's row, trunks, then what a configuration refers to;
 //! 3. tasks;
 //! 4. live attempts;
@@ -70,6 +71,32 @@ pub(crate) async fn lock_claims(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What is done by one at a time, in a transaction whose commit need not wait for the disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OneAtATime {
+    /// The claims of an enterprise: the same lock as [`lock_claims`]'s.
+    Claims = 1,
+    /// The promotions of a task's numbers.
+    Promotions = 4,
+}
+
+/// Tries for the right to do that, and lets the commit not wait for the disk. False: somebody else has it.
+pub(crate) async fn try_lock(
+    conn: &mut PgConnection,
+    what: OneAtATime,
+    of: Uuid,
+) -> Result<bool, StoreError> {
+    let locked = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, $2)) as "locked!"
+             from (select set_config('synchronous_commit', 'off', true) offset 0) settings"#,
+        of,
+        what as i64
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(locked)
 }
 
 /// [`lock_claims`] that waits no longer than this. False: somebody else has it still, and the transaction

@@ -10,7 +10,7 @@ use outbound::task::{Event, PauseReason, TaskState};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use crate::lanes::{self, Counts};
+use crate::lanes::{self, Counts, OneAtATime};
 use crate::tasks::{self, apply};
 use crate::{Store, StoreError};
 
@@ -144,14 +144,7 @@ async fn chunk(
 /// still, and the next look finds them. Whatever rests on it (a begin, a pause) waits for the disk, and
 /// so for this, too.
 async fn lock_promotion(conn: &mut PgConnection, task: TaskId) -> Result<bool, StoreError> {
-    let locked = sqlx::query_scalar!(
-        r#"select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 4)) as "locked!"
-             from (select set_config('synchronous_commit', 'off', true) offset 0) settings"#,
-        task.uuid()
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(locked)
+    lanes::try_lock(conn, OneAtATime::Promotions, task.uuid()).await
 }
 
 /// Locks the task: for share, so that it stands still while others go on; for update where it will be
