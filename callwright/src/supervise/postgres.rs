@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
+use nix::sys::sysinfo::sysinfo;
 use tokio::process::Command;
 
 use super::{Child, ServerUser, find_program, free_port, secret, server_folder, write_private};
@@ -13,6 +14,10 @@ use super::{Child, ServerUser, find_program, free_port, secret, server_folder, w
 const VERSION_MIN: u32 = 15;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// PostgreSQL's own default, which every machine that runs the rest can spare.
+const SHARED_BUFFERS_MB_MIN: u64 = 128;
+/// More than a campaign of some hundred thousand numbers touches.
+const SHARED_BUFFERS_MB_MAX: u64 = 1_024;
 
 /// A running PostgreSQL.
 #[derive(Debug)]
@@ -167,7 +172,7 @@ async fn spawn(
         "listen_addresses=127.0.0.1".into(),
         "unix_socket_directories=".into(),
         "max_connections=200".into(),
-        "shared_buffers=256MB".into(),
+        format!("shared_buffers={}MB", shared_buffers_mb(sysinfo()?.ram_total())),
         "max_wal_size=4GB".into(),
         "fsync=on".into(),
         "synchronous_commit=on".into(),
@@ -177,6 +182,12 @@ async fn spawn(
     // SIGINT is PostgreSQL's fast shutdown: it rolls back and leaves a clean cluster.
     Child::start("postgres", &bin.join("postgres"), &arguments, &log(folder), user, Signal::SIGINT)
         .await
+}
+
+/// A sixteenth of the machine's memory, within bounds: everything else of Callwright is on it, too. With
+/// too little, dialling evicts pages that it needs again, and writes them out while commits wait for the disk.
+fn shared_buffers_mb(memory_bytes: u64) -> u64 {
+    (memory_bytes / (16 << 20)).clamp(SHARED_BUFFERS_MB_MIN, SHARED_BUFFERS_MB_MAX)
 }
 
 /// The folder of the newest PostgreSQL on this machine.
