@@ -9,14 +9,24 @@ use storage::{StoreError, attempts, exports, imports, recordings, records};
 
 use crate::Environment;
 
-/// A claimed attempt that nobody began for this long has lost its job.
-const UNBEGUN: Duration = Duration::from_secs(5);
+/// A claimed attempt that nobody began for this long, or for half a lease, has lost its job.
+const UNBEGUN_MAX: Duration = Duration::from_secs(5);
 /// Conversations that are older than this and still not analysed have failed too often.
 const ANALYZED_SINCE: TimeDelta = TimeDelta::days(2);
 const ROWS_MAX: u32 = 1_000;
 
+/// The pause between looks: a slot whose job was lost has one again within a lease, as a slot whose
+/// worker was lost is free within a lease.
+pub fn pause(sweep_every: Duration, lease: Duration) -> Duration {
+    (sweep_every * 5).min(lease / 2)
+}
+
+fn unbegun(lease: Duration) -> Duration {
+    UNBEGUN_MAX.min(lease / 2)
+}
+
 pub async fn look(env: Environment) -> Result<u64, StoreError> {
-    let attempts = attempts::lost_jobs(&env.store, UNBEGUN).await?;
+    let attempts = attempts::lost_jobs(&env.store, unbegun(env.settings.lease)).await?;
     let attempts: Vec<_> = attempts
         .iter()
         .map(|claimed| DialAttempt { attempt: claimed.attempt, token: claimed.token })
@@ -59,4 +69,24 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         tracing::warn!(%error, "lost jobs were not pushed; the next look does it");
     }
     Ok(attempts.len() as u64 + again)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_whose_job_was_lost_has_one_again_within_a_lease() {
+        let sweep_every = crate::Settings::default().sweep_every;
+        for lease in [2, 3, 9, 15, 600].map(Duration::from_secs) {
+            let longest = unbegun(lease) + pause(sweep_every, lease);
+            assert!(longest <= lease, "{longest:?} of a lease of {lease:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_waits_for_seconds_is_not_taken_for_lost() {
+        let lease = crate::Settings::default().lease;
+        assert_eq!(unbegun(lease), UNBEGUN_MAX);
+    }
 }

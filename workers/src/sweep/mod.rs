@@ -23,11 +23,12 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Run every sweep until the process stops.
 pub async fn run(env: Environment) {
     let every = env.settings.sweep_every;
+    let lost_jobs_pause = lost_jobs::pause(every, env.settings.lease);
     tokio::join!(
         dispatch(env.clone()),
         repeat(&env, "expired_leases", every, expired_leases::look),
         repeat(&env, "clock_edges", every, clock_edges::look),
-        repeat(&env, "lost_jobs", every * 5, lost_jobs::look),
+        repeat(&env, "lost_jobs", lost_jobs_pause, lost_jobs::look),
         repeat(&env, "soundness", every * 30, soundness::look),
         repeat(&env, "retention", Duration::from_secs(600), retention::look),
     );
