@@ -14,6 +14,9 @@ use storage::objects::{ObjectsConfig, embedded};
 
 /// How long a server may take to die of a signal.
 const DEATH: Duration = Duration::from_secs(20);
+/// How long Redis may read its files after a start.
+const LOADING: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// PostgreSQL, Redis and the object store of a run, in a folder of their own.
 pub struct Servers {
@@ -77,11 +80,21 @@ impl Servers {
         Ok(())
     }
 
-    /// Empty Redis.
+    /// Empty Redis. While it reads its files after a start, it refuses that.
     pub async fn flush_redis(&self) -> Result<()> {
         let client = redis::Client::open(self.redis_url())?;
         let mut connection = client.get_multiplexed_async_connection().await?;
-        let () = redis::cmd("FLUSHALL").query_async(&mut connection).await?;
+        let flushed = async {
+            loop {
+                match redis::cmd("FLUSHALL").query_async(&mut connection).await {
+                    Err(error) if error.code() == Some("LOADING") => {
+                        tokio::time::sleep(LOOK).await;
+                    }
+                    done => return done,
+                }
+            }
+        };
+        let () = tokio::time::timeout(LOADING, flushed).await.context("Redis reads on")??;
         Ok(())
     }
 
