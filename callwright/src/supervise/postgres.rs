@@ -16,7 +16,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 const CHECK_EVERY: Duration = Duration::from_millis(50);
 /// PostgreSQL's own default, which every machine that runs the rest can spare.
 const SHARED_BUFFERS_MB_MIN: u64 = 128;
-/// More than a campaign of some hundred thousand numbers touches.
+/// More made a campaign of some hundred thousand numbers hardly faster (bench/RESULTS.md).
 const SHARED_BUFFERS_MB_MAX: u64 = 1_024;
 
 /// A running PostgreSQL.

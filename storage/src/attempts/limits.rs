@@ -18,9 +18,9 @@ pub(super) struct Limits {
 /// The candidates that have no room any more.
 ///
 /// Claims keep every scope within its limit, so this finds something only after a limit was lowered, among
-/// what was claimed before. Then those that are begun come first, the others in the order of their ids: every worker sees the
-/// same order, and only its first ones, up to the limit, may begin. Locks nothing; the rows that the
-/// limits come from are locked for share.
+/// what was claimed before. Then those that are begun come first, the others in the order of their ids:
+/// every worker sees the same order, and only its first ones, up to the limit, may begin. Locks nothing;
+/// the rows that the limits come from are locked for share.
 pub(super) async fn over(
     store: &Store,
     conn: &mut PgConnection,
