@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
 use outbound::Time;
@@ -145,13 +145,8 @@ impl Journal {
         self.append_if(entries, || true).map(drop)
     }
 
-    /// The same, unless it is later than `by` when the write's turn has come; then false, and nothing is
-    /// written.
-    pub fn append_by(&self, entries: &[Entry], by: Instant) -> io::Result<bool> {
-        self.append_if(entries, || Instant::now() <= by)
-    }
-
-    fn append_if(&self, entries: &[Entry], may: impl FnOnce() -> bool) -> io::Result<bool> {
+    /// The same, if it `may` when the write's turn has come; else false, and nothing is written.
+    pub fn append_if(&self, entries: &[Entry], may: impl FnOnce() -> bool) -> io::Result<bool> {
         let mut appender = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Appender { file, buffer } = &mut *appender;
         buffer.clear();
@@ -317,14 +312,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_too_late_is_not_written() {
+    fn what_may_not_be_when_its_turn_has_come_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(folder.path(), "a").unwrap();
         let invite = entry(&journal, Event::Invite, 10);
-        let now = Instant::now();
-        assert!(!journal.append_by(std::slice::from_ref(&invite), now).unwrap());
-        let later = now + std::time::Duration::from_secs(3_600);
-        assert!(journal.append_by(std::slice::from_ref(&invite), later).unwrap());
+        assert!(!journal.append_if(std::slice::from_ref(&invite), || false).unwrap());
+        assert!(journal.append_if(std::slice::from_ref(&invite), || true).unwrap());
         assert_eq!(read_all(folder.path()).unwrap(), [invite]);
     }
 

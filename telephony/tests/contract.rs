@@ -5,15 +5,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clock::Clock;
 use dialog::conversation::Input;
+use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus, HangupParty, cause};
+use outbound::period::{PeriodConfig, PeriodKind, Range};
 use outbound::phone::{Phone, parse};
 use outbound::trunk::TrunkConfig;
-use telephony::carrier::{Call, CallEvent, Carrier, Command, Ending, Order};
+use telephony::carrier::{Call, CallEvent, Carrier, CarrierError, Command, Ending, Order};
 use telephony::journal::{Event, Journal, read_all};
 use telephony::simulated::SimulatedCarrier;
 use telephony::spoken::spoken_ms;
@@ -49,7 +51,9 @@ trait Line {
             chain_index: 0,
             ring_timeout: Duration::from_secs(45),
             max_call: Duration::from_secs(600),
-            invite_by: std::time::Instant::now() + Duration::from_secs(3_600),
+            invite_by: Instant::now() + Duration::from_secs(3_600),
+            hours: Arc::new(Hours::always(chrono_tz::UTC)),
+            callee_zone: None,
         }
     }
 
@@ -177,6 +181,32 @@ async fn an_order_is_one_invite_and_an_end_is_the_last_event(line: &impl Line) {
     assert!(more.is_err(), "{more:?}");
     drop(call);
     assert_eq!(line.journaled(attempt), [Event::Invite, Event::Bye]);
+}
+
+/// By then the worker was suspended, or the last open minute ended.
+async fn an_order_that_comes_too_late_sends_no_invite(line: &impl Line) {
+    let all_day = Range {
+        start: "00:00".parse().unwrap(),
+        end: "23:59".parse().unwrap(),
+        weekdays: Vec::new(),
+    };
+    let closed = PeriodConfig {
+        name: "never".into(),
+        kind: PeriodKind::DoNotCall,
+        ranges: vec![all_day],
+        exceptions: Vec::new(),
+    };
+    let closed = Hours { do_not_call: Some(closed), ..Hours::always(chrono_tz::UTC) };
+    let order = || line.order(line.answers());
+    let over = Order { invite_by: Instant::now() - Duration::from_millis(1), ..order() };
+    let shut = Order { hours: Arc::new(closed), ..order() };
+    for late in [over, shut] {
+        let attempt = late.attempt;
+        let placed = line.carrier().originate(late).await.map(drop);
+        assert!(matches!(placed, Err(CarrierError::Late)), "{placed:?}");
+        assert!(!line.carrier().hang_up_lost(attempt).await);
+        assert_eq!(line.journaled(attempt), []);
+    }
 }
 
 async fn a_phone_that_rings_too_long_is_cancelled(line: &impl Line) {
@@ -314,6 +344,7 @@ mod simulated {
     contract! { Simulated::new() =>
         rings_then_answers_then_ends,
         an_order_is_one_invite_and_an_end_is_the_last_event,
+        an_order_that_comes_too_late_sends_no_invite,
         a_phone_that_rings_too_long_is_cancelled,
         a_call_can_be_hung_up_in_every_phase,
         a_call_that_is_let_go_is_hung_up,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clock::{Clock, Setting};
 use outbound::Time;
+use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus};
 use outbound::phone::Phone;
@@ -30,6 +31,8 @@ fn order(line: &Arc<TrunkConfig>, callee: u64, round: u16) -> Order {
         ring_timeout: Duration::from_secs(45),
         max_call: Duration::from_secs(600),
         invite_by: Instant::now() + Duration::from_secs(3_600),
+        hours: Arc::new(Hours::always(chrono_tz::UTC)),
+        callee_zone: None,
     }
 }
 

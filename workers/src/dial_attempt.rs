@@ -1,5 +1,6 @@
 //! Dial one phone number once; then the next, while the slot is ours to fill.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apalis::prelude::{BoxDynError, Data};
@@ -231,6 +232,8 @@ fn leg(order: &DialOrder) -> Order {
         ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
         max_call: Duration::from_secs(order.max_call_seconds.into()),
         invite_by: order.fenced + INVITE_WITHIN,
+        hours: Arc::clone(&order.hours),
+        callee_zone: order.callee_zone,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use outbound::outcome::{
@@ -94,7 +94,7 @@ impl SimulatedCall {
             lost,
         };
         let invite = call.entry(0, Event::Invite);
-        let written = call.network.journal.append_by(&[invite], call.order.invite_by);
+        let written = call.network.journal.append_if(&[invite], || call.may_leave());
         if !matches!(written, Ok(true)) {
             // Nothing left for the network, so nothing is to be hung up.
             call.phase = Phase::Over;
@@ -103,6 +103,13 @@ impl SimulatedCall {
         }
         call.plan(plan);
         Ok(call)
+    }
+
+    /// What allowed the call still does, at this moment.
+    fn may_leave(&self) -> bool {
+        let Order { invite_by, hours, callee_zone, .. } = &self.order;
+        Instant::now() <= *invite_by
+            && hours.may_call(self.network.clock.now(), *callee_zone).is_ok()
     }
 
     fn plan(&mut self, Plan { setup_ms, outcome }: Plan) {
