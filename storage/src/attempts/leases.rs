@@ -15,6 +15,8 @@ use crate::{Store, StoreError};
 const SWEEP: &str = "sweep";
 /// How long a claimed attempt is given.
 const CLAIM_LEASE_SECONDS: f64 = 60.0;
+/// Attempts of one statement, at most.
+const CHUNK_MAX: i64 = 500;
 
 /// Renew the leases of calls that a worker has up. What comes back is all that it still holds: a call
 /// that is not among it was lost to another, and must be hung up without a record. An attempt that was
@@ -71,7 +73,7 @@ pub async fn expire_leases(store: &Store, lease: Duration) -> Result<Expired, St
     let rows = sqlx::query!(
         r#"with held as (
                select id from attempt where lease_until < clock_timestamp()
-                order by id limit 500 for update skip locked)
+                order by id limit $4 for update skip locked)
            update attempt a
               set token = token + 1, pushed_at = clock_timestamp(),
                   worker = case when phase = 'begun' then $1 end,
@@ -82,7 +84,8 @@ pub async fn expire_leases(store: &Store, lease: Duration) -> Result<Expired, St
            returning a.id, a.token, a.phase, a.enterprise_id, a.trunk_id"#,
         SWEEP,
         lease.as_secs_f64(),
-        CLAIM_LEASE_SECONDS
+        CLAIM_LEASE_SECONDS,
+        CHUNK_MAX
     )
     .fetch_all(&store.hot)
     .await?;
@@ -124,24 +127,37 @@ pub async fn finish_lost(
 }
 
 /// Claimed attempts whose job was pushed longer than `older_than` ago and that nobody has begun: the
-/// job may be lost. They count as pushed now; push them again. Some hundreds at a time.
+/// job may be lost. They count as pushed now; push them again. All of them: after Redis was emptied they
+/// may be thousands, and their slots are idle.
 ///
-/// Locks those attempts, but none that is locked.
+/// Locks those attempts, some hundreds at a time, but none that is locked.
 pub async fn lost_jobs(
     store: &Store,
     older_than: Duration,
 ) -> Result<Vec<ClaimedAttempt>, StoreError> {
-    let rows = sqlx::query!(
-        "with held as (
-             select id from attempt
-              where phase = 'claimed' and pushed_at < clock_timestamp() - make_interval(secs => $1)
-              order by id limit 500 for update skip locked)
-         update attempt a set pushed_at = clock_timestamp() from held where a.id = held.id
-         returning a.id, a.token",
+    let before = sqlx::query_scalar!(
+        r#"select clock_timestamp() - make_interval(secs => $1) as "before!""#,
         older_than.as_secs_f64()
     )
-    .fetch_all(&store.hot)
+    .fetch_one(&store.hot)
     .await?;
-    let claimed = |id: Uuid, token| ClaimedAttempt { attempt: id.into(), token };
-    Ok(rows.into_iter().map(|row| claimed(row.id, row.token)).collect())
+    let mut lost = Vec::new();
+    loop {
+        let rows = sqlx::query!(
+            "with held as (
+                 select id from attempt where phase = 'claimed' and pushed_at < $1
+                  order by id limit $2 for update skip locked)
+             update attempt a set pushed_at = clock_timestamp() from held where a.id = held.id
+             returning a.id, a.token",
+            before,
+            CHUNK_MAX
+        )
+        .fetch_all(&store.hot)
+        .await?;
+        if rows.is_empty() {
+            return Ok(lost);
+        }
+        let claimed = |id: Uuid, token| ClaimedAttempt { attempt: id.into(), token };
+        lost.extend(rows.into_iter().map(|row| claimed(row.id, row.token)));
+    }
 }

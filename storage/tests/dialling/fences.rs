@@ -95,6 +95,20 @@ async fn a_claimed_call_that_no_worker_took_is_handed_out_again(pool: PgPool) {
     floor.begin(&[Call { token: 2, ..call }], at("09:00")).await;
 }
 
+#[sqlx::test(migrations = "../migrations")]
+async fn after_redis_was_emptied_all_claimed_calls_are_handed_out_again_at_once(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1_000)).await;
+    let mut calls: Vec<_> =
+        floor.claim(1_000, at("09:00")).await.iter().map(|call| call.attempt).collect();
+    assert_eq!(calls.len(), 1_000);
+    floor.sql("update attempt set pushed_at = pushed_at - interval '6 s'", &[]).await;
+    let lost = lost_jobs(&floor.store, Duration::from_secs(5)).await.unwrap();
+    let mut lost: Vec<_> = lost.iter().map(|claimed| claimed.attempt).collect();
+    (calls.sort(), lost.sort());
+    assert_eq!(lost, calls);
+}
+
 /// Both lock many attempts. In different orders they would wait for each other until PostgreSQL breaks one
 /// of them off, a second later: a second in which nothing is dialled.
 #[sqlx::test(migrations = "../migrations")]
