@@ -10,7 +10,7 @@ use storage::{StoreError, numbers};
 use crate::Environment;
 use crate::fail_point::FailPoint;
 
-/// Numbers that one look promotes.
+/// Numbers of a task that are promoted at a time.
 const PROMOTE_MAX: u32 = 5_000;
 /// How long a job leaves its task to whoever promotes it, before it looks whether anything is left.
 const BUSY: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ pub async fn redial(job: Redial, env: Data<Environment>) -> Result<(), BoxDynErr
     Ok(())
 }
 
-/// Promote everything that is due, of one task or of all; tells how many numbers moved.
+/// Promote everything that is due, of one task or of all in turn; tells how many numbers moved.
 pub async fn promote(env: &Environment, task: Option<TaskId>) -> Result<u64, StoreError> {
     let mut moved = 0;
     loop {
@@ -30,8 +30,8 @@ pub async fn promote(env: &Environment, task: Option<TaskId>) -> Result<u64, Sto
         moved += u64::from(promoted.numbers);
         match task {
             Some(_) if promoted.busy => tokio::time::sleep(BUSY).await,
-            _ if promoted.numbers < PROMOTE_MAX => return Ok(moved),
-            _ => {}
+            _ if promoted.more => {}
+            _ => return Ok(moved),
         }
     }
 }

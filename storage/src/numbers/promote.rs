@@ -31,11 +31,13 @@ pub struct Promoted {
     pub tasks: Vec<TaskId>,
     /// Somebody else promotes a task's numbers, by a time that may be earlier: look again.
     pub busy: bool,
+    /// A task had as many as were asked for, and may have more.
+    pub more: bool,
 }
 
-/// Let numbers that are due be dialled, `limit` at most: of one task, or of all. In a closed window
-/// they are put off to its opening. A task that had nothing left to dial runs again; on a manual pause
-/// or an ended task they stand ready for its start.
+/// Let numbers that are due be dialled, of one task or of all, `limit` of each at most. In a closed
+/// window they are put off to its opening. A task that had nothing left to dial runs again; on a manual
+/// pause or an ended task they stand ready for its start.
 ///
 /// Locks, task by task in a transaction of some hundreds: the task's promotion (or leaves the task to
 /// whoever has it), the task, the numbers, the lanes, the counters.
@@ -51,20 +53,22 @@ pub async fn promote_due(
     };
     let mut promoted = Promoted::default();
     for task in tasks {
-        let before = promoted.numbers;
+        let mut of_task = 0;
         let mut due = Due { from: (Time::UNIX_EPOCH, Uuid::nil()), by: now };
-        while promoted.numbers < limit {
-            let most = CHUNK_MAX.min(i64::from(limit - promoted.numbers));
+        while of_task < limit {
+            let most = CHUNK_MAX.min(i64::from(limit - of_task));
             let Some(moved) = chunk(store, task.into(), &mut due, most).await? else {
                 promoted.busy = true;
                 break;
             };
-            promoted.numbers += u32::try_from(moved).unwrap_or(u32::MAX);
+            of_task += u32::try_from(moved).unwrap_or(u32::MAX);
             if moved < most {
                 break;
             }
         }
-        if promoted.numbers > before {
+        promoted.more |= of_task >= limit;
+        promoted.numbers += of_task;
+        if of_task > 0 {
             promoted.tasks.push(task.into());
         }
     }

@@ -179,7 +179,22 @@ async fn many_redials_due_at_once_are_all_promoted(pool: PgPool) {
     assert_eq!(floor.count(task, "waiting").await, 2_500);
     assert_eq!(floor.promote(at("10:09")).await, Promoted::default());
     let promoted = floor.promote(at("10:10")).await;
-    assert_eq!(promoted, Promoted { numbers: 2_500, tasks: vec![task], busy: false });
+    assert_eq!(promoted, Promoted { numbers: 2_500, tasks: vec![task], ..Promoted::default() });
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wave_of_one_task_does_not_hold_up_the_redials_of_another(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let wave = floor.running("A", policy("last_call", &[600]), &rows(1..=3)).await;
+    let other = floor.running("B", policy("last_call", &[600]), &rows(4..=4)).await;
+    let calls = floor.claim(9, at("10:00")).await;
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    let promoted = promote_due(&floor.store, None, at("10:10"), 2).await.unwrap();
+    assert_eq!((promoted.numbers, promoted.more), (3, true));
+    assert_eq!([floor.count(wave, "waiting").await, floor.count(other, "waiting").await], [1, 0]);
+    let promoted = promote_due(&floor.store, None, at("10:10"), 2).await.unwrap();
+    assert_eq!((promoted.numbers, promoted.more), (1, false));
     floor.sound().await;
 }
 
@@ -197,9 +212,9 @@ async fn redials_of_a_task_are_promoted_by_one_at_a_time(pool: PgPool) {
         .await
         .unwrap();
     let promoted = floor.promote(at("10:10")).await;
-    assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![other], busy: true });
+    assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![other], busy: true, more: false });
     somebody.rollback().await.unwrap();
     let promoted = floor.promote(at("10:10")).await;
-    assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![task], busy: false });
+    assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![task], ..Promoted::default() });
     floor.sound().await;
 }

@@ -1,8 +1,8 @@
-//! Timed steps and redials that no job carried out: late, once, never skipped, never twice.
+//! Timed steps that no job carried out: late, once, never skipped, never twice.
 
 use storage::{StoreError, tasks};
 
-use crate::{Environment, redial, steps};
+use crate::{Environment, steps};
 
 const STEPS_MAX: u32 = 500;
 
@@ -13,6 +13,5 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
             found += 1;
         }
     }
-    found += redial::promote(&env, None).await?;
     Ok(found)
 }

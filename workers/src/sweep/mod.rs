@@ -3,6 +3,7 @@
 
 mod clock_edges;
 mod dispatch;
+mod due_redials;
 mod expired_leases;
 mod lost_jobs;
 mod retention;
@@ -28,6 +29,7 @@ pub async fn run(env: Environment) {
         dispatch(env.clone()),
         repeat(&env, "expired_leases", every, expired_leases::look),
         repeat(&env, "clock_edges", every, clock_edges::look),
+        repeat(&env, "due_redials", every, due_redials::look),
         repeat(&env, "lost_jobs", lost_jobs_pause, lost_jobs::look),
         repeat(&env, "soundness", every * 30, soundness::look),
         repeat(&env, "retention", Duration::from_secs(600), retention::look),
