@@ -105,7 +105,8 @@ async fn after_redis_was_emptied_all_claimed_calls_are_handed_out_again_at_once(
     floor.sql("update attempt set pushed_at = pushed_at - interval '6 s'", &[]).await;
     let lost = lost_jobs(&floor.store, Duration::from_secs(5)).await.unwrap();
     let mut lost: Vec<_> = lost.iter().map(|claimed| claimed.attempt).collect();
-    (calls.sort(), lost.sort());
+    calls.sort();
+    lost.sort();
     assert_eq!(lost, calls);
 }
 
