@@ -2,23 +2,24 @@
 //!
 //! Business time is what windows, schedules, redials and records go by. In service it is the wall
 //! clock. A demo may let it run faster, a test or a chaos run may set it, and every process of an
-//! installation then reads the same: the setting is a text (`CALLWRIGHT_CLOCK`), or a file with such
-//! a text that is read again as it changes.
+//! installation then reads the same: the setting is a text (`CALLWRIGHT_CLOCK`), or a file of such
+//! texts that is read again as it changes.
 //!
 //! Leases don't go by it: they go by the database's clock.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The fastest that business time may run.
 pub const FACTOR_MAX: u32 = 1_000;
-/// How often a clock file is looked at.
-const FILE_CHECK: Duration = Duration::from_millis(50);
+/// How often a clock file is looked at. A setting that is in the file for longer before its REAL takes
+/// over at the same instant in all processes.
+pub const FILE_CHECK: Duration = Duration::from_millis(50);
 
 /// How business time comes from real time: `wall`, or `REAL=BUSINESS*FACTOR`, where at the real
 /// instant REAL it is BUSINESS, and goes on FACTOR times as fast.
@@ -91,8 +92,16 @@ pub struct Clock {
 
 #[derive(Debug)]
 struct State {
-    setting: Setting,
+    settings: Vec<Setting>,
     file: Option<File>,
+}
+
+impl State {
+    /// The last setting whose REAL has come; before all of them, the first.
+    fn setting(&self, real: DateTime<Utc>) -> Setting {
+        let come = self.settings.iter().rev().find(|setting| setting.real <= real);
+        come.or(self.settings.first()).copied().unwrap_or(Setting::WALL)
+    }
 }
 
 #[derive(Debug)]
@@ -110,26 +119,30 @@ impl Clock {
 
     /// Business time by a setting.
     pub fn with(setting: Setting) -> Self {
-        Self { state: Arc::new(RwLock::new(State { setting, file: None })) }
+        Self { state: Arc::new(RwLock::new(State { settings: vec![setting], file: None })) }
     }
 
-    /// Business time by the setting in a file, which may change while this runs.
+    /// Business time by the settings in a file, which may change while this runs: one a line, each
+    /// taking over at its REAL.
     pub fn from_file(path: PathBuf) -> Self {
         let file = File { path, checked: SystemTime::UNIX_EPOCH, changed: None };
-        Self { state: Arc::new(RwLock::new(State { setting: Setting::WALL, file: Some(file) })) }
+        Self { state: Arc::new(RwLock::new(State { settings: Vec::new(), file: Some(file) })) }
     }
 
     /// The business time now, to the microsecond, as the database keeps it.
     pub fn now(&self) -> DateTime<Utc> {
-        self.reread();
-        let now = self.setting().at(Utc::now());
+        // Read before the file: what is in it by then is known.
+        let real = Utc::now();
+        self.reread(real.into());
+        let now = self.setting_at(real).at(real);
         DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
     }
 
     /// Set the time to `business`, going on as fast as before.
     pub fn set(&self, business: DateTime<Utc>) {
         if let Ok(mut state) = self.state.write() {
-            state.setting = Setting::new(Utc::now(), business, state.setting.factor);
+            let real = Utc::now();
+            state.settings = vec![Setting::new(real, business, state.setting(real).factor)];
         }
     }
 
@@ -145,16 +158,16 @@ impl Clock {
     }
 
     pub fn setting(&self) -> Setting {
-        match self.state.read() {
-            Ok(state) => state.setting,
-            Err(poisoned) => poisoned.into_inner().setting,
-        }
+        self.setting_at(Utc::now())
+    }
+
+    fn setting_at(&self, real: DateTime<Utc>) -> Setting {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).setting(real)
     }
 
     /// Read the file again when it was changed. One that is missing or unreadable for a moment (it is
-    /// being replaced) leaves the setting as it was.
-    fn reread(&self) {
-        let now = SystemTime::now();
+    /// being replaced) leaves the settings as they were.
+    fn reread(&self, now: SystemTime) {
         let due = |state: &State| {
             state.file.as_ref().is_some_and(|file| {
                 now.duration_since(file.checked).is_ok_and(|gone| gone >= FILE_CHECK)
@@ -171,9 +184,10 @@ impl Clock {
             return;
         }
         file.changed = changed;
-        let read = std::fs::read_to_string(&file.path).ok().and_then(|text| text.parse().ok());
-        if let Some(setting) = read {
-            state.setting = setting;
+        let Ok(text) = std::fs::read_to_string(&file.path) else { return };
+        let settings: Result<Vec<Setting>, NotASetting> = text.lines().map(str::parse).collect();
+        if let Some(settings) = settings.ok().filter(|settings| !settings.is_empty()) {
+            state.settings = settings;
         }
     }
 }
@@ -197,6 +211,35 @@ mod tests {
         assert_eq!(setting.at(real + TimeDelta::seconds(10)), real + TimeDelta::minutes(10));
         let clock = Clock::with(setting);
         assert_eq!(clock.real(Duration::from_secs(60)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_setting_takes_over_at_its_instant() {
+        let real = Utc::now();
+        let second = TimeDelta::seconds(1);
+        let settings = vec![
+            Setting::new(real, real, 1),
+            Setting::new(real + second, DateTime::UNIX_EPOCH, 60),
+        ];
+        let state = State { settings, file: None };
+        let at = |real: DateTime<Utc>| state.setting(real).at(real);
+        assert_eq!(at(real - second), real - second);
+        let last = real + second - TimeDelta::microseconds(1);
+        assert_eq!(at(last), last);
+        assert_eq!(at(real + second), DateTime::UNIX_EPOCH);
+        assert_eq!(at(real + second * 2), DateTime::UNIX_EPOCH + TimeDelta::minutes(1));
+    }
+
+    #[test]
+    fn a_file_may_hold_the_setting_that_comes_next() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (real, hour) = (Utc::now(), TimeDelta::hours(1));
+        let now = Setting::new(real, DateTime::UNIX_EPOCH, 1);
+        let next = Setting::new(real + hour, DateTime::UNIX_EPOCH, 60);
+        std::fs::write(file.path(), format!("{now}\n{next}\n")).unwrap();
+        let clock = Clock::from_file(file.path().to_owned());
+        assert!(clock.now() < DateTime::UNIX_EPOCH + hour);
+        assert_eq!(clock.setting_at(real + hour), next);
     }
 
     #[test]

@@ -62,14 +62,15 @@ pub struct Campaign {
 
 /// The clock that all processes of a run read.
 pub fn clock(file: &Path, start: &str) -> Result<Clock> {
-    write_clock(file, start.parse()?)?;
+    write_clock(file, &[Setting::new(Utc::now(), start.parse()?, SPEED)])?;
     Ok(Clock::from_file(file.to_owned()))
 }
 
 /// Replaced in one step, so that no process reads half of it.
-fn write_clock(file: &Path, business: Time) -> Result<()> {
+fn write_clock(file: &Path, settings: &[Setting]) -> Result<()> {
     let draft = file.with_extension("draft");
-    std::fs::write(&draft, Setting::new(Utc::now(), business, SPEED).to_string())?;
+    let lines: String = settings.iter().map(|setting| format!("{setting}\n")).collect();
+    std::fs::write(&draft, lines)?;
     std::fs::rename(&draft, file)?;
     Ok(())
 }
@@ -218,22 +219,27 @@ impl Campaign {
     }
 
     /// Move the clock forward to a time; back it never goes.
-    pub fn move_to(&self, time: Time) -> Result<()> {
+    pub async fn move_to(&self, time: Time) -> Result<()> {
         if time > self.clock.now() {
-            write_clock(&self.clock_file, time)?;
+            // Known to all processes before it takes over: else one that knows already would make ready what
+            // another calls by the time before.
+            let known = clock::FILE_CHECK * 2;
+            let then = Setting::new(Utc::now() + known, time, SPEED);
+            write_clock(&self.clock_file, &[self.clock.setting(), then])?;
+            tokio::time::sleep(known).await;
         }
         Ok(())
     }
 
     /// Let business time be one at which every task may call.
-    pub fn open_windows(&self) -> Result<()> {
+    pub async fn open_windows(&self) -> Result<()> {
         let now = self.clock.now();
         let minute = (now.hour(), now.minute());
         if (OPEN_FROM.1, 15) <= minute && minute < OPEN_UNTIL {
             return Ok(());
         }
         let day = now.date_naive() + TimeDelta::days(1);
-        self.move_to(format!("{day}{}", OPEN_FROM.0).parse()?)
+        self.move_to(format!("{day}{}", OPEN_FROM.0).parse()?).await
     }
 
     /// The places of tasks that have pending numbers and are paused because they once had none.

@@ -31,8 +31,6 @@ pub const START: &str = "2026-03-06T15:00:00Z";
 /// An edit of a limit and a call that is on its way may cross for as long as the checker allows; no jump
 /// of the clock may fall into that.
 const AFTER_EDIT: Duration = Duration::from_secs(6);
-/// Clocks of processes differ for as long as it takes each to see the move.
-const CLOCKS_AGREE: Duration = Duration::from_millis(200);
 
 /// How long all processes whose death is prepared may take to come to it, with calls to make.
 const DIE_OUT: Duration = Duration::from_secs(180);
@@ -258,7 +256,7 @@ impl Run {
     }
 
     async fn keep_calling(&mut self) -> Result<()> {
-        self.campaign.open_windows()?;
+        self.campaign.open_windows().await?;
         self.start_idle().await?;
         if self.campaign.open().await?.0 == 0 {
             for task in 0..self.campaign.tasks.len() {
@@ -344,8 +342,6 @@ impl Run {
         self.stops += 1;
         tokio::time::sleep(AFTER_EDIT.saturating_sub(self.edited.elapsed())).await;
         let stop: Time = stop.parse()?;
-        self.campaign.move_to(stop)?;
-        tokio::time::sleep(CLOCKS_AGREE).await;
-        Ok(())
+        self.campaign.move_to(stop).await
     }
 }

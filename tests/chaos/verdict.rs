@@ -73,7 +73,7 @@ async fn all_ended(run: &mut Run, clock: &Clock, until: Instant) -> Result<Vec<S
     let mut told = Instant::now();
     loop {
         run.tend().await?;
-        run.campaign.open_windows()?;
+        run.campaign.open_windows().await?;
         run.start_idle().await?;
         let (open, found) = run.campaign.open().await?;
         if open == 0 && found >= all as u64 && run.watch.is_whole() {
