@@ -72,10 +72,12 @@ impl FollowOn<'_> {
         scene.load_cursors(&self.claimer.cursors, plain);
         let mut run = Run::new(now, self.at_most, self.random_seed);
         let exhausted = run.take(store, conn, self.enterprise, &mut scene).await?;
-        let fenced = Instant::now();
+        // Read after the numbers: one of them may have fallen due, and been made ready, since `now`.
+        let (fenced, begun_at) = (Instant::now(), (self.in_line.now)());
         let begun_by = BegunBy { worker: self.worker, lease: self.lease };
+        let (enterprise, taken) = (self.enterprise, &run.taken);
         let opened =
-            write::write(conn, self.enterprise, now, &scene, &run.taken, Some(begun_by), counts);
+            write::write(conn, enterprise, begun_at, &scene, taken, Some(begun_by), counts);
         let opened = opened.await?;
         let dials = run.taken.iter().filter_map(|taken| Some((taken, taken.verdict.dial()?)));
         let mut orders = Vec::with_capacity(opened.len());
@@ -88,7 +90,8 @@ impl FollowOn<'_> {
             if scene.is_paced(taken, dial) {
                 claimed.attempts.push(opened);
             } else {
-                orders.push(order(store, conn, (&scene, now, fenced), opened, taken, dial).await?);
+                let begun = (&scene, begun_at, fenced);
+                orders.push(order(store, conn, begun, opened, taken, dial).await?);
             }
         }
         let has_told = |at: &Time| self.claimer.has_told(self.enterprise, *at, now);

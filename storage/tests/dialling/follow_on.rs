@@ -221,6 +221,25 @@ async fn a_dialer_and_a_dispatcher_in_line_go_by_the_time_of_their_turn(pool: Pg
     floor.sound().await;
 }
 
+/// Its number may have fallen due, and been made ready, after the claim read the time.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_call_that_follows_on_is_not_older_than_the_look_that_found_its_number(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({ "concurrency": 1 }), &rows(1..=9)).await;
+    let calls = floor.claim(1, at("10:00")).await;
+    let orders = floor.begin(&calls, at("10:00")).await;
+    let read = AtomicBool::new(false);
+    let now = || if read.swap(true, Ordering::SeqCst) { at("10:02") } else { at("10:01") };
+    let line = InLine { at_most: Duration::ZERO, now: &now };
+    let after = floor.go_on_in_line(&orders, BUSY, at("10:01"), line).await;
+    let [next] = &after.next[..] else { panic!("one call follows") };
+    assert_eq!(next.begun_at, at("10:02"));
+    let started_at: Time =
+        sqlx::query_scalar("select started_at from attempt").fetch_one(&floor.pool).await.unwrap();
+    assert_eq!(started_at, at("10:02"));
+    floor.sound().await;
+}
+
 /// Dialers that fill their slots are always in line; a dispatcher that is has its turn.
 #[sqlx::test(migrations = "../migrations")]
 async fn a_claim_in_line_comes_before_those_who_asked_later(pool: PgPool) {
