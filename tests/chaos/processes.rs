@@ -1,11 +1,11 @@
 //! The processes of an installation: the real binary, started, killed, stopped and started again. Each
 //! is ended by the id that its start gave.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -15,8 +15,6 @@ use workers::fail_point::FailPoint;
 
 /// How long a process may take to end in order.
 const STOP: Duration = Duration::from_secs(60);
-/// One that ends by itself later than this after its start did not fail to start: it broke.
-const STARTED: Duration = Duration::from_secs(10);
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +38,14 @@ impl Role {
         }
     }
 
+    /// What its log says once it has started.
+    fn at_work(self) -> &'static str {
+        match self {
+            Self::Web => r#""message":"the API is served""#,
+            Self::Dispatcher | Self::Dialer | Self::Courier => r#""message":"working""#,
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Web => "web",
@@ -55,7 +61,8 @@ struct Process {
     role: Role,
     /// Until it is started again after a kill, none.
     child: Option<Child>,
-    started: Instant,
+    /// Where in its log its last start begins.
+    log_from: usize,
     /// Where it is to die.
     armed: Option<FailPoint>,
     /// It has SIGSTOP.
@@ -70,7 +77,7 @@ pub struct Fleet {
     processes: Vec<Process>,
     /// Fail points at which a process has died.
     pub died_at: Vec<FailPoint>,
-    /// Processes that ended by themselves after they had worked for a while.
+    /// Processes that ended by themselves after they had started.
     pub broken: Vec<String>,
 }
 
@@ -78,7 +85,7 @@ impl Fleet {
     /// Start every process with this environment.
     pub fn start(binary: &Path, environment: Vec<(String, String)>, folder: &Path) -> Result<Self> {
         let logs = folder.join("logs");
-        std::fs::create_dir_all(&logs)?;
+        fs::create_dir_all(&logs)?;
         let binary = binary.to_owned();
         let mut fleet = Self {
             binary,
@@ -92,8 +99,7 @@ impl Fleet {
             for _ in 0..count {
                 let place = fleet.processes.len();
                 let child = Some(fleet.spawn(role, place, None)?);
-                let started = Instant::now();
-                let process = Process { role, child, started, armed: None, stopped: false };
+                let process = Process { role, child, log_from: 0, armed: None, stopped: false };
                 fleet.processes.push(process);
             }
         }
@@ -101,8 +107,7 @@ impl Fleet {
     }
 
     fn spawn(&self, role: Role, place: usize, die_at: Option<FailPoint>) -> Result<Child> {
-        let log = self.logs.join(format!("{}-{place}.log", role.word()));
-        let log = OpenOptions::new().create(true).append(true).open(log)?;
+        let log = OpenOptions::new().create(true).append(true).open(self.log(role, place))?;
         // setpriv becomes the program, which then dies with this process, whatever ends it.
         Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
@@ -117,6 +122,17 @@ impl Fleet {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} can't be started", self.binary.display()))
+    }
+
+    fn log(&self, role: Role, place: usize) -> PathBuf {
+        self.logs.join(format!("{}-{place}.log", role.word()))
+    }
+
+    /// Whether a process has worked since its last start.
+    fn has_worked(&self, place: usize) -> Result<bool> {
+        let Process { role, log_from, .. } = self.processes[place];
+        let log = fs::read(self.log(role, place))?;
+        Ok(String::from_utf8_lossy(&log[log_from..]).contains(role.at_work()))
     }
 
     /// The places of the processes of a role.
@@ -140,9 +156,10 @@ impl Fleet {
             return Ok(());
         }
         let Process { role, armed, .. } = self.processes[place];
+        let log_from = usize::try_from(fs::metadata(self.log(role, place))?.len())?;
         let child = self.spawn(role, place, armed)?;
         self.processes[place].child = Some(child);
-        self.processes[place].started = Instant::now();
+        self.processes[place].log_from = log_from;
         Ok(())
     }
 
@@ -189,7 +206,8 @@ impl Fleet {
     }
 
     /// As a process manager does: start again what ended by itself, which one may when a server that it
-    /// needs at its start is away. One that had worked and ended is told.
+    /// needs at its start is away. One that had worked and ended is told; by its log, as one that is held
+    /// while it starts may take long to fail.
     pub fn tend(&mut self) -> Result<()> {
         for place in 0..self.processes.len() {
             let process = &mut self.processes[place];
@@ -199,11 +217,11 @@ impl Fleet {
                 && let Some(point) = process.armed.take()
             {
                 self.died_at.push(point);
-            } else if process.started.elapsed() > STARTED {
-                let what = format!("{}-{place} ended by itself: {status}", process.role.word());
-                self.broken.push(what);
+            } else if self.has_worked(place)? {
+                let role = self.processes[place].role.word();
+                self.broken.push(format!("{role}-{place} ended by itself: {status}"));
             }
-            process.child = None;
+            self.processes[place].child = None;
             self.revive(place)?;
         }
         Ok(())
