@@ -47,6 +47,8 @@ pub struct QueueStats {
     pub delayed: u64,
     pub in_flight: u64,
     pub dead: u64,
+    /// How long the job that waits longest has been due; zero when none is.
+    pub oldest_due_age: Duration,
 }
 
 /// A job that was given up.
@@ -212,11 +214,20 @@ impl Queues {
         let keys = Keys::new(&self.prefix, &name);
         let mut ask = ::redis::pipe();
         ask.atomic().zcard(&keys.ready).zcard(&keys.delayed).zcard(&keys.dead).hlen(&keys.jobs);
-        let (ready, delayed, dead, jobs): (u64, u64, u64, u64) =
+        ask.zrange_withscores(&keys.ready, 0, 0).zrange_withscores(&keys.delayed, 0, 0);
+        ask.cmd("TIME");
+        let (ready, delayed, dead, jobs, first_ready, first_delayed, now): Looked =
             ask.query_async(&mut self.connection.clone()).await?;
         // A job that waits nowhere is in flight.
         let in_flight = jobs.saturating_sub(ready + delayed);
-        Ok(QueueStats { name, ready, delayed, in_flight, dead })
+        // Delayed jobs are made ready by whoever fetches. While nobody does, they are due all the same.
+        let first_delayed_us = first_delayed.first().map(|(_, due_ms)| due_ms * 1_000.0);
+        let due_us = first_ready.first().map(|(_, due_us)| *due_us).into_iter();
+        let oldest_us = due_us.chain(first_delayed_us).fold(f64::INFINITY, f64::min);
+        let now_us = now.0 as f64 * 1e6 + now.1 as f64;
+        let oldest_due_age = Duration::try_from_secs_f64((now_us - oldest_us) / 1e6);
+        let oldest_due_age = oldest_due_age.unwrap_or(Duration::ZERO);
+        Ok(QueueStats { name, ready, delayed, in_flight, dead, oldest_due_age })
     }
 
     /// The dead letters of a queue, the newest first.
@@ -257,6 +268,10 @@ impl Queues {
         Wire { connection: self.connection.clone(), keys: Keys::new(&self.prefix, queue) }
     }
 }
+
+/// How many are ready, delayed, dead, and there at all; the first ready with its time in µs, the first
+/// delayed with its time in ms; the time of Redis in seconds and µs.
+type Looked = (u64, u64, u64, u64, Vec<(String, f64)>, Vec<(String, f64)>, (u64, u64));
 
 fn dead_job(id: String, at_us: f64, grave: &[u8]) -> DeadJob {
     let grave = String::from_utf8_lossy(grave);

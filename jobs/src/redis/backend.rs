@@ -16,7 +16,7 @@ use apalis_core::backend::{Backend, BackendConfig};
 use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
 use futures::FutureExt;
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -66,10 +66,6 @@ pub(crate) struct Meters {
     pub(crate) ran: Histogram,
     expired: Counter,
     waited: Histogram,
-    age: Gauge,
-    ready: Gauge,
-    delayed: Gauge,
-    in_flight: Gauge,
 }
 
 impl Meters {
@@ -85,22 +81,10 @@ impl Meters {
             ran: histogram!("jobs_run_seconds", "queue" => queue()),
             expired: counter!("jobs_leases_expired_total", "queue" => queue()),
             waited: histogram!("jobs_wait_seconds", "queue" => queue()),
-            age: gauge!("jobs_oldest_ready_age_seconds", "queue" => queue()),
-            ready: gauge!("jobs_ready", "queue" => queue()),
-            delayed: gauge!("jobs_delayed", "queue" => queue()),
-            in_flight: gauge!("jobs_in_flight", "queue" => queue()),
         }
     }
 
     pub(crate) fn observe(&self, fetched: &Fetched) {
-        let age = match fetched.oldest_us {
-            oldest_us if oldest_us < 0 => 0.0,
-            oldest_us => seconds_since(fetched.now_ms, oldest_us),
-        };
-        self.age.set(age);
-        self.ready.set(fetched.ready as f64);
-        self.delayed.set(fetched.delayed as f64);
-        self.in_flight.set(fetched.in_flight as f64);
         self.expired.increment(fetched.expired);
     }
 

@@ -94,12 +94,8 @@ impl Leased {
 pub(crate) struct Fetched {
     pub(crate) now_ms: i64,
     pub(crate) ready: i64,
-    /// When the oldest ready job became due, µs; negative if there is none.
-    pub(crate) oldest_us: i64,
     /// When there may be more, ms; negative if nothing is delayed.
     pub(crate) again_ms: i64,
-    pub(crate) in_flight: i64,
-    pub(crate) delayed: i64,
     pub(crate) expired: u64,
     pub(crate) buried: u64,
     /// When the first that was ready became due, µs; now, if none was.
@@ -109,8 +105,7 @@ pub(crate) struct Fetched {
 }
 
 /// What the script of a fetch returns.
-type Answer =
-    (i64, i64, i64, i64, i64, i64, u64, u64, i64, Vec<String>, Vec<Option<Vec<u8>>>, Vec<u32>);
+type Answer = (i64, i64, i64, u64, u64, i64, Vec<String>, Vec<Option<Vec<u8>>>, Vec<u32>);
 
 /// A failed delivery. A delay of `None` means dead.
 pub(crate) struct Failure<'a> {
@@ -184,20 +179,8 @@ impl Wire {
             .arg(PROMOTE_MAX)
             .arg(DEAD_MAX)
             .arg(millis(IDLE_POLL));
-        let (
-            now_ms,
-            ready,
-            oldest_us,
-            again_ms,
-            in_flight,
-            delayed,
-            expired,
-            buried,
-            place,
-            ids,
-            payloads,
-            deliveries,
-        ): Answer = call.invoke_async(&mut self.connection.clone()).await?;
+        let (now_ms, ready, again_ms, expired, buried, place, ids, payloads, deliveries): Answer =
+            call.invoke_async(&mut self.connection.clone()).await?;
         // Of jobs whose leases had expired nobody knows any more since when they waited.
         let place = if place < 0 { now_ms * 1_000 } else { place };
         let parcel = Arc::new(Parcel { name, place });
@@ -210,18 +193,7 @@ impl Wire {
         // A payload that is not there can't be read, and is told of as that.
         let payloads = payloads.into_iter().map(Option::unwrap_or_default);
         let jobs = leased.zip(payloads).collect();
-        Ok(Fetched {
-            now_ms,
-            ready,
-            oldest_us,
-            again_ms,
-            in_flight,
-            delayed,
-            expired,
-            buried,
-            place_us: place,
-            jobs,
-        })
+        Ok(Fetched { now_ms, ready, again_ms, expired, buried, place_us: place, jobs })
     }
 
     /// Deletes finished jobs. Returns how many were refused, as another delivery has them.

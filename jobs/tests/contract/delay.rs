@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jobs::Job;
 use tokio::time::Instant;
 
 use crate::place::{Acts, Note, Place, Server, Told, subscription};
@@ -30,6 +31,25 @@ async fn a_delayed_job_is_never_early_and_hardly_late() {
     assert!(late[75] < Duration::from_millis(100), "late by {:?}", late[75]);
     worker.stop().await;
     assert_eq!(place.keys().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_queue_that_nobody_works_on_tells_how_long_its_oldest_job_has_been_due() {
+    let place = Place::new().await;
+    let later = Note { n: 0 };
+    place.queues.push_in(&later, Duration::from_secs(3_600)).await.unwrap();
+    let age = || async { place.queues.stats(later.queue()).await.unwrap().oldest_due_age };
+    assert_eq!(age().await, Duration::ZERO, "the only job is due in an hour");
+
+    // Delayed jobs are made ready by whoever fetches, and nobody does.
+    place.queues.push_in(&Note { n: 1 }, Duration::from_millis(1)).await.unwrap();
+    let started = Instant::now();
+    while age().await < Duration::from_millis(100) {
+        assert!(started.elapsed() < Duration::from_secs(10), "its age does not grow");
+    }
+    place.queues.push(&Note { n: 2 }).await.unwrap();
+    assert!(age().await >= Duration::from_millis(100), "the oldest counts, not the newest");
+    assert!(age().await <= started.elapsed() + Duration::from_millis(50));
 }
 
 #[tokio::test]

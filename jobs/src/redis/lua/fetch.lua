@@ -1,8 +1,8 @@
 -- Takes up to `limit` jobs as one parcel: those of expired leases first, then the ready ones, after
 -- moving up to `chunk` due delayed jobs to them. A job delivered too often goes to the dead letters.
--- Returns {now ms, ready left, place of the oldest of them in us, when to look again in ms, in flight,
--- delayed, jobs of expired leases, buried, place of the first that was ready, {id, ...}, {payload, ...},
--- {deliveries, ...}}, with -1 for what is not there, and no deliveries when it is the first one of all.
+-- Returns {now ms, ready left, when to look again in ms, jobs of expired leases, buried, place of the
+-- first that was ready, {id, ...}, {payload, ...}, {deliveries, ...}}, with -1 for what is not there, and
+-- no deliveries when it is the first one of all.
 local jobs, counts, ready, delayed, leased, held, contents, dead, graves, bell = unpack(KEYS)
 local parcel = ARGV[1]
 local limit = tonumber(ARGV[2])
@@ -11,10 +11,6 @@ local deliveries_max = tonumber(ARGV[4])
 local chunk = tonumber(ARGV[5])
 local dead_max = tonumber(ARGV[6])
 local horizon_ms = tonumber(ARGV[7])
-
-local function first_place()
-  return redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')[2] or -1
-end
 
 -- The place in the ready set is when the job became due, in us; the delayed ones have ms.
 local due = redis.call('ZRANGE', delayed, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, chunk, 'WITHSCORES')
@@ -33,7 +29,7 @@ local function late_parcel()
   return redis.call('ZRANGE', leased, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, 1)[1]
 end
 
-local place = first_place()
+local place = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')[2] or -1
 local ids, expired = {}, 0
 local late = late_parcel()
 while late and expired < limit do
@@ -91,7 +87,6 @@ if #ids > 0 then
 end
 
 local left = redis.call('ZCARD', ready)
-local waiting = redis.call('ZCARD', delayed)
 local again_ms = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or -1
 if late then
   again_ms = whole(now_ms)
@@ -103,7 +98,5 @@ else
   redis.call('DEL', bell)
 end
 return {
-  whole(now_ms), left, first_place(), again_ms,
-  redis.call('HLEN', jobs) - left - waiting, waiting, expired, buried,
-  place, ids, payloads, deliveries,
+  whole(now_ms), left, again_ms, expired, buried, place, ids, payloads, deliveries,
 }
