@@ -12,6 +12,7 @@ pub mod enterprise;
 pub mod export;
 pub mod fault;
 pub mod filter;
+pub mod fleet;
 pub mod hours;
 pub mod ids;
 pub mod import;

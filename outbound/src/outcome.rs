@@ -60,6 +60,16 @@ impl CallResult {
         CalledStatus::from_word(word).map(Self::Unanswered)
     }
 
+    /// The result of a call that the line ended as `self`, for this cause.
+    #[must_use]
+    pub fn for_cause(self, cause: &str) -> Self {
+        if cause == cause::WORKER_STOPPING {
+            Self::Unanswered(CalledStatus::CallFailed)
+        } else {
+            self
+        }
+    }
+
     pub const fn status(self) -> Option<CalledStatus> {
         match self {
             Self::Answered => None,
@@ -72,7 +82,8 @@ impl CallResult {
 pub mod cause {
     /// The worker died with the call up.
     pub const WORKER_LOST: &str = "worker_lost";
-    /// The worker was asked to stop and its drain time was over.
+    /// The worker was asked to stop, and hung up as its drain time was over. The customer was cut off in
+    /// mid-sentence, so the call counts as failed though it was answered, and the number is redialled.
     pub const WORKER_STOPPING: &str = "worker_stopping";
     /// The line itself refused; the number was not tried.
     pub const TRUNK_REFUSED: &str = "trunk_refused";

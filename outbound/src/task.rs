@@ -16,6 +16,10 @@ use crate::schedule::Schedule;
 
 pub use crate::task_state::{Event, Facts, PauseReason, Refusal, TaskState};
 
+/// How long a call may ring, at most.
+pub const RING_TIMEOUT_SECONDS_MAX: u32 = 120;
+/// How long a call may last, at most.
+pub const MAX_CALL_SECONDS_MAX: u32 = 7_200;
 /// Caller IDs of one task, at most.
 pub const CALLER_IDS_MAX: usize = 100;
 /// Variables with a default value, at most.
@@ -124,8 +128,8 @@ impl TaskConfig {
             text("/description", &self.description, 0, 1_000),
             number("/concurrency", self.concurrency, 1, most),
             count("/caller_ids", self.caller_ids.len(), 1, CALLER_IDS_MAX),
-            number("/ring_timeout_seconds", self.ring_timeout_seconds, 5, 120),
-            number("/max_call_seconds", self.max_call_seconds, 10, 7_200),
+            number("/ring_timeout_seconds", self.ring_timeout_seconds, 5, RING_TIMEOUT_SECONDS_MAX),
+            number("/max_call_seconds", self.max_call_seconds, 10, MAX_CALL_SECONDS_MAX),
             self.calls_per_second
                 .and_then(|calls| number("/calls_per_second", calls, 1, CALLS_PER_SECOND_MAX)),
             count("/variables", self.variables.len(), 0, VARIABLES_MAX),

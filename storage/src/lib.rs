@@ -32,6 +32,7 @@ pub mod records;
 pub mod soundness;
 pub mod statistics;
 pub mod work;
+pub mod workers;
 
 pub use error::StoreError;
 pub use store::{Store, StoreConfig};

@@ -336,8 +336,8 @@ fn spans(report: &Report) -> Vec<Span> {
 
 fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecord {
     let ending = &account.ending;
-    let mut record =
-        order.facts.record(order.attempt, ending.result, account.started_at, ending.at);
+    let result = ending.result.for_cause(&ending.cause);
+    let mut record = order.facts.record(order.attempt, result, account.started_at, ending.at);
     record.call_id = call_id;
     record.cause = ending.cause.clone();
     record.sip_code = ending.sip_code;

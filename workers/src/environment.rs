@@ -1,5 +1,6 @@
 //! What handlers work with: the servers, the line, the clock, and the settings of the process.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Settings {
     /// Looks at what may have been lost happen this often.
     pub sweep_every: Duration,
     pub die_at: DieAt,
+    /// Where this process tells its metrics; it is written down for whoever scrapes them.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             dial_concurrency: 500,
             sweep_every: Duration::from_secs(1),
             die_at: DieAt::default(),
+            metrics: None,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What runs: one handler a kind of job, the sweeps that give back what was lost, and the call itself.
 
 pub mod call;
+pub mod counters;
 pub mod environment;
 pub mod fail_point;
+pub mod fleet;
 pub mod group;
 pub mod live;
+pub mod presence;
 pub mod runner;
 pub mod spool;
 pub mod sweep;
@@ -20,4 +23,5 @@ mod steps;
 mod upload_recording;
 
 pub use environment::{Environment, Settings};
-pub use runner::{Kind, Running};
+pub use outbound::fleet::Kind;
+pub use runner::Running;

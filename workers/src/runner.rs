@@ -1,7 +1,5 @@
 //! The workers of a process: apalis workers a queue, sweeps, signs of life, and a clean stop.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use apalis::prelude::WorkerBuilder;
@@ -9,14 +7,16 @@ use jobs::{
     AnalyzeCall, ClockEdge, DialAttempt, EndTask, ImportBatch, Job, Redial, RunExport, StartTask,
     Subscription, UploadRecording,
 };
+use outbound::fleet::Kind;
+use outbound::outcome::cause;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::ledger::LedgerError;
 use crate::live::Notice;
+use crate::presence::Presence;
 use crate::{
-    analyze_call, dial_attempt, import_batch, leases, redial, run_export, steps, sweep,
+    analyze_call, dial_attempt, fleet, import_batch, leases, redial, run_export, steps, sweep,
     upload_recording,
 };
 
@@ -24,66 +24,6 @@ use crate::{
 const RESTART: Duration = Duration::from_millis(500);
 /// How long hung-up calls may take to be written down.
 const LAST_WORDS: Duration = Duration::from_secs(15);
-
-/// What a process may be asked to work on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Claims, and the looks that give back what was lost.
-    Sweep,
-    /// Scheduled starts and ends, window edges.
-    Step,
-    Dial,
-    Redial,
-    Import,
-    Export,
-    /// Recordings of this process' spool folder.
-    Upload,
-    Analyze,
-}
-
-impl Kind {
-    pub const ALL: [Self; 8] = [
-        Self::Sweep,
-        Self::Step,
-        Self::Dial,
-        Self::Redial,
-        Self::Import,
-        Self::Export,
-        Self::Upload,
-        Self::Analyze,
-    ];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Sweep => "sweep",
-            Self::Step => "step",
-            Self::Dial => "dial",
-            Self::Redial => "redial",
-            Self::Import => "import",
-            Self::Export => "export",
-            Self::Upload => "upload",
-            Self::Analyze => "analyze",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let known = Self::ALL.map(Self::word).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.word() == word)
-            .ok_or_else(|| format!("is not a kind of work; choose of {known}"))
-    }
-}
 
 /// Why a job is delivered again later. No outcome of a call is ever one.
 #[derive(Debug, thiserror::Error)]
@@ -122,8 +62,7 @@ impl From<serde_json::Error> for Failure {
 /// The work of a process, until it is stopped.
 pub struct Running {
     work: JoinSet<()>,
-    stopping: CancellationToken,
-    drain: Duration,
+    presence: Presence,
     env: Environment,
 }
 
@@ -166,10 +105,15 @@ impl Running {
     /// Start the work of these kinds.
     pub fn start(env: Environment, kinds: &[Kind]) -> Self {
         let mut work = JoinSet::new();
+        let presence = announce(&env, kinds);
         for kind in kinds {
             match kind {
+                // The API is served by whoever starts it.
+                Kind::Serve => {}
                 Kind::Sweep => {
                     work.spawn(sweep::run(env.clone()));
+                    let (store, queues) = (env.store.clone(), env.queues.clone());
+                    work.spawn(fleet::tell(store, queues, env.stopping.clone()));
                 }
                 Kind::Step => {
                     keep!(work, env, StartTask, StartTask::KIND.into(), 8, 100, steps::start_task);
@@ -240,12 +184,13 @@ impl Running {
                 }
             }
         }
-        Self { work, stopping: env.stopping.clone(), drain: env.settings.drain, env }
+        Self { work, presence, env }
     }
 
-    /// Take nothing new, let calls finish for the drain time, hang up what is left, and end.
-    pub async fn stop(mut self) {
-        self.stopping.cancel();
+    /// Take nothing new, let calls finish for the drain time or until `at_once` resolves, hang up what is
+    /// left, and end.
+    pub async fn stop(mut self, at_once: impl Future<Output = ()>) {
+        self.env.stopping.cancel();
         let quiet = async {
             while let Some(ended) = self.work.join_next().await {
                 if let Err(error) = ended {
@@ -256,9 +201,17 @@ impl Running {
         };
         let live = self.env.live.clone();
         tokio::pin!(quiet);
-        if tokio::time::timeout(self.drain, &mut quiet).await.is_err() {
-            tracing::info!(calls = live.len(), "the drain time is over; calls are hung up");
-            live.tell_all(Notice::HangUp(WORKER_STOPPING));
+        let drained = tokio::select! {
+            () = &mut quiet => true,
+            () = tokio::time::sleep(self.env.settings.drain) => false,
+            () = at_once => false,
+        };
+        if !drained {
+            tracing::warn!(
+                calls = live.len(),
+                "calls are hung up; their numbers go the redial way"
+            );
+            live.tell_all(Notice::HangUp(cause::WORKER_STOPPING));
             if tokio::time::timeout(LAST_WORDS, quiet).await.is_err() {
                 tracing::warn!(
                     calls = live.len(),
@@ -266,8 +219,20 @@ impl Running {
                 );
             }
         }
+        self.presence.leave().await;
     }
 }
 
-/// The cause of a call that a stopping worker hung up.
-const WORKER_STOPPING: &str = outbound::outcome::cause::WORKER_STOPPING;
+/// Give signs of life for a process that does these kinds of work.
+fn announce(env: &Environment, kinds: &[Kind]) -> Presence {
+    let (live, settings) = (env.live.clone(), &env.settings);
+    let calls_max = if kinds.contains(&Kind::Dial) { settings.dial_concurrency } else { 0 };
+    Presence::start(
+        env.store.clone(),
+        env.worker.to_string(),
+        kinds.to_vec(),
+        settings.metrics,
+        env.stopping.clone(),
+        move || (live.len(), calls_max),
+    )
+}

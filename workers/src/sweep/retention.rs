@@ -27,6 +27,7 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
     found += idempotency::expire(&env.store, ROWS_MAX).await?;
     let dropped = records::drop_expired(&env.store, now).await?;
     found += dropped.rows + dropped.partitions.len() as u64;
+    storage::workers::forget_gone(&env.store).await?;
     storage::finish::forget_health(&env.store, now - HEALTH_KEPT).await?;
     Ok(found)
 }
