@@ -5,7 +5,7 @@
 
 pub mod auth;
 mod etag;
-mod health;
+pub mod health;
 mod idempotency;
 mod input;
 pub mod limits;
@@ -34,6 +34,8 @@ mod suppressions;
 mod tasks;
 mod templates;
 mod trunks;
+mod why;
+mod workers;
 
 pub use openapi::openapi;
 pub use router::router;

@@ -46,6 +46,7 @@ pub(crate) fn documented() -> ApiRouter<ApiState> {
         .merge(crate::settings::routes())
         .merge(crate::suppressions::routes())
         .merge(crate::audit::routes())
+        .merge(crate::workers::routes())
 }
 
 /// The whole HTTP service.
@@ -60,7 +61,6 @@ pub fn router(state: ApiState) -> Router {
         .merge(openapi::pages(document))
         .route("/health", get(health::live))
         .route("/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(observe))

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use clock::Clock;
 use jobs::{Job, Queues};
-use metrics_exporter_prometheus::PrometheusHandle;
 use storage::Store;
 use storage::objects::Objects;
 
@@ -17,8 +16,6 @@ pub struct ApiState {
     pub objects: Objects,
     pub queues: Queues,
     pub clock: Clock,
-    /// What `/metrics` shows; without it the path answers 404.
-    pub metrics: Option<PrometheusHandle>,
     pub rates: Arc<Rates>,
 }
 
@@ -28,10 +25,9 @@ impl ApiState {
         objects: Objects,
         queues: Queues,
         clock: Clock,
-        metrics: Option<PrometheusHandle>,
         rate: RateConfig,
     ) -> Self {
-        Self { store, objects, queues, clock, metrics, rates: Arc::new(Rates::new(rate)) }
+        Self { store, objects, queues, clock, rates: Arc::new(Rates::new(rate)) }
     }
 
     /// Push a wake-up for a row that is committed. When the queue can't take it the request has

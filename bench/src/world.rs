@@ -49,7 +49,7 @@ impl World {
         config.queue_prefix = name.clone();
         // Room for more than the line takes, as a dialer should have.
         config.dial_concurrency = usize::try_from(plan.concurrency + plan.concurrency / 4)?;
-        config.drain = Duration::from_secs(5);
+        config.drain = Some(Duration::from_secs(5));
         let objects = start_objects(&mut config).await?;
         callwright::node::store(&config)?.migrate().await?;
         let node = Node { clock: clock.clone(), ..Node::connect(&config).await? };
@@ -83,12 +83,12 @@ impl World {
 
     /// Start the workers of the process.
     pub fn run(&mut self) -> Result<()> {
-        self.run_only(&Kind::ALL)
+        self.run_only(&Kind::WORK)
     }
 
     /// Start those of these kinds.
     pub fn run_only(&mut self, kinds: &[Kind]) -> Result<()> {
-        let env = self.node.environment(&self.config, CancellationToken::new())?;
+        let env = self.node.environment(&self.config, None, CancellationToken::new())?;
         self.running = Some(Running::start(env, kinds));
         Ok(())
     }
@@ -106,7 +106,7 @@ impl World {
 
     pub async fn stop_workers(&mut self) {
         if let Some(running) = self.running.take() {
-            running.stop().await;
+            running.stop(std::future::pending()).await;
         }
     }
 
@@ -144,7 +144,6 @@ fn state(node: &Node) -> api::ApiState {
         node.objects.clone(),
         node.queues.clone(),
         node.clock.clone(),
-        None,
         rate,
     )
 }

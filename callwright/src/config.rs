@@ -15,12 +15,16 @@ use storage::StoreConfig;
 use storage::objects::ObjectsConfig;
 use workers::fail_point::DieAt;
 
+use crate::metrics_listen::MetricsListen;
+
 /// All of it. A part that a command does not use may be missing.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Folder of the servers that `up` runs, the spool and the journal.
     pub data: PathBuf,
     pub listen: SocketAddr,
+    /// Where metrics and health of every process are told.
+    pub metrics_listen: MetricsListen,
     pub database: Option<StoreConfig>,
     pub redis: Option<String>,
     /// Before every queue's name, so that installations can share a Redis.
@@ -30,12 +34,16 @@ pub struct Config {
     pub journal: PathBuf,
     pub clock: ClockSource,
     pub lease: Duration,
-    pub drain: Duration,
+    /// How long a stopping process lets calls finish; without, as long as a call may last.
+    pub drain: Option<Duration>,
     /// Calls that one dialer process carries at a time.
     pub dial_concurrency: usize,
     /// For chaos: where this process is to die.
     pub die_at: DieAt,
 }
+
+/// A stopping process waits for its calls no longer than this.
+pub const DRAIN_SECONDS_MAX: u64 = 10_000;
 
 /// Where business time comes from.
 #[derive(Debug, Clone)]
@@ -62,6 +70,18 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn text(&self, name: &str) -> Option<String> {
         (self.get)(name).filter(|value| !value.is_empty())
+    }
+
+    /// A path, made absolute against the folder in which the process started: its children start elsewhere.
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(|path| self.absolute(path.into()))
+    }
+
+    fn absolute(&mut self, path: PathBuf) -> PathBuf {
+        std::path::absolute(&path).unwrap_or_else(|error| {
+            self.faults.push(format!("{}: can't be made absolute: {error}", path.display()));
+            path
+        })
     }
 
     fn value<T>(&mut self, name: &str, default: T, right: &str) -> T
@@ -97,7 +117,10 @@ impl Config {
     /// From any source of names and texts.
     pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let mut reader = Reader { get, faults: Vec::new() };
-        let data = reader.text("CALLWRIGHT_DATA").map_or_else(default_data, PathBuf::from);
+        let data = match reader.path("CALLWRIGHT_DATA") {
+            Some(path) => path,
+            None => reader.absolute(default_data()),
+        };
         let port = reader.number("PORT", 8080, 0, 65_535);
         let any: SocketAddr =
             SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(8080)));
@@ -109,8 +132,8 @@ impl Config {
             long_connections: small(reader.number("DATABASE_LONG_CONNECTIONS", 6, 2, 100)),
             ..StoreConfig::new(url)
         });
-        let clock = match reader.text("CALLWRIGHT_CLOCK_FILE") {
-            Some(path) => ClockSource::File(path.into()),
+        let clock = match reader.path("CALLWRIGHT_CLOCK_FILE") {
+            Some(path) => ClockSource::File(path),
             None => ClockSource::Setting(reader.value(
                 "CALLWRIGHT_CLOCK",
                 Setting::WALL,
@@ -118,14 +141,15 @@ impl Config {
             )),
         };
         let config = Self {
-            spool: reader
-                .text("CALLWRIGHT_SPOOL")
-                .map_or_else(|| data.join("spool"), PathBuf::from),
-            journal: reader
-                .text("CALLWRIGHT_JOURNAL")
-                .map_or_else(|| data.join("journal"), PathBuf::from),
+            spool: reader.path("CALLWRIGHT_SPOOL").unwrap_or_else(|| data.join("spool")),
+            journal: reader.path("CALLWRIGHT_JOURNAL").unwrap_or_else(|| data.join("journal")),
             data,
             listen,
+            metrics_listen: reader.value(
+                "CALLWRIGHT_METRICS_LISTEN",
+                MetricsListen::default(),
+                "write ADDRESS:PORT, or ADDRESS:FIRST-LAST for the first free port, as 127.0.0.1:9100-9199",
+            ),
             database,
             redis: reader.text("REDIS_URL"),
             queue_prefix: reader
@@ -134,7 +158,10 @@ impl Config {
             objects: objects(&mut reader),
             clock,
             lease: Duration::from_secs(reader.number("CALLWRIGHT_LEASE_SECONDS", 15, 2, 600)),
-            drain: Duration::from_secs(reader.number("CALLWRIGHT_DRAIN_SECONDS", 20, 0, 7_200)),
+            drain: reader
+                .text("CALLWRIGHT_DRAIN_SECONDS")
+                .map(|_| reader.number("CALLWRIGHT_DRAIN_SECONDS", 0, 0, DRAIN_SECONDS_MAX))
+                .map(Duration::from_secs),
             dial_concurrency: usize::try_from(reader.number(
                 "CALLWRIGHT_DIAL_CONCURRENCY",
                 500,
@@ -183,6 +210,17 @@ fn default_data() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relative_folder_is_the_one_below_where_the_process_started() {
+        let config = Config::read(&|name| (name == "CALLWRIGHT_DATA").then(|| "some/data".into()));
+        let config = config.expect("it has no faults");
+        let here = std::env::current_dir().expect("a folder");
+        assert_eq!(config.data, here.join("some/data"));
+        assert_eq!(config.spool, here.join("some/data/spool"));
+        let alone = Config::read(&|_| None).expect("it has no faults");
+        assert!(alone.data.is_absolute() && alone.journal.is_absolute(), "{alone:?}");
+    }
 
     #[test]
     fn all_faults_of_the_configuration_are_told_at_once() {

@@ -1,14 +1,15 @@
 //! The wiring: from a configuration to what commands work with.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::ApiState;
 use api::limits::RateConfig;
 use clock::Clock;
 use jobs::{Queues, Tracing};
-use metrics_exporter_prometheus::PrometheusHandle;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use storage::Store;
@@ -47,23 +48,30 @@ impl Node {
     }
 
     /// What job handlers work with.
-    pub fn environment(&self, config: &Config, stopping: CancellationToken) -> Result<Environment> {
+    pub fn environment(
+        &self,
+        config: &Config,
+        metrics: Option<SocketAddr>,
+        stopping: CancellationToken,
+    ) -> Result<Environment> {
         let journal = Journal::open(&config.journal, &format!("dialer-{}", std::process::id()))
             .context("the journal can't be opened")?;
-        self.environment_with(config, journal, stopping)
+        self.environment_with(config, journal, metrics, stopping)
     }
 
     fn environment_with(
         &self,
         config: &Config,
         journal: Journal,
+        metrics: Option<SocketAddr>,
         stopping: CancellationToken,
     ) -> Result<Environment> {
         let carrier = SimulatedCarrier::new(self.clock.clone(), Arc::new(journal));
         let settings = Settings {
             lease: config.lease,
             die_at: config.die_at,
-            drain: config.drain,
+            drain: config.drain.unwrap_or(LONGEST_CALL),
+            metrics,
             dial_concurrency: config.dial_concurrency,
             ..Settings::default()
         };
@@ -81,17 +89,23 @@ impl Node {
     }
 
     /// What the API works with.
-    pub fn api(&self, metrics: Option<PrometheusHandle>) -> ApiState {
+    pub fn api(&self) -> ApiState {
         ApiState::new(
             self.store.clone(),
             self.objects.clone(),
             self.queues.clone(),
             self.clock.clone(),
-            metrics,
             RateConfig::default(),
         )
     }
 }
+
+/// As long as a call may last: it rings, it is answered, and a minute for what is said after that.
+const LONGEST_CALL: Duration = Duration::from_secs(
+    outbound::task::RING_TIMEOUT_SECONDS_MAX as u64
+        + outbound::task::MAX_CALL_SECONDS_MAX as u64
+        + 60,
+);
 
 /// PostgreSQL alone.
 pub fn store(config: &Config) -> Result<Store> {

@@ -1,8 +1,7 @@
 //! Logs, traces and metrics of the process.
 //!
 //! Logs go to standard error: JSON lines for services, plain lines for a person at a terminal. Traces
-//! go by OTLP where `OTEL_EXPORTER_OTLP_ENDPOINT` says. Metrics are rendered by the API's `/metrics`,
-//! or by the worker's own small listener.
+//! go by OTLP where `OTEL_EXPORTER_OTLP_ENDPOINT` says. Metrics are rendered by the `/metrics` of each process.
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -81,8 +80,32 @@ fn exporter(service: &'static str) -> Result<Option<SdkTracerProvider>> {
 
 /// Install the metrics recorder of this process.
 pub fn metrics() -> Result<PrometheusHandle> {
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)?
         .install_recorder()
-        .context("metrics were started twice")
+        .context("metrics were started twice")?;
+    workers::counters::start_at_zero();
+    Ok(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_of_an_alert_stands_at_0_from_the_start() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, workers::counters::start_at_zero);
+        let told = handle.render();
+        let alerts = include_str!("../../docs/operations/alerts.yml");
+        let words = alerts.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let mut counters = 0;
+        for counter in words.filter(|word| word.ends_with("_total")) {
+            let at_zero = |line: &str| line.starts_with(counter) && line.ends_with(" 0");
+            assert!(told.lines().any(at_zero), "{counter} is not at 0 in:\n{told}");
+            counters += 1;
+        }
+        assert!(counters > 5, "the alerts name counters");
+    }
 }

@@ -84,7 +84,7 @@ impl World {
         config.redis = Some(redis);
         config.queue_prefix = name.clone();
         config.lease = Duration::from_secs(4);
-        config.drain = Duration::from_secs(1);
+        config.drain = Some(Duration::from_secs(1));
         let objects = start_objects(&mut config).await;
         callwright::commands::migrate(&config).await.expect("a schema");
         let node = Node { clock: clock.clone(), ..Node::connect(&config).await.expect("servers") };
@@ -118,7 +118,7 @@ impl World {
             _data: data,
         };
         world.furnish(line).await;
-        world.run(&Kind::ALL);
+        world.run(&Kind::WORK);
         world
     }
 
@@ -146,7 +146,7 @@ impl World {
     /// Start workers of these kinds.
     pub fn run(&mut self, kinds: &[Kind]) {
         let stopping = CancellationToken::new();
-        let mut env = self.node.environment(&self.config, stopping).expect("an environment");
+        let mut env = self.node.environment(&self.config, None, stopping).expect("an environment");
         env.settings = Settings { sweep_every: Duration::from_millis(50), ..env.settings };
         self.running = Some(Running::start(env, kinds));
     }
@@ -167,7 +167,7 @@ impl World {
     /// Stop the workers, as a shutdown does.
     pub async fn stop_workers(&mut self) {
         if let Some(running) = self.running.take() {
-            running.stop().await;
+            running.stop(std::future::pending()).await;
         }
     }
 
@@ -343,7 +343,6 @@ fn state(node: &Node) -> ApiState {
         node.objects.clone(),
         node.queues.clone(),
         node.clock.clone(),
-        None,
         rate,
     )
 }

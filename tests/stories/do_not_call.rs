@@ -127,7 +127,7 @@ async fn a_number_that_is_listed_while_its_call_waits_for_a_worker_is_not_dialle
     world.stop_workers().await;
     world.post("suppressions", json!({"phone_numbers": ["13800000002"]})).await;
     assert_eq!(world.progress(&task).await["live"], 1, "its slot is free at once");
-    world.run(&Kind::ALL);
+    world.run(&Kind::WORK);
     world.until_number_states(&task, "suppressed unconnected").await;
     assert_eq!(rung(&world.records(&task).await, 4), "0003");
     world.end().await;

@@ -230,7 +230,7 @@ async fn a_start_missed_while_the_workers_were_down_happens_once_when_they_are_b
 
     world.stop_workers().await;
     world.set("2026-12-01T09:30:00+08:00");
-    world.run(&Kind::ALL);
+    world.run(&Kind::WORK);
     let records = world.until_records(&task, 1).await;
     assert_eq!(wall(&records), "09:30", "late, not skipped");
     world.until_state(&task, "paused no_pending_numbers").await;
@@ -240,7 +240,7 @@ async fn a_start_missed_while_the_workers_were_down_happens_once_when_they_are_b
 
     // Not a second time, with numbers that it could call.
     world.stop_workers().await;
-    world.run(&Kind::ALL);
+    world.run(&Kind::WORK);
     world.import(&task, "second", &["13900010002"]).await;
     world.set("2026-12-02T09:00:00+08:00");
     let witness = world.task("witness", json!({})).await;
@@ -282,7 +282,7 @@ async fn every_other_step_that_was_missed_happens_late_and_once_when_the_workers
     world.stop_workers().await;
     world.start(&closed).await;
     world.set("2026-12-01T12:30:00+08:00");
-    world.run(&Kind::ALL);
+    world.run(&Kind::WORK);
     world.until_records(&redialled, 2).await;
     world.until_records(&opened, 1).await;
     world.until_state(&over, "ended").await;
@@ -349,7 +349,7 @@ async fn a_call_that_reaches_its_worker_in_a_closed_minute_does_not_start() {
     assert!(world.records(&task).await.is_empty());
 
     world.stop_workers().await;
-    world.run(&Kind::ALL);
+    world.run(&Kind::WORK);
     world.set("2026-12-02T08:59:59+08:00");
     let records = world.until_records(&task, 1).await;
     assert_eq!(wall_tens(&records[0], ZONE), "12-02 09:00:0x");

@@ -236,7 +236,7 @@ async fn an_export_waits_in_the_download_center_and_can_be_cancelled() {
     let download = format!("{}/download", path(&made));
     assert_eq!(ask(&world.api, "GET", &download, Value::Null).await.told(), "409 export_not_ready");
     world.post(&format!("{}/cancel", path(&made)), json!({})).await;
-    world.run(&workers::Kind::ALL);
+    world.run(&workers::Kind::WORK);
     assert_eq!(world.until_over(&path(&made)).await["status"], "cancelled");
     assert_eq!(ask(&world.api, "GET", &download, Value::Null).await.told(), "410 file_gone");
     assert_eq!(world.until_over(&path(&kept)).await["status"], "done");

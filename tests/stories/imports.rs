@@ -266,7 +266,7 @@ async fn an_import_that_is_cancelled_leaves_nothing() {
     let queued = world.get(&path).await;
     assert_eq!((&queued["status"], &queued["progress"]["done"]), (&json!("queued"), &json!(0)));
     world.post(&format!("{path}/cancel"), json!({})).await;
-    world.run(&workers::Kind::ALL);
+    world.run(&workers::Kind::WORK);
     assert_eq!(world.until_over(&path).await["status"], "cancelled");
 
     // In the midst of a large file: it is read in chunks, and the cancel is heard between them.
@@ -315,7 +315,7 @@ async fn an_import_whose_file_or_task_is_gone_says_so_and_ends() {
     let without_task = begun(&other).await;
     let (status, _) = world.ask("DELETE", &format!("tasks/{other}"), json!({})).await;
     assert_eq!(status, 204);
-    world.run(&workers::Kind::ALL);
+    world.run(&workers::Kind::WORK);
     for (path, what) in [(without_file, "uploaded file"), (without_task, "task")] {
         let over = world.until_over(&path).await;
         assert_eq!(over["status"], "failed", "{over}");

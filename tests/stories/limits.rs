@@ -64,7 +64,7 @@ async fn a_call_that_waits_for_a_place_of_a_full_dialer_gets_the_next_one() {
     let mut world = World::at("2026-12-01T10:00:00+08:00").await;
     world.stop_workers().await;
     world.config.dial_concurrency = 2;
-    world.run(&Kind::ALL);
+    world.run(&Kind::WORK);
     let ringing = json!({"ring_ms": [100, 100]});
     let (_, caller) = world.line("slow", "+862155500201", ringing, json!({})).await;
     let config = json!({"concurrency": 2, "caller_ids": [caller]});
@@ -87,7 +87,7 @@ async fn a_call_that_waits_for_a_place_of_a_full_dialer_gets_the_next_one() {
 #[tokio::test]
 async fn slots_ring_on_while_the_queue_does_not_answer() {
     let mut world = World::at("2026-12-01T10:00:00+08:00").await;
-    let gate = world.put_gate_before_redis(&Kind::ALL).await;
+    let gate = world.put_gate_before_redis(&Kind::WORK).await;
     let ringing = json!({"ring_ms": [100, 100]});
     let (_, caller) = world.line("slow", "+862155500201", ringing, json!({})).await;
     let redial = json!({"enabled": true, "retry_seconds": [3_600]});

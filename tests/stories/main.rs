@@ -19,6 +19,7 @@ mod limits;
 mod lines;
 mod numbers;
 mod priorities;
+mod processes;
 mod records;
 mod redial;
 mod requests;

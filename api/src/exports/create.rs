@@ -51,7 +51,8 @@ pub(super) async fn create(
         "full_numbers": reveal,
     });
     state.audit(&caller, Action::ExportCreate, export, detail).await;
-    Ok(Accepted { location: format!("/v1/exports/{export}"), body: row.into() })
+    let fleet = storage::workers::fleet(&state.store).await?;
+    Ok(Accepted { location: format!("/v1/exports/{export}"), body: ExportView::new(row, &fleet) })
 }
 
 /// What the file is called: content, task and time, never a number.

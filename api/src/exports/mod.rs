@@ -8,14 +8,17 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use outbound::Time;
 use outbound::export::ExportOptions;
+use outbound::fleet::Fleet;
 use outbound::ids::ExportId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use storage::exports::Export;
+use storage::work::WorkStatus;
 
 use crate::imports::Progress;
 use crate::openapi::about;
 use crate::state::ApiState;
+use crate::why::Why;
 
 pub(crate) fn routes() -> ApiRouter<ApiState> {
     ApiRouter::new()
@@ -65,6 +68,8 @@ struct ExportView {
     problem: Option<ExportProblem>,
     /// There is a file to download.
     ready: bool,
+    /// Why it does not go on.
+    why: Vec<Why>,
     created_at: Time,
     finished_at: Option<Time>,
     /// When the file goes.
@@ -78,9 +83,12 @@ struct ExportProblem {
     detail: String,
 }
 
-impl From<Export> for ExportView {
-    fn from(row: Export) -> Self {
+impl ExportView {
+    fn new(row: Export, fleet: &Fleet) -> Self {
+        let open = matches!(row.status, WorkStatus::Queued | WorkStatus::Running);
+        let absent = fleet.absent_for_exports().filter(|_| open);
         Self {
+            why: absent.map(Why::from).into_iter().collect(),
             id: row.id,
             status: row.status.word(),
             options: row.options,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use outbound::api_key::Permission;
 use outbound::audit::Action;
 use serde_json::json;
-use storage::exports;
+use storage::{exports, workers};
 
 use super::{ExportPath, ExportView};
 use crate::auth::Viewer;
@@ -21,7 +21,8 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Reply<Json<Page<ExportView>>> {
     let listed = exports::list(&state.store, caller.enterprise, paging.page()?).await?;
-    Ok(Json(view::page(listed, ExportView::from)))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(view::page(listed, |row| ExportView::new(row, &fleet))))
 }
 
 pub(super) async fn read(
@@ -30,7 +31,8 @@ pub(super) async fn read(
     Path(path): Path<ExportPath>,
 ) -> Reply<Json<ExportView>> {
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
-    Ok(Json(row.into()))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(ExportView::new(row, &fleet)))
 }
 
 pub(super) async fn cancel(
@@ -43,5 +45,6 @@ pub(super) async fn cancel(
     exports::cancel(&state.store, caller.enterprise, path.export_id, now).await?;
     state.audit(&caller, Action::ExportCancel, path.export_id, json!({})).await;
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
-    Ok(Json(row.into()))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(ExportView::new(row, &fleet)))
 }

@@ -139,7 +139,8 @@ async fn take_in(
         "bytes": bytes,
     });
     state.audit(caller, Action::ImportCreate, import, detail).await;
-    Ok(Accepted { location: format!("/v1/imports/{import}"), body: row.into() })
+    let fleet = storage::workers::fleet(&state.store).await?;
+    Ok(Accepted { location: format!("/v1/imports/{import}"), body: ImportView::new(row, &fleet) })
 }
 
 const fn media_type(format: ImportFormat) -> &'static str {

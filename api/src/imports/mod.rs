@@ -9,14 +9,17 @@ mod spool;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use outbound::Time;
+use outbound::fleet::Fleet;
 use outbound::ids::{BatchId, ImportId, TaskId};
 use outbound::import::{ImportOptions, ImportProblem, ImportResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use storage::imports::Import;
+use storage::work::WorkStatus;
 
 use crate::openapi::about;
 use crate::state::ApiState;
+use crate::why::Why;
 
 pub(crate) fn routes() -> ApiRouter<ApiState> {
     ApiRouter::new()
@@ -77,6 +80,8 @@ struct ImportView {
     problem: Option<ImportProblem>,
     /// There is a file of refused rows.
     errors: bool,
+    /// Why it does not go on.
+    why: Vec<Why>,
     created_at: Time,
     finished_at: Option<Time>,
 }
@@ -89,9 +94,12 @@ pub(crate) struct Progress {
     pub total: Option<u64>,
 }
 
-impl From<Import> for ImportView {
-    fn from(row: Import) -> Self {
+impl ImportView {
+    fn new(row: Import, fleet: &Fleet) -> Self {
+        let open = matches!(row.status, WorkStatus::Queued | WorkStatus::Running);
+        let absent = fleet.absent_for_imports().filter(|_| open);
         Self {
+            why: absent.map(Why::from).into_iter().collect(),
             id: row.id,
             task: row.task,
             status: row.status.word().to_owned(),

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use outbound::audit::Action;
 use serde_json::json;
-use storage::imports;
+use storage::{imports, workers};
 
 use super::{ImportPath, ImportView};
 use crate::auth::{Operator, Viewer};
@@ -23,7 +23,8 @@ pub(super) async fn list(
 ) -> Reply<Json<Page<ImportView>>> {
     let page = paging.page()?;
     let listed = imports::list(&state.store, caller.enterprise, path.task_id, page).await?;
-    Ok(Json(view::page(listed, ImportView::from)))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(view::page(listed, |row| ImportView::new(row, &fleet))))
 }
 
 pub(super) async fn read(
@@ -32,7 +33,8 @@ pub(super) async fn read(
     Path(path): Path<ImportPath>,
 ) -> Reply<Json<ImportView>> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
-    Ok(Json(row.into()))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(ImportView::new(row, &fleet)))
 }
 
 pub(super) async fn cancel(
@@ -44,5 +46,6 @@ pub(super) async fn cancel(
     imports::cancel(&state.store, caller.enterprise, path.import_id, now).await?;
     state.audit(&caller, Action::ImportCancel, path.import_id, json!({})).await;
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
-    Ok(Json(row.into()))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(ImportView::new(row, &fleet)))
 }

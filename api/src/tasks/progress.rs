@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use outbound::Time;
+use outbound::fleet::Fleet;
 use outbound::number::NumberState;
 use outbound::task::{PauseReason, TaskState};
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::tasks::progress::Waiting;
 use storage::tasks::{self, PlannedStep, Progress, Step};
+use storage::workers;
 
 use super::{StateWord, TaskPath, pause_reason};
 use crate::auth::Viewer;
 use crate::input::Path;
 use crate::reply::Reply;
 use crate::state::ApiState;
+use crate::why::Why;
 
 /// How a task stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -66,20 +69,14 @@ struct StepView {
     at: Time,
 }
 
-/// A reason, for programs and for people.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-struct Why {
-    code: &'static str,
-    detail: String,
-}
-
 pub(crate) async fn progress(
     State(state): State<ApiState>,
     Viewer(caller): Viewer,
     Path(path): Path<TaskPath>,
 ) -> Reply<Json<ProgressView>> {
     let progress = tasks::progress(&state.store, caller.enterprise, path.task_id).await?;
-    Ok(Json(ProgressView::from(progress)))
+    let fleet = workers::fleet(&state.store).await?;
+    Ok(Json(ProgressView::new(progress, &fleet)))
 }
 
 const fn step_word(step: Step) -> &'static str {
@@ -90,11 +87,11 @@ const fn step_word(step: Step) -> &'static str {
     }
 }
 
-impl From<Progress> for ProgressView {
-    fn from(progress: Progress) -> Self {
+impl ProgressView {
+    fn new(progress: Progress, fleet: &Fleet) -> Self {
         let next = progress.next_step;
         Self {
-            why: why(&progress),
+            why: why(&progress, fleet),
             state: StateWord::of(progress.state),
             pause_reason: pause_reason(progress.state),
             total: progress.total(),
@@ -123,8 +120,14 @@ impl From<Waiting> for WaitingView {
 }
 
 /// What keeps a task from having more calls up than it has.
-fn why(progress: &Progress) -> Vec<Why> {
+fn why(progress: &Progress, fleet: &Fleet) -> Vec<Why> {
     let mut reasons = vec![why_state(progress.state, progress.next_step)];
+    let waits = progress.state == TaskState::Running
+        || progress.next_step.is_some()
+        || !progress.waiting.is_empty();
+    if waits {
+        reasons.extend(fleet.absent_for_calls().into_iter().map(Why::from));
+    }
     let pending = progress.numbers.get(&NumberState::Pending).copied().unwrap_or(0);
     if progress.state == TaskState::Running {
         if progress.live() >= u64::from(progress.limit) {
@@ -170,7 +173,23 @@ fn why_waiting(waiting: &Waiting) -> Why {
 
 #[cfg(test)]
 mod tests {
+    use outbound::fleet::Kind;
+
     use super::*;
+
+    #[test]
+    fn a_task_that_nobody_can_carry_says_which_process_is_missing() {
+        let fleet = |kinds: &[Kind]| Fleet::of([kinds.to_vec()]);
+        let codes = |progress: &Progress, kinds: &[Kind]| -> Vec<&'static str> {
+            why(progress, &fleet(kinds)).into_iter().map(|why| why.code).collect()
+        };
+        let busy = running(9, 2, 5);
+        assert_eq!(codes(&busy, &[Kind::Sweep, Kind::Step]), ["running", "no_dialer"]);
+        assert_eq!(codes(&busy, &[Kind::Dial]), ["running", "no_dispatcher"]);
+        assert_eq!(codes(&busy, &[]), ["running", "no_dispatcher", "no_dialer"]);
+        let never = Progress { state: TaskState::Initial, ..running(9, 0, 5) };
+        assert_eq!(codes(&never, &[]), ["not_started"]);
+    }
 
     fn running(pending: u64, live: u64, limit: u32) -> Progress {
         Progress {
@@ -186,8 +205,12 @@ mod tests {
         }
     }
 
+    fn all_at_work() -> Fleet {
+        Fleet::of([Kind::WORK.to_vec()])
+    }
+
     fn codes(progress: &Progress) -> Vec<&'static str> {
-        why(progress).into_iter().map(|why| why.code).collect()
+        why(progress, &all_at_work()).into_iter().map(|why| why.code).collect()
     }
 
     #[test]
@@ -205,6 +228,8 @@ mod tests {
             ..running(0, 0, 5)
         };
         assert_eq!(codes(&paused), ["no_pending_numbers", "waiting_redial"]);
-        assert!(why(&paused)[1].detail.starts_with("3 numbers wait for their redial"));
+        assert!(
+            why(&paused, &all_at_work())[1].detail.starts_with("3 numbers wait for their redial")
+        );
     }
 }

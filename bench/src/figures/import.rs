@@ -159,11 +159,11 @@ async fn courier(world: &World) -> Result<Child> {
 pub async fn be_courier() -> Result<()> {
     let config = callwright::config::Config::from_environment()?;
     let node = callwright::node::Node::connect(&config).await?;
-    let env = node.environment(&config, CancellationToken::new())?;
+    let env = node.environment(&config, None, CancellationToken::new())?;
     let running = Running::start(env, &[Kind::Import]);
     println!("ready");
     tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
-    running.stop().await;
+    running.stop(std::future::pending()).await;
     Ok(())
 }
 

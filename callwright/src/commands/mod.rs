@@ -5,6 +5,7 @@ mod jobs;
 mod migrate;
 mod openapi;
 mod opened;
+mod probes;
 mod resources;
 mod seed;
 mod serve;
@@ -13,6 +14,7 @@ mod tasks;
 mod transfers;
 mod up;
 mod work;
+mod workers;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -51,6 +53,8 @@ enum Command {
     Migrate,
     /// Make an enterprise with an administrator's API key
     Seed(seed::Seed),
+    /// Which processes work on what, and which are gone
+    Workers(workers::Workers),
     /// Look at queues; list, requeue and drop dead letters
     Jobs(jobs::Jobs),
     /// Compare the simulated line's journal with the database, rule by rule
@@ -106,6 +110,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Migrate => migrate::run(&config).await?,
         Command::Seed(seed) => seed.run(&config).await?,
         Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
+        Command::Workers(workers) => workers.run(&config).await?,
         Command::Openapi => openapi::run(),
         Command::Tasks(tasks) => tasks.run(&config).await?,
         Command::Import(import) => import.run(&config).await?,

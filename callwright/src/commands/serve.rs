@@ -8,23 +8,43 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use uuid::Uuid;
+use workers::presence::Presence;
+use workers::{Kind, fleet};
+
+use super::probes;
 use crate::config::Config;
 use crate::node::Node;
-use crate::telemetry;
 
 pub async fn run(config: &Config) -> Result<()> {
-    let metrics = telemetry::metrics()?;
     let node = Node::connect(config).await?;
     let stopping = CancellationToken::new();
+    let metrics = probes::serve(config, &node, stopping.clone()).await?;
     let (address, served) =
-        listen(config.listen, api::router(node.api(Some(metrics))), stopping.clone()).await?;
-    tracing::info!(%address, "the API is served");
-    tokio::select! {
-        ended = served => return ended,
-        () = asked_to_stop() => stopping.cancel(),
-    }
+        listen(config.listen, api::router(node.api()), stopping.clone()).await?;
+    let presence = presence(&node, metrics, stopping.clone());
+    tokio::spawn(fleet::tell(node.store.clone(), node.queues.clone(), stopping.clone()));
+    tracing::info!(%address, %metrics, "the API is served");
+    let ended = tokio::select! {
+        ended = served => ended,
+        () = asked_to_stop() => Ok(()),
+    };
+    stopping.cancel();
+    presence.leave().await;
     node.store.close().await;
-    Ok(())
+    ended
+}
+
+/// Signs of life of a process that serves the API.
+pub fn presence(node: &Node, metrics: SocketAddr, stopping: CancellationToken) -> Presence {
+    Presence::start(
+        node.store.clone(),
+        format!("web-{}", Uuid::now_v7().simple()),
+        vec![Kind::Serve],
+        Some(metrics),
+        stopping,
+        || (0, 0),
+    )
 }
 
 /// Bind, and give the address and the future that serves until it is told to stop.

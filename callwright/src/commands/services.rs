@@ -31,6 +31,7 @@ impl Services {
             .data
             .or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()))
             .context("there is no folder for the servers")?;
+        let data = std::path::absolute(&data)?;
         std::fs::create_dir_all(&data)?;
         let postgres = Postgres::start(&data).await?;
         let redis = Redis::start(&data).await?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::Utc;
@@ -16,17 +17,18 @@ use tokio_util::sync::CancellationToken;
 use workers::{Kind, Running};
 
 use super::seed::{self, PEOPLE, demo_task};
-use super::serve::{asked_to_stop, listen};
-use super::{check_journal, migrate, transfers};
+use super::serve::{asked_to_stop, listen, presence};
+use super::{check_journal, migrate, probes, transfers};
 use crate::client::live::{Live, Over};
 use crate::client::{Access, Api};
 use crate::config::{ClockSource, Config};
 use crate::node::{self, Node};
 use crate::supervise::{Postgres, Redis, addresses, secret, write_private};
-use crate::telemetry;
 
 const DEMO: &str = "Test drive reminders";
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
+/// Whoever presses Ctrl-C sits before it: calls of a laptop get no hours.
+const DRAIN: Duration = Duration::from_secs(20);
 const BUCKET: &str = "callwright";
 
 /// Run everything on this machine: servers, API, workers, and a demo campaign the first time.
@@ -53,6 +55,7 @@ struct Servers {
 impl Up {
     pub async fn run(self, mut config: Config) -> Result<ExitCode> {
         node::make_folder(&config.data)?;
+        config.drain.get_or_insert(DRAIN);
         self.set_clock(&mut config)?;
         let servers = Servers::start(&mut config).await?;
         let stopping = CancellationToken::new();
@@ -90,11 +93,14 @@ impl Up {
     /// API, workers and the campaign, until asked to stop or done.
     async fn work(&self, config: &Config, stopping: CancellationToken) -> Result<ExitCode> {
         migrate::run(config).await?;
-        let metrics = telemetry::metrics()?;
         let node = Node::connect(config).await?;
-        let router = api::router(node.api(Some(metrics)));
+        let metrics = probes::serve(config, &node, stopping.clone()).await?;
+        let router = api::router(node.api());
         let (address, served) = listen(config.listen, router, stopping.clone()).await?;
-        let running = Running::start(node.environment(config, stopping.clone())?, &Kind::ALL);
+        let presence = presence(&node, metrics, stopping.clone());
+        let env = node.environment(config, Some(metrics), stopping.clone())?;
+        let drain = env.settings.drain;
+        let running = Running::start(env, &Kind::WORK);
         println!("API      http://{address}/v1   (documentation: http://{address}/docs)");
         println!("data     {}", config.data.display());
         let work = async {
@@ -115,11 +121,15 @@ impl Up {
             ended = work => ended,
             ended = served => ended.map(|()| ExitCode::FAILURE),
             () = asked_to_stop() => {
-                println!("stopping: calls that are up may finish for {} s", config.drain.as_secs());
+                println!(
+                    "stopping: calls that are up may finish for {} s; Ctrl-C again hangs up",
+                    drain.as_secs()
+                );
                 Ok(ExitCode::SUCCESS)
             }
         };
-        running.stop().await;
+        running.stop(asked_to_stop()).await;
+        presence.leave().await;
         node.store.close().await;
         ended
     }

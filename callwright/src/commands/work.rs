@@ -1,44 +1,37 @@
 //! `callwright work`: job handlers and sweeps.
 
 use anyhow::Result;
-use axum::Router;
-use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use workers::{Kind, Running};
 
-use crate::commands::serve::{asked_to_stop, listen};
+use super::probes;
+use crate::commands::serve::asked_to_stop;
 use crate::config::Config;
 use crate::node::Node;
-use crate::telemetry;
 
-/// Work on jobs until asked to stop; then take nothing new, let calls finish, and end.
+/// Work on jobs until asked to stop; then take nothing new, let calls finish, and end. Asked a second time, it
+/// hangs up.
 #[derive(Debug, clap::Args)]
 pub struct Work {
     /// Kinds of work
     #[arg(required = true)]
     kinds: Vec<Kind>,
-    /// Serve metrics and health at this address, as 127.0.0.1:9101
-    #[arg(long)]
-    metrics: Option<std::net::SocketAddr>,
 }
 
 impl Work {
     pub async fn run(self, config: &Config) -> Result<()> {
-        let metrics = telemetry::metrics()?;
         let node = Node::connect(config).await?;
         let stopping = CancellationToken::new();
-        if let Some(address) = self.metrics {
-            let pages = Router::new()
-                .route("/metrics", get(move || async move { metrics.render() }))
-                .route("/health", get(|| async { "ok" }));
-            let (_, served) = listen(address, pages, stopping.clone()).await?;
-            tokio::spawn(served);
-        }
-        let running = Running::start(node.environment(config, stopping)?, &self.kinds);
-        tracing::info!(kinds = ?self.kinds, "working");
+        // A process that drains is asked for its metrics until its last call is over.
+        let ended = CancellationToken::new();
+        let metrics = probes::serve(config, &node, ended.clone()).await?;
+        let env = node.environment(config, Some(metrics), stopping)?;
+        let running = Running::start(env, &self.kinds);
+        tracing::info!(kinds = ?self.kinds, %metrics, "working");
         asked_to_stop().await;
         tracing::info!("stopping");
-        running.stop().await;
+        running.stop(asked_to_stop()).await;
+        ended.cancel();
         node.store.close().await;
         Ok(())
     }

@@ -121,6 +121,12 @@ impl Objects {
         }
     }
 
+    /// Answers when the object store does, and has the bucket.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let head = self.client.head_bucket().bucket(&self.bucket).send().await;
+        head.map(|_| ()).map_err(|error| failed(&error))
+    }
+
     /// Make the bucket, unless it is there.
     pub async fn ensure_bucket(&self) -> Result<(), StoreError> {
         let head = self.client.head_bucket().bucket(&self.bucket).send().await;
