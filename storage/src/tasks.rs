@@ -7,6 +7,7 @@
 pub mod edit;
 pub mod history;
 pub mod plan;
+pub mod planned;
 pub mod progress;
 pub mod references;
 pub mod state;
@@ -23,6 +24,7 @@ use crate::{Store, StoreError};
 pub use edit::{clone, create, create_from_template, delete, update};
 pub use history::{Happened, history};
 pub use plan::{PlannedStep, Step, Stepped, due_steps, hours_of, hours_of_many, run_step};
+pub use planned::{TaskPage, WaitingTimes, planned_steps, waiting_times};
 pub use progress::{Progress, Waiting, progress};
 pub use state::{
     Ended, LiveCalls, apply, end, notify_dispatch, of_trunk, pause, start, trunk_changed,

@@ -11,6 +11,7 @@ mod conversation;
 mod do_not_call;
 mod edges;
 mod edits;
+mod emptied_redis;
 mod execution_logic;
 mod exports;
 mod first_call;

@@ -1,7 +1,7 @@
 //! Scheduled starts and ends, and window edges: the task's row decides whether the step is still to do.
 
 use apalis::prelude::{BoxDynError, Data};
-use jobs::{ClockEdge, EndTask, StartTask};
+use jobs::{ClockEdge, EndTask, QueueError, StartTask};
 use outbound::Time;
 use outbound::ids::TaskId;
 use storage::tasks::{self, PlannedStep, Step};
@@ -39,12 +39,22 @@ pub async fn take(env: &Environment, planned: PlannedStep) -> Result<bool, stora
 }
 
 /// Queue a planned step for its time.
-pub async fn push(env: &Environment, planned: &PlannedStep) -> Result<(), jobs::QueueError> {
-    let delay = env.clock.until(planned.at);
-    let (task, at_ms) = (planned.task, planned.at.timestamp_millis());
-    match planned.step {
-        Step::Start => env.queues.push_in(&StartTask { task, at_ms }, delay).await,
-        Step::End => env.queues.push_in(&EndTask { task, at_ms }, delay).await,
-        Step::Edge => env.queues.push_in(&ClockEdge { task, at_ms }, delay).await,
+pub async fn push(env: &Environment, planned: &PlannedStep) -> Result<(), QueueError> {
+    push_all(env, std::slice::from_ref(planned)).await
+}
+
+/// Queue planned steps, each for its time. A step that has its job already keeps it.
+pub async fn push_all(env: &Environment, planned: &[PlannedStep]) -> Result<(), QueueError> {
+    let (mut starts, mut ends, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+    for PlannedStep { task, step, at } in planned {
+        let (task, at_ms, delay) = (*task, at.timestamp_millis(), env.clock.until(*at));
+        match step {
+            Step::Start => starts.push((StartTask { task, at_ms }, delay)),
+            Step::End => ends.push((EndTask { task, at_ms }, delay)),
+            Step::Edge => edges.push((ClockEdge { task, at_ms }, delay)),
+        }
     }
+    env.queues.push_all_in(&starts).await?;
+    env.queues.push_all_in(&ends).await?;
+    env.queues.push_all_in(&edges).await
 }

@@ -9,6 +9,7 @@ mod navigations;
 mod periods;
 mod schedule;
 mod tasks;
+mod wakeups;
 mod workers;
 
 use chrono::NaiveDateTime;

@@ -6,6 +6,7 @@ mod dispatch;
 mod due_redials;
 mod expired_leases;
 mod lost_jobs;
+mod lost_wakeups;
 mod retention;
 mod soundness;
 
@@ -35,6 +36,7 @@ pub async fn run(env: Environment) {
         repeat(&env, "clock_edges", every, clock_edges::look),
         repeat(&env, "due_redials", every, due_redials::look),
         repeat(&env, "lost_jobs", lost_jobs_pause, lost_jobs::look),
+        repeat(&env, "lost_wakeups", lost_wakeups::pause(every), lost_wakeups::look),
         repeat(&env, "soundness", every * 30, soundness::look),
         repeat(&env, "retention", Duration::from_secs(600), retention::look),
     );
