@@ -9,6 +9,9 @@ use sqlx::types::Uuid;
 use crate::rows::{Listed, Page};
 use crate::{Store, StoreError};
 
+/// Actor and source of what was done past the API, by a command on the database itself.
+pub const COMMAND_LINE: &str = "command line";
+
 /// What is to be written down.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
@@ -16,7 +19,7 @@ pub struct Entry<'a> {
     pub at: Time,
     /// Who: a key's id, or a part of the system.
     pub actor: &'a str,
-    /// From where: an address, or `command line`.
+    /// From where: an address, or [`COMMAND_LINE`].
     pub source: &'a str,
     pub action: Action,
     /// On what: its id.

@@ -7,7 +7,7 @@ use outbound::ids::{EnterpriseId, TaskId, TrunkId};
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use crate::rows::{name_taken, same_version};
+use crate::rows::{Listed, Page, name_taken, same_version};
 use crate::tasks::references::{faults, refuse};
 use crate::tasks::{self, plan};
 use crate::{Store, StoreError};
@@ -162,6 +162,23 @@ pub async fn find(store: &Store, name: &str) -> Result<Option<Enterprise>, Store
     .fetch_optional(&store.api)
     .await?;
     Ok(row.map(Enterprise::from))
+}
+
+/// Tenants, newest first. Locks nothing.
+pub async fn list(
+    store: &Store,
+    page: Page<EnterpriseId>,
+) -> Result<Listed<Enterprise, EnterpriseId>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+             from enterprise where $1::uuid is null or id < $1 order by id desc limit $2"#,
+        page.after.map(EnterpriseId::uuid),
+        page.fetched()
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(page.cut(rows.into_iter().map(Enterprise::from).collect(), |enterprise| enterprise.id))
 }
 
 /// The ids of all tenants, for those who work for each of them. Locks nothing.

@@ -5,11 +5,14 @@
 
 use outbound::Time;
 use outbound::api_key::{Permission, Role};
+use outbound::audit::Action;
 use outbound::fault::text;
 use outbound::ids::{ApiKeyId, EnterpriseId};
 use sha2::{Digest, Sha256};
+use sqlx::PgExecutor;
 use sqlx::types::Uuid;
 
+use crate::audit::{self, COMMAND_LINE, Entry};
 use crate::rows::{Listed, Page};
 use crate::tasks::references::refuse;
 use crate::{Store, StoreError};
@@ -100,6 +103,49 @@ pub async fn create(
     permissions: &[Permission],
     now: Time,
 ) -> Result<NewKey, StoreError> {
+    let made = draw(enterprise, name, role, permissions, now)?;
+    insert(&store.api, &made).await?;
+    Ok(made)
+}
+
+/// Make an administrator's key with every permission at the command line, past the API: the first of an
+/// enterprise, or one for an enterprise whose keys are all lost. The audit log tells of it, or there is no
+/// key.
+///
+/// `system_user` is the user of the machine who did it.
+pub async fn create_administrator(
+    store: &Store,
+    enterprise: EnterpriseId,
+    name: &str,
+    system_user: &str,
+    now: Time,
+) -> Result<NewKey, StoreError> {
+    let made = draw(enterprise, name, Role::Admin, &Permission::ALL, now)?;
+    let mut tx = store.api.begin().await?;
+    insert(&mut *tx, &made).await?;
+    let target = made.key.id.to_string();
+    let entry = Entry {
+        enterprise,
+        at: now,
+        actor: COMMAND_LINE,
+        source: COMMAND_LINE,
+        action: Action::KeyCreate,
+        target: &target,
+        detail: serde_json::json!({"name": name, "role": Role::Admin, "system_user": system_user}),
+    };
+    audit::write(&mut *tx, entry).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// A key that is not stored yet.
+fn draw(
+    enterprise: EnterpriseId,
+    name: &str,
+    role: Role,
+    permissions: &[Permission],
+    now: Time,
+) -> Result<NewKey, StoreError> {
     refuse(text("/name", name, 1, NAME_MAX).into_iter().collect())?;
     let mut permissions = permissions.to_vec();
     permissions.sort_unstable();
@@ -117,23 +163,28 @@ pub async fn create(
         last_used_at: None,
         revoked_at: None,
     };
+    Ok(NewKey { key, secret })
+}
+
+async fn insert(to: impl PgExecutor<'_>, made: &NewKey) -> Result<(), StoreError> {
+    let NewKey { key, secret } = made;
     let words: Vec<String> =
         key.permissions.iter().map(|permission| permission.word().to_owned()).collect();
     sqlx::query!(
         "insert into api_key (id, enterprise_id, name, prefix, secret_hash, role, permissions, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
         key.id.uuid(),
-        enterprise.uuid(),
+        key.enterprise.uuid(),
         key.name,
         key.prefix,
-        hash(&secret),
-        role.word(),
+        hash(secret),
+        key.role.word(),
         &words,
-        now
+        key.created_at
     )
-    .execute(&store.api)
+    .execute(to)
     .await?;
-    Ok(NewKey { key, secret })
+    Ok(())
 }
 
 /// Who a key speaks for; `None` for one that is unknown or revoked. Locks the key's row once a minute.

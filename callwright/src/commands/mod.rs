@@ -1,6 +1,7 @@
 //! The command line, one file a command.
 
 pub mod check_journal;
+mod enterprises;
 mod jobs;
 mod migrate;
 mod openapi;
@@ -55,6 +56,8 @@ enum Command {
     Seed(seed::Seed),
     /// Which processes work on what, and which are gone
     Workers(workers::Workers),
+    /// List the enterprises of this installation
+    Enterprises(enterprises::Enterprises),
     /// Look at queues; list, requeue and drop dead letters
     Jobs(jobs::Jobs),
     /// Compare the simulated line's journal with the database, rule by rule
@@ -97,6 +100,16 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Whether the command line takes these words, its own name first; what is wrong with them otherwise. For
+/// the test of what the documents tell people to type.
+pub fn takes<'a>(words: impl IntoIterator<Item = &'a str>) -> std::result::Result<(), clap::Error> {
+    use clap::CommandFactory;
+    match Arguments::command().try_get_matches_from(words) {
+        Err(told) if !told.use_stderr() => Ok(()),
+        parsed => parsed.map(|_| ()),
+    }
+}
+
 async fn dispatch(command: Command) -> Result<ExitCode> {
     // The first TLS provider that is installed stays: a second is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -109,6 +122,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Work(work) => work.run(&config).await?,
         Command::Migrate => migrate::run(&config).await?,
         Command::Seed(seed) => seed.run(&config).await?,
+        Command::Enterprises(enterprises) => enterprises.run(config).await?,
         Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
         Command::Workers(workers) => workers.run(&config).await?,
         Command::Openapi => openapi::run(),

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::Connection;
+use super::enterprises::{self, NewKeyPlace};
 use crate::client::{Api, ROWS_DEFAULT};
 use crate::config::Config;
 
@@ -28,7 +29,7 @@ pub enum Resource {
     /// The do-not-call list
     Suppressions(Verbs<Listed>),
     /// API keys; a new one's secret is shown once
-    Keys(Verbs<Listed>),
+    Keys(Verbs<KeyVerb>),
     /// Batches of a task: its imports by name
     Batches(Verbs<Imported>),
     /// Numbers of a task
@@ -147,7 +148,29 @@ pub enum Listed {
         /// The file; `-` is standard input
         file: PathBuf,
     },
-    /// Take one off the list, or revoke a key
+    /// Take one off the list
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// List, newest first
+    List {
+        /// Rows, at most
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Create from a JSON file, or an administrator's key on the database itself
+    Create(enterprises::NewKey),
+    /// Revoke a key
     Delete {
         /// Its id
         id: String,
@@ -254,7 +277,7 @@ impl Resource {
                 let columns = &["id", "phone", "reason", "source", "expires_at"];
                 verbs.run(config, "suppressions", columns).await
             }
-            Self::Keys(verbs) => verbs.run(config, "keys", KEY_COLUMNS).await,
+            Self::Keys(verbs) => verbs.keys(config).await,
             Self::Batches(verbs) => {
                 let columns = &["id", "name", "priority", "started_at", "numbers"];
                 verbs.run(config, "batches", columns).await
@@ -275,6 +298,25 @@ impl<Verb: Subcommand + Into<Deed>> Verbs<Verb> {
     async fn run(self, config: &Config, path: &str, columns: &[&str]) -> Result<()> {
         let api = self.connection.api(config)?;
         run(&api, &self.connection, path, columns, self.verb.into()).await
+    }
+}
+
+impl Verbs<KeyVerb> {
+    /// A key for an enterprise that has none left is made past the API.
+    async fn keys(self, config: &Config) -> Result<()> {
+        let deed = match self.verb {
+            KeyVerb::Create(new) => match new.place() {
+                NewKeyPlace::Database { enterprise, name } => {
+                    let out = &self.connection;
+                    return enterprises::make_key(config, out, &enterprise, &name).await;
+                }
+                NewKeyPlace::Api(file) => Deed::Create(file),
+            },
+            KeyVerb::List { limit } => plain_list(limit),
+            KeyVerb::Show { id } => Deed::Show(Some(id)),
+            KeyVerb::Delete { id } => Deed::Delete(id),
+        };
+        run(&self.connection.api(config)?, &self.connection, "keys", KEY_COLUMNS, deed).await
     }
 }
 

@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
 use outbound::Time;
-use outbound::api_key::{Permission, Role};
+use outbound::audit::Action;
 use outbound::enterprise::EnterpriseSettings;
 use serde_json::{Value, json};
+use storage::audit::{COMMAND_LINE, Entry};
 use storage::{Store, enterprises, keys};
 
 use crate::client::Api;
@@ -16,6 +17,9 @@ use crate::node;
 const ROBOT: &str = include_str!("../../../examples/robot.json");
 const NAVIGATION: &str = include_str!("../../../examples/navigation.json");
 pub const PEOPLE: &[u8] = include_bytes!("../../../examples/reminders.xlsx");
+
+/// The name of an administrator's key that is made here, unless another is asked for.
+pub const ADMINISTRATOR: &str = "administrator";
 
 /// Make an enterprise with an administrator's API key, which is shown once.
 #[derive(Debug, clap::Args)]
@@ -48,13 +52,30 @@ pub async fn enterprise(
     now: Time,
 ) -> Result<String> {
     let made = enterprises::create(store, name, settings, now).await.map_err(explained)?;
-    let key =
-        keys::create(store, made.id, "administrator", Role::Admin, &Permission::ALL, now).await?;
+    let user = system_user();
+    let entry = Entry {
+        enterprise: made.id,
+        at: now,
+        actor: COMMAND_LINE,
+        source: COMMAND_LINE,
+        action: Action::EnterpriseCreate,
+        target: &made.id.to_string(),
+        detail: json!({"name": name, "system_user": user}),
+    };
+    store.audit(entry).await?;
+    let key = keys::create_administrator(store, made.id, ADMINISTRATOR, &user, now).await?;
     Ok(key.secret)
 }
 
+/// Who runs this process, for the audit log.
+pub fn system_user() -> String {
+    let id = nix::unistd::getuid();
+    let known = nix::unistd::User::from_uid(id).ok().flatten();
+    known.map_or_else(|| id.to_string(), |user| user.name)
+}
+
 /// An input fault, told whole.
-fn explained(error: storage::StoreError) -> anyhow::Error {
+pub fn explained(error: storage::StoreError) -> anyhow::Error {
     match error {
         storage::StoreError::Refused(faults) => {
             let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
