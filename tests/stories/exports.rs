@@ -133,9 +133,11 @@ async fn recordings_come_as_a_zip_of_stereo_wavs_named_by_their_calls() {
     let (world, task, records) = called().await;
     let export =
         world.exported(json!({"task": task, "content": "recordings", "format": "zip"})).await;
-    let entries = read_zip(&file(&world, &export).await);
+    let zip = file(&world, &export).await;
+    let entries = read_zip(&zip);
     assert_eq!(entries.len(), 1, "one call was answered");
     let (name, wav) = &entries[0];
+    assert_eq!(zip[8..10], [8, 0], "the first entry is packed: deflate is method 8 of the format");
     let id = records[0]["id"].as_str().expect("an id");
     assert!(name.ends_with(&format!("{id}.wav")) && !name.contains("13800000001"), "{name}");
     assert_eq!(
