@@ -49,7 +49,8 @@ impl Redis {
         let arguments = [config.display().to_string()];
         let child =
             Child::start("redis", &program, &arguments, &log, user, Signal::SIGTERM).await?;
-        let url = format!("redis://:{password}@127.0.0.1:{port}");
+        // `default` is said aloud: the redis-cli of Redis 7.0 takes a URL without a user amiss.
+        let url = format!("redis://default:{password}@127.0.0.1:{port}");
         let redis = Self { child, url, folder: folder.to_owned(), port };
         redis.ready().await?;
         Ok(redis)
