@@ -9,6 +9,7 @@ mod call_order;
 mod channel_variables;
 mod conversation;
 mod do_not_call;
+mod documents;
 mod edges;
 mod edits;
 mod emptied_redis;

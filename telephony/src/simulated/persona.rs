@@ -146,4 +146,11 @@ mod tests {
         assert!(names.is_sorted() && names.len() == FILES.len());
         assert_eq!(names, outbound::trunk::PERSONAS, "what a trunk's configuration may name");
     }
+    #[test]
+    fn the_persona_in_the_documents_is_one_that_a_file_may_hold() {
+        let document = include_str!("../../../docs/simulated-line.md");
+        let block = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+        let persona: Persona = serde_json::from_str(block.expect("a block")).expect("a persona");
+        assert_eq!((persona.name.as_str(), persona.rules.len()), ("example", 4));
+    }
 }
