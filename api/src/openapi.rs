@@ -23,7 +23,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
     'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri \
     'none'; form-action 'none'; frame-ancestors 'none'";
 
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 17] = [
     ("Tasks", "Who to call with which robot, when, how many at once, how to redial."),
     ("Templates", "Named, saved task configurations."),
     ("Periods", "Named time conditions."),
@@ -40,6 +40,7 @@ const TAGS: [(&str, &str); 16] = [
     ("Settings", "What an enterprise sets for all of its tasks."),
     ("Suppressions", "The do-not-call list."),
     ("Audit", "Who did what, when, from where."),
+    ("Workers", "Processes of the installation that work, and which are gone."),
 ];
 
 const ABOUT: &str = "Automatic outbound calls. Every request carries a key as `Authorization: \
