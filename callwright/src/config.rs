@@ -84,6 +84,13 @@ impl Reader<'_> {
         })
     }
 
+    /// A URL, which may hold a password: a fault of it never tells it.
+    fn url(&mut self, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let url = self.text(name)?;
+        self.faults.extend(fault(&url).map(|fault| format!("{name}: {fault}")));
+        Some(url)
+    }
+
     fn value<T>(&mut self, name: &str, default: T, right: &str) -> T
     where
         T: FromStr<Err: Display>,
@@ -126,12 +133,14 @@ impl Config {
             SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(8080)));
         let listen =
             reader.value("CALLWRIGHT_LISTEN", any, "write ADDRESS:PORT, as 127.0.0.1:8080");
-        let database = reader.text("DATABASE_URL").map(|url| StoreConfig {
-            hot_connections: small(reader.number("DATABASE_HOT_CONNECTIONS", 8, 2, 100)),
-            api_connections: small(reader.number("DATABASE_API_CONNECTIONS", 8, 2, 100)),
-            long_connections: small(reader.number("DATABASE_LONG_CONNECTIONS", 6, 2, 100)),
-            ..StoreConfig::new(url)
-        });
+        let database = reader
+            .url("DATABASE_URL", |url| storage::reach::database_url(url).err())
+            .map(|url| StoreConfig {
+                hot_connections: small(reader.number("DATABASE_HOT_CONNECTIONS", 8, 2, 100)),
+                api_connections: small(reader.number("DATABASE_API_CONNECTIONS", 8, 2, 100)),
+                long_connections: small(reader.number("DATABASE_LONG_CONNECTIONS", 6, 2, 100)),
+                ..StoreConfig::new(url)
+            });
         let clock = match reader.path("CALLWRIGHT_CLOCK_FILE") {
             Some(path) => ClockSource::File(path),
             None => ClockSource::Setting(reader.value(
@@ -151,7 +160,7 @@ impl Config {
                 "write ADDRESS:PORT, or ADDRESS:FIRST-LAST for the first free port, as 127.0.0.1:9100-9199",
             ),
             database,
-            redis: reader.text("REDIS_URL"),
+            redis: reader.url("REDIS_URL", |url| jobs::reach::url_fault(url).map(str::to_owned)),
             queue_prefix: reader
                 .text("CALLWRIGHT_QUEUE_PREFIX")
                 .unwrap_or_else(|| "callwright".into()),
@@ -178,7 +187,8 @@ impl Config {
 }
 
 fn objects(reader: &mut Reader<'_>) -> Option<ObjectsConfig> {
-    let endpoint = reader.text("S3_ENDPOINT")?;
+    let fault = |url: &str| storage::objects::reach::endpoint_fault(url).map(str::to_owned);
+    let endpoint = reader.url("S3_ENDPOINT", fault)?;
     let mut needed = |name: &str| {
         let value = reader.text(name);
         if value.is_none() {
@@ -229,15 +239,24 @@ mod tests {
                 "PORT" => "70000",
                 "CALLWRIGHT_CLOCK" => "noon",
                 "S3_ENDPOINT" => "http://127.0.0.1:9000",
+                "DATABASE_URL" => "mysql://clara:hush@127.0.0.1/calls",
+                "REDIS_URL" => ":hush@127.0.0.1:6379",
                 _ => return None,
             };
             Some(value.to_owned())
         };
         let said = Config::read(&get).expect_err("it has faults").to_string();
-        for part in
-            ["PORT: 70000", "CALLWRIGHT_CLOCK", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"]
-        {
+        for part in [
+            "PORT: 70000",
+            "CALLWRIGHT_CLOCK",
+            "DATABASE_URL: is not the URL",
+            "REDIS_URL: is not the URL",
+            "S3_BUCKET",
+            "S3_ACCESS_KEY",
+            "S3_SECRET_KEY",
+        ] {
             assert!(said.contains(part), "{part} is not in: {said}");
         }
+        assert!(!said.contains("hush"), "{said}");
     }
 }

@@ -32,19 +32,26 @@ pub struct Node {
 }
 
 impl Node {
-    /// Connect to all of them.
+    /// Connect to all of them; all that are missing or can't be reached are told together.
     pub async fn connect(config: &Config) -> Result<Self> {
-        let store = store(config)?;
-        store.ping().await.context("PostgreSQL does not answer")?;
-        let redis = config.redis.as_deref().context("REDIS_URL is missing")?;
-        let queues = Queues::connect(redis, &config.queue_prefix)
-            .await
-            .context("Redis does not answer")?
-            .with_tracing(Tracing { current: current_trace, adopt: adopt_trace });
-        let objects = config.objects.as_ref().context("S3_ENDPOINT is missing")?;
-        let objects = Objects::new(objects);
-        objects.ensure_bucket().await.context("the object store does not answer")?;
-        Ok(Self { store, queues, objects, clock: config.clock.clock() })
+        match tokio::join!(store(config), queues(config), objects(config)) {
+            (Ok(store), Ok(queues), Ok(objects)) => {
+                Ok(Self { store, queues, objects, clock: config.clock.clock() })
+            }
+            (store, queues, objects) => {
+                let faults = [store.err(), queues.err(), objects.err()];
+                let faults: Vec<String> =
+                    faults.into_iter().flatten().map(|fault| format!("{fault:#}")).collect();
+                match faults.as_slice() {
+                    [one] => anyhow::bail!("{one}"),
+                    all => anyhow::bail!(
+                        "{} servers can't be used:\n  {}",
+                        all.len(),
+                        all.join("\n  ")
+                    ),
+                }
+            }
+        }
     }
 
     /// What job handlers work with.
@@ -108,9 +115,24 @@ const LONGEST_CALL: Duration = Duration::from_secs(
 );
 
 /// PostgreSQL alone.
-pub fn store(config: &Config) -> Result<Store> {
-    let database = config.database.as_ref().context("DATABASE_URL is missing")?;
+pub async fn store(config: &Config) -> Result<Store> {
+    let form = "DATABASE_URL is missing; write postgres://user:password@host:port/database";
+    let database = config.database.as_ref().context(form)?;
+    storage::reach::database(database).await?;
     Ok(Store::connect(database)?)
+}
+
+async fn queues(config: &Config) -> Result<Queues> {
+    let form = "REDIS_URL is missing; write redis://:password@host:port";
+    let redis = config.redis.as_deref().context(form)?;
+    let queues = Queues::connect(redis, &config.queue_prefix).await?;
+    Ok(queues.with_tracing(Tracing { current: current_trace, adopt: adopt_trace }))
+}
+
+async fn objects(config: &Config) -> Result<Objects> {
+    let form = "S3_ENDPOINT is missing; write https://host, with S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY";
+    let objects = config.objects.as_ref().context(form)?;
+    Ok(storage::objects::reach::reach(objects).await?)
 }
 
 /// Make the folders of a configuration.
@@ -150,5 +172,54 @@ impl Extractor for Single {
 
     fn keys(&self) -> Vec<&str> {
         vec![TRACEPARENT]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(set: &[(&str, &str)]) -> String {
+        let get = |name: &str| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let config = Config::read(&get).expect("a configuration");
+        Node::connect(&config).await.err().expect("no server is there").to_string()
+    }
+
+    #[tokio::test]
+    async fn all_missing_servers_are_told_together() {
+        let said = refused(&[]).await;
+        for part in
+            ["3 servers", "DATABASE_URL is missing", "REDIS_URL is missing", "S3_ENDPOINT is"]
+        {
+            assert!(said.contains(part), "{part} is not in: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_unreachable_servers_are_told_together_and_no_password() {
+        let said = refused(&[
+            ("DATABASE_URL", "postgres://clara:hush@127.0.0.1:1/calls"),
+            ("REDIS_URL", "redis://:hush@127.0.0.1:2"),
+            ("S3_ENDPOINT", "http://127.0.0.1:3"),
+            ("S3_BUCKET", "files"),
+            ("S3_ACCESS_KEY", "hush"),
+            ("S3_SECRET_KEY", "hush"),
+        ])
+        .await;
+        for part in [
+            "PostgreSQL at 127.0.0.1:1, database calls, user clara: nothing listens there",
+            "Redis at 127.0.0.1:2, database 0: nothing listens there",
+            "the object store at http://127.0.0.1:3, bucket files: nothing listens there",
+        ] {
+            assert!(said.contains(part), "{part} is not in: {said}");
+        }
+        assert!(!said.contains("hush"), "{said}");
+        let one = refused(&[("REDIS_URL", "redis://127.0.0.1:2")]).await;
+        assert!(
+            one.contains("DATABASE_URL is missing") && one.contains("Redis at 127.0.0.1:2"),
+            "{one}"
+        );
     }
 }

@@ -7,6 +7,9 @@ pub enum QueueError {
     /// Redis can't be reached or did not answer: try again later. What was pushed may be queued.
     #[error("the queue is not available: {0}")]
     Unavailable(#[from] RedisError),
+    /// Redis can't be used as it is configured, or is not there: mend what `why` names.
+    #[error("{server}: {why}")]
+    Unreachable { server: String, why: String },
     /// The address is not one of a Redis server: mend the configuration.
     #[error("not an address of a Redis server: {0}")]
     Address(RedisError),

@@ -45,6 +45,7 @@ mod error;
 mod import_batch;
 mod job;
 mod queue;
+pub mod reach;
 mod redial;
 mod redis;
 mod run_export;

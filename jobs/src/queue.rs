@@ -11,6 +11,7 @@ use outbound::Time;
 
 use crate::Job;
 use crate::error::QueueError;
+use crate::reach::reach;
 use crate::redis::backend::RedisBackend;
 use crate::redis::keys::Keys;
 use crate::redis::scripts::{Entry, PUSH_MAX, Wire};
@@ -88,12 +89,13 @@ impl fmt::Debug for Queues {
 }
 
 impl Queues {
-    /// Connects. Installations with different prefixes may share a Redis.
+    /// Connects, or says at once what is wrong. Installations with different prefixes may share a Redis.
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, QueueError> {
         let address = url.into_connection_info().map_err(QueueError::Address)?;
         // Many small commands share a connection: none may wait for the answer to another.
         let quick = address.tcp_settings().clone().set_nodelay(true);
         let client = Client::open(address.set_tcp_settings(quick)).map_err(QueueError::Address)?;
+        reach(&client).await?;
         let connection = connection(client.clone())?;
         let queues = Self { client, connection, prefix: prefix.to_owned(), tracing: None };
         queues.ping().await?;

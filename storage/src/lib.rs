@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod objects;
+pub mod reach;
 pub mod rows;
 pub mod store;
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::StoreError;
 use crate::attempts::immutable::Immutable;
 use crate::attempts::slots::Slots;
+use crate::reach::database_url;
 
 /// Where PostgreSQL is, and how many connections each use may hold.
 #[derive(Debug, Clone)]
@@ -52,10 +53,8 @@ pub(crate) const LANDING_STALLED_MAX: &str = "30s";
 impl Store {
     /// Pools that connect when they are first used.
     pub fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
-        let options: PgConnectOptions = config
-            .url
-            .parse::<PgConnectOptions>()
-            .map_err(|_| StoreError::Unavailable("DATABASE_URL is not a PostgreSQL URL".into()))?
+        let options = database_url(&config.url)
+            .map_err(|why| StoreError::Unavailable(format!("DATABASE_URL {why}")))?
             .application_name("callwright")
             .log_statements(tracing::log::LevelFilter::Trace);
         let pool = |connections, test, options: &PgConnectOptions| {

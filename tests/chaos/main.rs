@@ -114,7 +114,7 @@ async fn chaos(asked: &Asked) -> Result<Vec<String>> {
     let fleet = Fleet::start(&asked.binary, environment, &folder)?;
     let url = format!("http://127.0.0.1:{port}");
     ready(&url).await?;
-    let store = node::store(&config)?;
+    let store = node::store(&config).await?;
     let campaign = Campaign::make(&store, &url, &clock_file, clock.clone()).await?;
     let deck = Deck::of(asked.seed, IMPORTS - IMPORTS_AHEAD, STOPS.len(), &asked.only);
     let chunk = (asked.numbers / IMPORTS).max(1);

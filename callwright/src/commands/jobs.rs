@@ -89,6 +89,5 @@ fn print(json: bool, rows: &[Value], columns: &[&str]) -> Result<()> {
 
 fn told(done: bool, what: &str, queue: &str, id: &str) -> Result<()> {
     anyhow::ensure!(done, "there is no such job: {id} in {queue}");
-    println!("{what}");
-    Ok(())
+    super::say(what)
 }

@@ -6,9 +6,8 @@ use crate::config::Config;
 use crate::node;
 
 pub async fn run(config: &Config) -> Result<()> {
-    let store = node::store(config)?;
+    let store = node::store(config).await?;
     store.migrate().await?;
     storage::records::ensure_partitions(&store, config.clock.clock().now()).await?;
-    println!("the database is up to date");
-    Ok(())
+    super::say("the database is up to date")
 }

@@ -125,7 +125,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Enterprises(enterprises) => enterprises.run(config).await?,
         Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
         Command::Workers(workers) => workers.run(&config).await?,
-        Command::Openapi => openapi::run(),
+        Command::Openapi => openapi::run()?,
         Command::Tasks(tasks) => tasks.run(&config).await?,
         Command::Import(import) => import.run(&config).await?,
         Command::Imports(imports) => imports.run(&config).await?,

@@ -1,5 +1,7 @@
 //! `callwright openapi`: the contract, from the code.
 
-pub fn run() {
-    println!("{}", api::openapi());
+use anyhow::Result;
+
+pub fn run() -> Result<()> {
+    super::say(&api::openapi())
 }

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::Connection;
 use super::enterprises::{self, NewKeyPlace};
+use super::{Connection, say};
 use crate::client::{Api, ROWS_DEFAULT};
 use crate::config::Config;
 
@@ -335,7 +335,8 @@ impl Verbs<Look> {
             let seconds = line["start_ms"].as_u64().unwrap_or(0) / 1_000;
             let text = |name: &str| line[name].as_str().unwrap_or_default();
             let (minutes, seconds) = (seconds / 60, seconds % 60);
-            println!("{minutes:02}:{seconds:02}  {:<8}  {}", text("speaker"), text("text"));
+            let (speaker, text) = (text("speaker"), text("text"));
+            say(&format!("{minutes:02}:{seconds:02}  {speaker:<8}  {text}"))?;
         }
         Ok(())
     }
@@ -366,8 +367,7 @@ async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: De
         }
         Deed::Delete(id) => {
             api.delete(&one(Some(&id))).await?;
-            println!("deleted {id}");
-            Ok(())
+            say(&format!("deleted {id}"))
         }
         Deed::Move(id, verb) => {
             let path = format!("{}/{verb}", one(Some(&id)));

@@ -36,11 +36,10 @@ pub struct Seed {
 
 impl Seed {
     pub async fn run(self, config: &Config) -> Result<()> {
-        let store = node::store(config)?;
+        let store = node::store(config).await?;
         let settings = EnterpriseSettings::new(self.time_zone, self.concurrency);
         let key = enterprise(&store, &self.name, settings, config.clock.clock().now()).await?;
-        println!("{key}");
-        Ok(())
+        super::say(&key)
     }
 }
 
@@ -85,14 +84,12 @@ pub fn explained(error: storage::StoreError) -> anyhow::Error {
     }
 }
 
-/// Make what a demo campaign needs, through the API as any user would; gives the task's id.
+/// Make what a demo campaign needs, through the API as any user would; gives the task's id. What is there
+/// already, as a run left it that was killed in between, is used.
 pub async fn demo_task(api: &Api, name: &str) -> Result<String> {
-    let id = |made: Value| -> Result<String> {
-        Ok(made["id"].as_str().context("the answer has no id")?.to_owned())
-    };
     let mut robot: Value = serde_json::from_str(ROBOT)?;
     robot["name"] = json!(format!("{name} robot"));
-    let robot = id(api.post("robots", &robot).await?)?;
+    let robot = id(&made(api, "robots", "name", &robot).await?)?;
     let mut navigation: Value = serde_json::from_str(NAVIGATION)?;
     navigation["name"] = json!(format!("{name} navigation"));
     for node in navigation["nodes"].as_array_mut().into_iter().flatten() {
@@ -100,8 +97,11 @@ pub async fn demo_task(api: &Api, name: &str) -> Result<String> {
             node["robot"] = json!(robot);
         }
     }
-    let navigation = id(api.post("navigations", &navigation).await?)?;
-    api.post(&format!("navigations/{navigation}/publish"), &json!({})).await?;
+    let draft = made(api, "navigations", "name", &navigation).await?;
+    let navigation = id(&draft)?;
+    if draft["published_version"].is_null() {
+        api.post(&format!("navigations/{navigation}/publish"), &json!({})).await?;
+    }
     let mut callers = Vec::new();
     for (trunk, concurrency, phones) in [
         ("east", 40, ["+862155500101", "+862155500102"]),
@@ -109,18 +109,18 @@ pub async fn demo_task(api: &Api, name: &str) -> Result<String> {
     ] {
         let line = json!({"name": format!("{name} {trunk}"), "driver": "simulated",
             "concurrency": concurrency, "simulated": {"seed": 2026}});
-        let trunk = id(api.post("trunks", &line).await?)?;
+        let trunk = id(&made(api, "trunks", "name", &line).await?)?;
         for phone in phones {
             let caller = json!({"trunk": trunk, "phone": phone});
-            callers.push(id(api.post("caller_ids", &caller).await?)?);
+            callers.push(id(&made(api, "caller_ids", "phone", &caller).await?)?);
         }
     }
     let call = json!({"name": format!("{name} call time"), "kind": "call",
         "ranges": [{"start": "09:00", "end": "18:00"}]});
-    let call = id(api.post("periods", &call).await?)?;
+    let call = id(&made(api, "periods", "name", &call).await?)?;
     let quiet = json!({"name": format!("{name} do-not-call time"), "kind": "do_not_call",
         "ranges": [{"start": "00:00", "end": "08:59"}, {"start": "18:01", "end": "23:59"}]});
-    let quiet = id(api.post("periods", &quiet).await?)?;
+    let quiet = id(&made(api, "periods", "name", &quiet).await?)?;
     let task = json!({
         "name": name,
         "description": "Reminds people of their test drive.",
@@ -134,5 +134,18 @@ pub async fn demo_task(api: &Api, name: &str) -> Result<String> {
             "statuses": ["no_answer", "busy", "power_off", "temporarily_unavailable", "call_assistant", "call_failed"],
             "retry_seconds": [600, 1200]},
     });
-    id(api.post("tasks", &task).await?)
+    id(&api.post("tasks", &task).await?)
+}
+
+fn id(made: &Value) -> Result<String> {
+    Ok(made["id"].as_str().context("the answer has no id")?.to_owned())
+}
+
+/// The one of `path` whose `field` is that of `value`, made when there is none.
+async fn made(api: &Api, path: &str, field: &str, value: &Value) -> Result<Value> {
+    let there = api.list(path, &[], usize::MAX).await?;
+    match there.into_iter().find(|one| one[field] == value[field]) {
+        Some(one) => Ok(one),
+        None => api.post(path, value).await,
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use crate::commands::up::start_objects;
-use crate::supervise::{Postgres, Redis};
+use crate::supervise::{FolderLock, Postgres, Redis};
 
 /// Run a command with `DATABASE_URL`, `REDIS_URL` and `S3_*` of servers that exist for it alone.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,7 @@ impl Services {
             .context("there is no folder for the servers")?;
         let data = std::path::absolute(&data)?;
         std::fs::create_dir_all(&data)?;
+        let _lock = FolderLock::take(&data, "services").await?;
         let postgres = Postgres::start(&data).await?;
         let redis = Redis::start(&data).await?;
         let (objects, s3) = start_objects(&data).await?;

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::Connection;
 use super::resources::read_json;
+use super::{Connection, say};
 use crate::client::ROWS_DEFAULT;
 use crate::client::live::Live;
 use crate::config::Config;
@@ -128,8 +128,7 @@ impl Tasks {
             ),
             Verb::Delete { task } => {
                 api.delete(&format!("tasks/{task}")).await?;
-                println!("deleted {task}");
-                Ok(())
+                say(&format!("deleted {task}"))
             }
             Verb::Events { task, limit } => {
                 let columns = ["at", "event", "state", "reason", "actor"];
@@ -144,8 +143,7 @@ impl Tasks {
                 let bytes = crate::client::answer(request).await?.bytes().await?;
                 std::fs::write(&file, bytes)
                     .with_context(|| format!("{} can't be written", file.display()))?;
-                println!("saved {}", file.display());
-                Ok(())
+                say(&format!("saved {}", file.display()))
             }
         }
     }

@@ -12,7 +12,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use super::Connection;
+use super::{Connection, say};
 use crate::client::{Api, ROWS_DEFAULT, answer, body};
 use crate::config::Config;
 
@@ -125,8 +125,7 @@ impl Imports {
                 let bytes = answer(request).await?.bytes().await?;
                 std::fs::write(&file, bytes)
                     .with_context(|| format!("{} can't be written", file.display()))?;
-                println!("saved {}", file.display());
-                Ok(())
+                say(&format!("saved {}", file.display()))
             }
         }
     }
@@ -239,8 +238,7 @@ impl Exports {
             }
             Verb::Download { export, file } => {
                 let bytes = download(&link(&api, &export).await?, &file).await?;
-                println!("saved {} ({bytes} bytes)", file.display());
-                Ok(())
+                say(&format!("saved {} ({bytes} bytes)", file.display()))
             }
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use storage::StoreConfig;
 
-use super::write_private;
+use super::{lock, write_private};
 use crate::config::{ClockSource, Config};
 
 /// The addresses of one run of `up`, passwords and all: the file is for its owner only.
@@ -35,6 +35,12 @@ pub fn beside_up(mut config: Config) -> Result<Config> {
     }
     let path = place(&config.data);
     let Ok(kept) = std::fs::read(&path) else { return Ok(config) };
+    // What an earlier run left leads nowhere any more.
+    anyhow::ensure!(
+        lock::is_held(&config.data),
+        "`callwright up` does not run on the folder {}; start it, or set DATABASE_URL and REDIS_URL",
+        config.data.display()
+    );
     let unreadable = || format!("{} can't be read", path.display());
     let addresses: Addresses = serde_json::from_slice(&kept).with_context(unreadable)?;
     if config.database.is_none() {
@@ -56,8 +62,8 @@ mod tests {
         Config::read(&|name| (name == "CALLWRIGHT_DATA").then(|| data.clone())).unwrap()
     }
 
-    #[test]
-    fn commands_beside_up_find_its_servers_and_its_time() {
+    #[tokio::test]
+    async fn commands_beside_up_find_its_servers_and_its_time() {
         let data = tempfile::tempdir().unwrap();
         let alone = beside_up(config(data.path())).unwrap();
         assert!(alone.database.is_none() && alone.redis.is_none());
@@ -66,6 +72,9 @@ mod tests {
             .unwrap();
         let setting = "2026-12-01T00:00:00Z=2026-12-01T10:00:00Z*30";
         std::fs::write(data.path().join("clock"), setting).unwrap();
+        let stopped = beside_up(config(data.path())).unwrap_err().to_string();
+        assert!(stopped.starts_with("`callwright up` does not run on the folder"), "{stopped}");
+        let _up = lock::FolderLock::take(data.path(), "up").await.unwrap();
         let found = beside_up(config(data.path())).unwrap();
         assert_eq!(found.redis.as_deref(), Some("redis://127.0.0.1"));
         assert!(found.database.is_some());

@@ -3,6 +3,8 @@
 
 pub mod addresses;
 mod child;
+pub mod lock;
+mod orphan;
 mod postgres;
 mod redis;
 
@@ -13,6 +15,7 @@ use anyhow::{Context, Result};
 use rand::distr::{Alphanumeric, SampleString};
 
 pub use child::Child;
+pub use lock::FolderLock;
 pub use postgres::Postgres;
 pub use redis::Redis;
 
@@ -44,20 +47,25 @@ pub fn secret(folder: &Path, name: &str) -> Result<String> {
     Ok(secret)
 }
 
-/// Write a file that only its owner can read.
+/// Write a file that only its owner can read. It is there whole or not at all: who is killed meanwhile leaves
+/// no half of a secret behind.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("{} can't be written", path.display()))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    Ok(())
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let written = || {
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&draft, path)
+    };
+    written().with_context(|| format!("{} can't be written", path.display()))
 }
 
 /// The program `name`: in `folders`, else on the PATH.

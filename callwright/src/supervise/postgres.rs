@@ -8,7 +8,9 @@ use nix::sys::signal::Signal;
 use nix::sys::sysinfo::sysinfo;
 use tokio::process::Command;
 
-use super::{Child, ServerUser, find_program, free_port, secret, server_folder, write_private};
+use super::{
+    Child, ServerUser, find_program, free_port, orphan, secret, server_folder, write_private,
+};
 
 /// The oldest server that will do: the schema uses `NULLS NOT DISTINCT`.
 const VERSION_MIN: u32 = 15;
@@ -34,13 +36,30 @@ impl Postgres {
     /// Start it on `folder`, made when it is new. fsync is on.
     pub async fn start(folder: &Path) -> Result<Self> {
         let user = ServerUser::find()?;
-        let bin = programs()?;
         let data = folder.join("postgres");
-        let password = secret(folder, "postgres.secret")?;
-        if !data.join("PG_VERSION").exists() {
-            server_folder(&data, user)?;
-            initialise(&bin, folder, &data, &password, user).await?;
+        let version = version(&data)?;
+        let bin = programs(version)?;
+        if version.is_some() {
+            let kept = folder.join("postgres.secret");
+            anyhow::ensure!(
+                kept.exists(),
+                "{} is missing: without it nobody gets into the database of this folder",
+                kept.display()
+            );
         }
+        let password = secret(folder, "postgres.secret")?;
+        if version.is_none() {
+            // Under another name until it is whole: who is killed meanwhile leaves no half of a cluster.
+            let fresh = folder.join("postgres.new");
+            if fresh.exists() {
+                std::fs::remove_dir_all(&fresh)?;
+            }
+            server_folder(&fresh, user)?;
+            initialise(&bin, folder, &fresh, &password, user).await?;
+            std::fs::rename(&fresh, &data)
+                .with_context(|| format!("{} can't be made", data.display()))?;
+        }
+        orphan::wait("PostgreSQL", &data.join("postmaster.pid"), &data).await?;
         let port = free_port()?;
         let child = spawn(&bin, folder, &data, port, user).await?;
         let url = format!("postgres://callwright:{password}@127.0.0.1:{port}/callwright");
@@ -66,7 +85,7 @@ impl Postgres {
     pub async fn restart(self) -> Result<Self> {
         let Self { child, url, folder, data, port, user } = self;
         child.stop().await?;
-        let bin = programs()?;
+        let bin = programs(version(&data)?)?;
         let child = spawn(&bin, &folder, &data, port, user).await?;
         let postgres = Self { child, url, folder, data, port, user };
         postgres.ready(&bin).await?;
@@ -190,8 +209,30 @@ fn shared_buffers_mb(memory_bytes: u64) -> u64 {
     (memory_bytes / (16 << 20)).clamp(SHARED_BUFFERS_MB_MIN, SHARED_BUFFERS_MB_MAX)
 }
 
-/// The folder of the newest PostgreSQL on this machine.
-fn programs() -> Result<PathBuf> {
+/// The version that a cluster was made by; none: there is no cluster yet.
+fn version(data: &Path) -> Result<Option<u32>> {
+    let file = data.join("PG_VERSION");
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let version = text.trim().parse();
+            Ok(Some(version.with_context(|| format!("{} can't be read", file.display()))?))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let empty =
+                std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_none());
+            anyhow::ensure!(
+                empty,
+                "{} has files, but is no PostgreSQL cluster (it has no PG_VERSION); move it away",
+                data.display()
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error).with_context(|| format!("{} can't be read", file.display())),
+    }
+}
+
+/// The folder of the PostgreSQL of a version on this machine; of the newest where none is wanted.
+fn programs(wanted: Option<u32>) -> Result<PathBuf> {
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -200,13 +241,19 @@ fn programs() -> Result<PathBuf> {
         .filter_map(|path| Some((version(&path)?, path.join("bin"))))
         .filter(|(version, bin)| *version >= VERSION_MIN && bin.join("postgres").is_file())
         .collect();
+    found.retain(|(version, _)| wanted.is_none_or(|wanted| *version == wanted));
     found.sort();
     if let Some((_, bin)) = found.pop() {
         return Ok(bin);
     }
     find_program("postgres", &[])
         .and_then(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()))
-        .with_context(|| {
-            format!("PostgreSQL {VERSION_MIN} or newer is not installed; `make setup` installs it")
+        .with_context(|| match wanted {
+            Some(version) => format!(
+                "the database of this folder was made by PostgreSQL {version}, which is not installed"
+            ),
+            None => {
+                format!("PostgreSQL {VERSION_MIN} or newer is not installed; `make setup` installs it")
+            }
         })
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
-use super::{Child, ServerUser, find_program, free_port, secret, server_folder, write_private};
+use super::{
+    Child, ServerUser, find_program, free_port, orphan, secret, server_folder, write_private,
+};
 
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const CHECK_EVERY: Duration = Duration::from_millis(50);
@@ -32,14 +34,18 @@ impl Redis {
         let user = ServerUser::find()?;
         let data = folder.join("redis");
         server_folder(&data, user)?;
+        let pid_file = data.join("redis.pid");
+        orphan::wait("Redis", &pid_file, &data).await?;
         let password = secret(folder, "redis.secret")?;
         let config = data.join("redis.conf");
         write_private(
             &config,
             &format!(
-                "bind 127.0.0.1\nport {port}\ndir {}\nappendonly yes\nappendfsync everysec\n\
-                 save \"\"\nmaxmemory-policy noeviction\nrequirepass {password}\n",
-                data.display()
+                "bind 127.0.0.1\nport {port}\ndir {}\npidfile {}\nappendonly yes\n\
+                 appendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n\
+                 requirepass {password}\n",
+                data.display(),
+                pid_file.display()
             ),
         )?;
         if let Some(user) = user {

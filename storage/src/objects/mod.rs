@@ -5,6 +5,7 @@
 
 pub mod embedded;
 pub mod keys;
+pub mod reach;
 pub mod upload;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, Region, SharedHttpClient};
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
@@ -135,6 +137,11 @@ impl Objects {
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(failed(&error)),
         }
+        self.create_bucket().await.map_err(|error| failed(&error))
+    }
+
+    /// Make the bucket; one that is this account's already is no error.
+    async fn create_bucket(&self) -> Result<(), SdkError<CreateBucketError>> {
         let place = (self.region != "us-east-1").then(|| {
             CreateBucketConfiguration::builder()
                 .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
@@ -150,7 +157,7 @@ impl Objects {
         match made {
             Ok(_) => Ok(()),
             Err(error) if code(&error) == Some("BucketAlreadyOwnedByYou") => Ok(()),
-            Err(error) => Err(failed(&error)),
+            Err(error) => Err(error),
         }
     }
 

@@ -7,6 +7,7 @@ mod access;
 mod lines;
 mod navigations;
 mod periods;
+mod reach;
 mod schedule;
 mod tasks;
 mod wakeups;

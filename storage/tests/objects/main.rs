@@ -8,6 +8,7 @@ mod contract;
 mod embedded;
 mod killed;
 mod raw;
+mod reach;
 mod web;
 mod weed;
 
