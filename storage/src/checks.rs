@@ -2,6 +2,8 @@
 //!
 //! All of it is read from one snapshot: a check of a running installation sees one moment.
 
+use std::collections::HashSet;
+
 use chrono_tz::Tz;
 use outbound::Time;
 use outbound::hours::Hours;
@@ -20,6 +22,8 @@ use crate::{Store, StoreError};
 
 /// Records of one page.
 const RECORDS_PAGE: i64 = 5_000;
+/// Attempts that are asked for at a time.
+const EXISTING_PAGE: usize = 5_000;
 
 /// What a concurrency limit counts over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +116,17 @@ pub struct LiveAttempt {
     pub phone: Phone,
     /// Begun: its INVITE may have left.
     pub begun: bool,
+    /// When it was begun.
+    pub started_at: Option<Time>,
     pub token: i64,
+}
+
+/// The database was restored from a backup at `restored_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// The start of the newest call that the backup knew; none: it knew no call.
+    pub known_until: Option<Time>,
+    pub restored_at: Time,
 }
 
 /// A number that is not where its state says: lost, or in two places.
@@ -125,6 +139,26 @@ pub struct Astray {
     pub ready: u32,
     pub waiting: u32,
     pub live: u32,
+}
+
+/// Rows that are not as they must be: the first of them, and how many more there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults<T> {
+    pub listed: Vec<T>,
+    pub more: u64,
+}
+
+impl<T> Faults<T> {
+    /// From rows that each carry the count of all.
+    pub(crate) fn of<Row>(rows: Vec<Row>, count: fn(&Row) -> i64, one: fn(Row) -> T) -> Self {
+        let all = rows.first().map_or(0, count).unsigned_abs();
+        let more = all.saturating_sub(rows.len() as u64);
+        Self { listed: rows.into_iter().map(one).collect(), more }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
 }
 
 /// One moment of the whole database, over all enterprises.
@@ -204,13 +238,9 @@ impl Snapshot {
             .collect()
     }
 
-    /// Timed steps that were taken more than once, or were due by `now` and are still to be taken; at most
-    /// `limit`.
-    pub async fn steps_not_once(
-        &mut self,
-        now: Time,
-        limit: u32,
-    ) -> Result<Vec<StepTaken>, StoreError> {
+    /// Timed steps that were taken more than once, or were due by `now` and are still to be taken: all of
+    /// them, three a task at most unless steps are taken again and again.
+    pub async fn steps_not_once(&mut self, now: Time) -> Result<Vec<StepTaken>, StoreError> {
         let rows = sqlx::query!(
             r#"select task_id as "task!", step as "step!", due_at as "due_at!", n as "n!" from (
                    select task_id, step, due_at, count(*) as n from task_step
@@ -224,9 +254,8 @@ impl Snapshot {
                    union all
                    select id, 'edge', next_edge_at, 0 from task
                     where next_edge_at <= $1 and deleted_at is null) steps
-                order by due_at limit $2"#,
-            now,
-            i64::from(limit)
+                order by due_at"#,
+            now
         )
         .fetch_all(&mut *self.tx)
         .await?;
@@ -337,7 +366,8 @@ impl Snapshot {
     /// Attempts that are live; as many as there are calls up at most.
     pub async fn live(&mut self) -> Result<Vec<LiveAttempt>, StoreError> {
         let rows = sqlx::query!(
-            "select id, enterprise_id, task_id, number_id, trunk_id, phone, phase, token
+            "select id, enterprise_id, task_id, number_id, trunk_id, phone, phase, token,
+                    started_at
                from attempt order by id"
         )
         .fetch_all(&mut *self.tx)
@@ -352,15 +382,16 @@ impl Snapshot {
                 trunk: row.trunk_id.into(),
                 phone: phone(row.phone),
                 begun: row.phase == "begun",
+                started_at: row.started_at,
                 token: row.token,
             })
             .collect())
     }
 
-    /// Numbers that are not in the one place that their state names, at most `limit`: pending ones
+    /// Numbers that are not in the one place that their state names, `limit` of them listed: pending ones
     /// stand in `ready`, waiting ones in `waiting`, calling ones have a live attempt, ended ones are
     /// in none of them. Rows there whose number is gone come with the state `deleted`.
-    pub async fn astray(&mut self, limit: u32) -> Result<Vec<Astray>, StoreError> {
+    pub async fn astray(&mut self, limit: u32) -> Result<Faults<Astray>, StoreError> {
         let rows = sqlx::query!(
             r#"with places as (
                    select number_id, max(task_id::text)::uuid as task_id,
@@ -377,7 +408,7 @@ impl Snapshot {
                           coalesce(p.waiting, 0) as waiting, coalesce(p.live, 0) as live
                      from number n full join places p on p.number_id = n.id)
                select number as "number!", task as "task!", state as "state!", ready as "ready!",
-                      waiting as "waiting!", live as "live!"
+                      waiting as "waiting!", live as "live!", count(*) over () as "all!"
                  from joined
                 where (ready, waiting, live) <> case state
                           when 'pending' then (1::bigint, 0::bigint, 0::bigint)
@@ -389,58 +420,68 @@ impl Snapshot {
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-        Ok(rows
-            .into_iter()
-            .map(|row| Astray {
-                number: row.number.into(),
-                task: row.task.into(),
-                state: row.state,
-                ready: count(row.ready),
-                waiting: count(row.waiting),
-                live: count(row.live),
-            })
-            .collect())
+        Ok(Faults::of(
+            rows,
+            |row| row.all,
+            |row| {
+                let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+                Astray {
+                    number: row.number.into(),
+                    task: row.task.into(),
+                    state: row.state,
+                    ready: count(row.ready),
+                    waiting: count(row.waiting),
+                    live: count(row.live),
+                }
+            },
+        ))
     }
 
-    /// Batches that do not hold as many numbers as their imports say, at most `limit`: the last import of
-    /// each, what was reported, what is there. Where numbers were deleted by hand nothing can be said.
+    /// Batches that do not hold as many numbers as their imports say, `limit` of them listed: the last import
+    /// of each, what was reported, what is there. Where numbers were deleted by hand nothing can be said.
     pub async fn torn_imports(
         &mut self,
         limit: u32,
-    ) -> Result<Vec<(ImportId, u64, u64)>, StoreError> {
+    ) -> Result<Faults<(ImportId, u64, u64)>, StoreError> {
         let rows = sqlx::query!(
             r#"with reported as (
                    select batch_id, enterprise_id, max(id::text)::uuid as import,
                           sum((result->>'imported')::bigint)::bigint as n
                      from import where status = 'done' and batch_id is not null
                     group by batch_id, enterprise_id),
-               found as (select batch_id, count(*) as n from number group by batch_id)
-               select r.import as "import!", r.n as "reported!", coalesce(f.n, 0) as "found!"
-                 from reported r left join found f using (batch_id)
-                where r.n <> coalesce(f.n, 0)
-                  and not exists (select from audit_entry a
-                                   where a.enterprise_id = r.enterprise_id
-                                     and a.action in ('number.delete', 'batch.delete'))
-               union all
-               select b.id, 0, f.n from found f join batch b on b.id = f.batch_id
-                where not exists (select from reported r where r.batch_id = f.batch_id)
-                limit $1"#,
+               found as (select batch_id, count(*) as n from number group by batch_id),
+               torn as (
+                   select r.import, r.n as reported, coalesce(f.n, 0) as found
+                     from reported r left join found f using (batch_id)
+                    where r.n <> coalesce(f.n, 0)
+                      and not exists (select from audit_entry a
+                                       where a.enterprise_id = r.enterprise_id
+                                         and a.action in ('number.delete', 'batch.delete'))
+                   union all
+                   select b.id, 0, f.n from found f join batch b on b.id = f.batch_id
+                    where not exists (select from reported r where r.batch_id = f.batch_id))
+               select import as "import!", reported as "reported!", found as "found!",
+                      count(*) over () as "all!"
+                 from torn limit $1"#,
             i64::from(limit)
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        let row = |import: Uuid, reported: i64, found: i64| {
-            (import.into(), reported.unsigned_abs(), found.unsigned_abs())
-        };
-        Ok(rows.into_iter().map(|found| row(found.import, found.reported, found.found)).collect())
+        Ok(Faults::of(
+            rows,
+            |row| row.all,
+            |row| (row.import.into(), row.reported.unsigned_abs(), row.found.unsigned_abs()),
+        ))
     }
 
-    /// Calls whose record and whose recording do not say the same, at most `limit`: one that names a
+    /// Calls whose record and whose recording do not say the same, `limit` of them listed: one that names a
     /// recording that nobody has, or another state of it.
-    pub async fn recordings_missing(&mut self, limit: u32) -> Result<Vec<AttemptId>, StoreError> {
-        let rows = sqlx::query_scalar!(
-            r#"select coalesce(c.id, r.attempt_id) as "id!"
+    pub async fn recordings_missing(
+        &mut self,
+        limit: u32,
+    ) -> Result<Faults<AttemptId>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select coalesce(c.id, r.attempt_id) as "id!", count(*) over () as "all!"
                  from recording r full join
                       (select id, recording_state from call_record
                         where recording_state is not null) c on c.id = r.attempt_id
@@ -450,11 +491,60 @@ impl Snapshot {
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows.into_iter().map(AttemptId::from).collect())
+        Ok(Faults::of(rows, |row| row.all, |row| row.id.into()))
     }
 
-    /// Counters that are not what they count, at most `limit`.
-    pub async fn mismatches(&mut self, limit: u32) -> Result<Vec<Mismatch>, StoreError> {
+    /// Counters that are not what they count, `limit` of them listed.
+    pub async fn mismatches(&mut self, limit: u32) -> Result<Faults<Mismatch>, StoreError> {
         statistics::mismatches(&mut self.tx, limit).await
     }
+
+    /// The restores from a backup that somebody noted, oldest first.
+    pub async fn restored(&mut self) -> Result<Vec<Restored>, StoreError> {
+        let rows = sqlx::query!("select known_until, restored_at from restored order by id")
+            .fetch_all(&mut *self.tx)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Restored { known_until: row.known_until, restored_at: row.restored_at })
+            .collect())
+    }
+}
+
+/// Those of `attempts` that exist at this moment, live or with a record: a check of a running installation
+/// asks for calls that began after its snapshot. Locks nothing.
+pub async fn existing(
+    store: &Store,
+    attempts: &[AttemptId],
+) -> Result<HashSet<AttemptId>, StoreError> {
+    let mut found = HashSet::new();
+    for some in attempts.chunks(EXISTING_PAGE) {
+        let ids: Vec<Uuid> = some.iter().map(|attempt| attempt.uuid()).collect();
+        let rows = sqlx::query_scalar!(
+            r#"select id as "id!" from attempt where id = any($1)
+                union all select id from call_record where id = any($1)"#,
+            &ids
+        )
+        .fetch_all(&store.long)
+        .await?;
+        found.extend(rows.into_iter().map(AttemptId::from));
+    }
+    Ok(found)
+}
+
+/// Note that the database was restored from a backup. Locks nothing.
+pub async fn note_restored(
+    store: &Store,
+    restored: Restored,
+    noted_at: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into restored (known_until, restored_at, noted_at) values ($1, $2, $3)",
+        restored.known_until,
+        restored.restored_at,
+        noted_at
+    )
+    .execute(&store.long)
+    .await?;
+    Ok(())
 }

@@ -13,6 +13,7 @@ use outbound::number::NumberState;
 use outbound::outcome::CallResult;
 use sqlx::PgConnection;
 
+use crate::checks::Faults;
 use crate::{Store, StoreError};
 
 /// Rows by hour or day of one answer, at most.
@@ -249,18 +250,19 @@ pub struct Mismatch {
     pub rows: i64,
 }
 
-/// Every counter that differs from the rows, at most `limit`. Reads all rows: for checks. Locks
+/// Every counter that differs from the rows, `limit` of them listed. Reads all rows: for checks. Locks
 /// nothing; on a connection that is in a snapshot it sees one moment.
 pub(crate) async fn mismatches(
     db: &mut PgConnection,
     limit: u32,
-) -> Result<Vec<Mismatch>, StoreError> {
+) -> Result<Faults<Mismatch>, StoreError> {
     let numbers = sqlx::query!(
         r#"with counted as (
                select task_id, batch_id, state, count(*) as n from number group by 1, 2, 3)
            select coalesce(c.task_id, r.task_id) as "task!", coalesce(c.batch_id, r.batch_id) as "batch!",
                   'numbers ' || coalesce(c.state, r.state) as "what!",
-                  coalesce(c.n, 0) as "counter!", coalesce(r.n, 0) as "rows!"
+                  coalesce(c.n, 0) as "counter!", coalesce(r.n, 0) as "rows!",
+                  count(*) over () as "all!"
              from number_count c
              full join counted r on (r.task_id, r.batch_id, r.state) = (c.task_id, c.batch_id, c.state)
             where coalesce(c.n, 0) <> coalesce(r.n, 0)
@@ -282,36 +284,46 @@ pub(crate) async fn mismatches(
                       coalesce(c.talk_ms, 0) as c_talk, coalesce(r.talk_ms, 0) as r_talk
                  from call_count c
                  full join counted r
-                   on (r.task_id, r.batch_id, r.hour, r.result) = (c.task_id, c.batch_id, c.hour, c.result))
-           select task as "task!", batch as "batch!", 'calls' as "kind!", result as "result!",
-                  hour as "hour!", c_calls as "counter!", r_calls as "rows!"
-             from compared where c_calls <> r_calls
-            union all
-           select task, batch, 'talk_ms', result, hour, c_talk, r_talk
-             from compared where c_talk <> r_talk
-            order by 1, 2, 5, 4 limit $1"#,
+                   on (r.task_id, r.batch_id, r.hour, r.result) = (c.task_id, c.batch_id, c.hour, c.result)),
+           wrong as (
+               select task, batch, 'calls' as kind, result, hour, c_calls as counter, r_calls as rows
+                 from compared where c_calls <> r_calls
+                union all
+               select task, batch, 'talk_ms', result, hour, c_talk, r_talk
+                 from compared where c_talk <> r_talk)
+           select task as "task!", batch as "batch!", kind as "kind!", result as "result!",
+                  hour as "hour!", counter as "counter!", rows as "rows!", count(*) over () as "all!"
+             from wrong order by task, batch, hour, result limit $1"#,
         i64::from(limit)
     )
     .fetch_all(&mut *db)
     .await?;
-    let mut found: Vec<Mismatch> = numbers
-        .into_iter()
-        .map(|row| Mismatch {
+    let mut found = Faults::of(
+        numbers,
+        |row| row.all,
+        |row| Mismatch {
             task: row.task.into(),
             batch: row.batch.into(),
             what: row.what,
             counter: row.counter,
             rows: row.rows,
-        })
-        .collect();
-    found.extend(calls.into_iter().map(|row| Mismatch {
-        task: row.task.into(),
-        batch: row.batch.into(),
-        what: format!("{} {} at {}", row.kind, row.result, row.hour.to_rfc3339()),
-        counter: row.counter,
-        rows: row.rows,
-    }));
-    found.truncate(limit as usize);
+        },
+    );
+    let calls = Faults::of(
+        calls,
+        |row| row.all,
+        |row| Mismatch {
+            task: row.task.into(),
+            batch: row.batch.into(),
+            what: format!("{} {} at {}", row.kind, row.result, row.hour.to_rfc3339()),
+            counter: row.counter,
+            rows: row.rows,
+        },
+    );
+    found.listed.extend(calls.listed);
+    let over = found.listed.len().saturating_sub(limit as usize);
+    found.listed.truncate(limit as usize);
+    found.more += calls.more + over as u64;
     Ok(found)
 }
 

@@ -9,6 +9,7 @@ use callwright::config::Config;
 use clock::Clock;
 use storage::objects::Objects;
 use storage::rows::{PAGE_MAX, Page};
+use telephony::journal::check::Rule;
 use telephony::journal::{Event, read_all};
 
 use crate::run::Run;
@@ -39,10 +40,13 @@ pub async fn judge(
     findings.append(&mut run.fleet.broken);
 
     let report = check_journal::report(&run.store, config, clock).await?;
-    findings.extend(report.findings.iter().map(|finding| {
+    findings.extend(report.checked.findings.iter().map(|finding| {
         let at = finding.at.map(|at| at.to_rfc3339()).unwrap_or_default();
         format!("{} {} {at}", finding.rule, finding.detail)
     }));
+    // No backup was restored: what the database lacks it has lost.
+    let lost = |stretch| format!("{} {stretch:?}", Rule::InviteWithoutRecord);
+    findings.extend(report.checked.lacking.iter().map(lost));
     let entries = read_all(&config.journal)?;
     run.watch.after_stops(&entries);
     findings.append(&mut run.watch.findings);

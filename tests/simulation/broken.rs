@@ -30,7 +30,7 @@ impl Recorded {
     }
 
     fn found(&self) -> BTreeSet<Rule> {
-        check(&self.entries, &self.truth).into_iter().map(|finding| finding.rule).collect()
+        check(&self.entries, &self.truth).counts.into_keys().collect()
     }
 
     /// The first record of a number that was called again, and the record of the call again.

@@ -17,6 +17,7 @@ mod execution_logic;
 mod exports;
 mod first_call;
 mod imports;
+mod journal;
 mod limits;
 mod lines;
 mod numbers;

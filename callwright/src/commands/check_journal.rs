@@ -1,63 +1,82 @@
 //! `callwright check-journal`: the simulated line's journal against the database, rule by rule.
 
+mod truth;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::TimeDelta;
+use chrono::{DateTime, FixedOffset};
 use clock::Clock;
 use outbound::Time;
-use outbound::ids::TaskId;
-use outbound::task::{PauseReason, TaskState};
 use serde_json::json;
 use storage::Store;
-use storage::checks::{self, LimitKind, Snapshot, StepTaken, TaskEvent};
-use telephony::journal::check::{Finding, check};
+use storage::checks;
+use telephony::journal::check::{Checked, Lacking, check, newest_known, unknown};
 use telephony::journal::read_all;
-use telephony::journal::truth::{
-    Change, Grace, ImportBrief, LiveBrief, Miscount, Move, MoveTo, RecordBrief, Scope, StepRuns,
-    Stray, Truth,
-};
 
+use super::say;
 use crate::config::Config;
 use crate::node::{self, Node};
 
-/// Rows of one kind of fault, at most.
-const FAULTS_MAX: u32 = 100;
+pub use truth::truth;
+
 /// How long what follows a campaign (uploads, analysis) may take.
 const SETTLE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(250);
+/// The exit code when no rule is broken, but the database lacks calls that the journal has, and nobody noted a
+/// restore.
+const LACKING: u8 = 3;
 
-/// Compare the simulated line's journal with the database, rule by rule. Ends with 1 on any finding.
+/// Compare the simulated line's journal with the database, rule by rule.
+///
+/// It may run while calls are up. Exit code 0: nothing was found. 1: a rule is broken. 3: no rule is broken, but
+/// the database lacks the newest calls of the journal, as one does that was restored from a backup.
 #[derive(Debug, clap::Args)]
 pub struct CheckJournal {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// The database was restored from a backup at this time (RFC 3339; left out: now). It is noted, so that
+    /// later checks tell the calls that the backup lacks apart as well
+    #[arg(long, value_name = "TIME", num_args = 0..=1)]
+    restored: Option<Option<DateTime<FixedOffset>>>,
 }
 
 impl CheckJournal {
     pub async fn run(self, config: &Config) -> Result<ExitCode> {
-        let store = node::store(config)?;
-        let report = report(&store, config, &config.clock.clock()).await?;
+        let (store, clock) = (node::store(config).await?, config.clock.clock());
+        if let Some(at) = self.restored {
+            note_restored(&store, &clock, at.map(|at| at.to_utc())).await?;
+        }
+        let report = report(&store, config, &clock).await?;
         if self.json {
-            let findings: Vec<_> = report.findings.iter().map(as_json).collect();
-            println!("{}", serde_json::to_string_pretty(&findings)?);
+            say(&serde_json::to_string_pretty(&report.as_json())?)?;
         } else {
-            report.print();
+            say(&report.as_text())?;
         }
         Ok(report.code())
     }
 }
 
-fn as_json(finding: &Finding) -> serde_json::Value {
-    json!({"rule": finding.rule.to_string(), "detail": finding.detail, "at": finding.at})
+/// Note that the database was restored: what the journal has between the newest call that it knows of
+/// before `at` and `at` is not judged from now on.
+pub async fn note_restored(store: &Store, clock: &Clock, at: Option<Time>) -> Result<()> {
+    let now = clock.now();
+    let restored_at = at.unwrap_or(now);
+    anyhow::ensure!(
+        restored_at <= now,
+        "--restored: {restored_at} is in the future; write when the database was restored, or nothing for now"
+    );
+    let known_until = newest_known(&truth(store, clock).await?, restored_at);
+    let restored = checks::Restored { known_until, restored_at };
+    Ok(checks::note_restored(store, restored, now).await?)
 }
 
 /// What a check found.
 #[derive(Debug)]
 pub struct Report {
-    pub findings: Vec<Finding>,
+    pub checked: Checked,
     entries: usize,
     records: usize,
     /// Recordings that still wait for their upload: no finding, but not yet settled.
@@ -65,22 +84,81 @@ pub struct Report {
 }
 
 impl Report {
-    fn print(&self) {
-        for finding in &self.findings {
+    fn as_text(&self) -> String {
+        let mut lines = Vec::new();
+        let mut findings = self.checked.findings.iter().peekable();
+        while let Some(finding) = findings.next() {
             let at = finding.at.map(|at| at.to_rfc3339()).unwrap_or_default();
-            println!("{} {} {at}", finding.rule, finding.detail);
+            lines.push(format!("{} {} {at}", finding.rule, finding.detail).trim_end().to_owned());
+            let last = findings.peek().is_none_or(|next| next.rule != finding.rule);
+            let more = self.checked.more(finding.rule);
+            if last && more > 0 {
+                lines.push(format!("{} and {} more", finding.rule, grouped(more)));
+            }
         }
-        println!(
+        for stretch in &self.checked.lacking {
+            lines.push(lacking_line(stretch));
+        }
+        lines.push(format!(
             "journal: {} entries, {} records, {} findings",
-            self.entries,
-            self.records,
-            self.findings.len()
-        );
+            grouped(self.entries as u64),
+            grouped(self.records as u64),
+            grouped(self.checked.total())
+        ));
+        lines.join("\n")
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let counts: serde_json::Map<_, _> = self
+            .checked
+            .counts
+            .iter()
+            .map(|(rule, count)| (rule.to_string(), json!(count)))
+            .collect();
+        json!({
+            "entries": self.entries,
+            "records": self.records,
+            "total": self.checked.total(),
+            "counts": counts,
+            "findings": self.checked.findings,
+            "lacking": self.checked.lacking,
+        })
     }
 
     fn code(&self) -> ExitCode {
-        if self.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if self.checked.total() > 0 {
+            return ExitCode::FAILURE;
+        }
+        if self.checked.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(LACKING) }
     }
+}
+
+fn lacking_line(stretch: &Lacking) -> String {
+    let after = match stretch.after {
+        Some(after) => format!("from {} to", after.to_rfc3339()),
+        None => "until".to_owned(),
+    };
+    let stretch_is = if stretch.noted {
+        "the database was restored from a backup"
+    } else {
+        "the database is older than the journal, as after a restore from a backup \
+         (then note it: `callwright check-journal --restored`; else these calls were lost)"
+    };
+    let (until, calls) = (stretch.until.to_rfc3339(), grouped(stretch.calls));
+    format!("lacking {calls} calls {after} {until}: {stretch_is}")
+}
+
+/// `4,312`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut said = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            said.push(',');
+        }
+        said.push(digit);
+    }
+    said
 }
 
 /// Check once what follows the campaign has settled.
@@ -96,123 +174,77 @@ pub async fn until_clean(config: &Config, node: &Node) -> Result<ExitCode> {
         Err(_) => anyhow::bail!("recordings still wait for their upload"),
     }
     let report = report(&node.store, config, &node.clock).await?;
-    report.print();
+    say(&report.as_text())?;
     Ok(report.code())
 }
 
-/// Read journal and database, and compare them.
+/// Read database and journal, and compare them.
+///
+/// Calls may be up. The database is read first, so that the journal has the whole of every call that has a
+/// record. The journal then may have calls that began after the snapshot: they are left out, once the
+/// database was asked for them again and knows them.
 pub async fn report(store: &Store, config: &Config, clock: &Clock) -> Result<Report> {
-    let entries = read_all(&config.journal)?;
     let truth = truth(store, clock).await?;
+    let mut entries = read_all(&config.journal)?;
+    let newer = checks::existing(store, &unknown(&entries, &truth)).await?;
+    entries.retain(|entry| !newer.contains(&entry.attempt));
     let pending_recordings = storage::recordings::pending_count(store).await?;
-    let findings = check(&entries, &truth);
     Ok(Report {
-        findings,
+        checked: check(&entries, &truth),
         entries: entries.len(),
         records: truth.records.len(),
         pending_recordings,
     })
 }
 
-/// What the database says, in one snapshot.
-pub async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
-    let mut snapshot = Snapshot::take(store).await?;
-    let mut truth = Truth { grace: grace(clock), ..Truth::default() };
-    for change in snapshot.limits(LimitKind::Concurrency).await? {
-        let value = change.value.unwrap_or(u32::MAX);
-        truth.limits.push(Change { of: scope(change.scope), at: change.at, value });
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use telephony::journal::check::{Finding, Rule};
+
+    use super::*;
+
+    fn finding(rule: Rule) -> Finding {
+        Finding { rule, detail: "is wrong".into(), at: None }
     }
-    for change in snapshot.limits(LimitKind::CallsPerSecond).await? {
-        truth.rates.push(Change { of: scope(change.scope), at: change.at, value: change.value });
-    }
-    truth.callee_zones = snapshot.callee_zones().await?.into_iter().collect();
-    for step in snapshot.steps_not_once(clock.now(), FAULTS_MAX).await? {
-        let StepTaken { task, step, due_at, times } = step;
-        truth.steps.push(StepRuns { task, step, due_at, runs: times });
-    }
-    for plan in snapshot.plans().await? {
-        truth.plans.push(Change { of: plan.task, at: plan.at, value: plan.hours });
-    }
-    let answers = snapshot.acknowledgements().await?;
-    for event in snapshot.events().await? {
-        let to = match event.state {
-            // A task whose lines have failed still places their probes.
-            TaskState::Running | TaskState::Paused(PauseReason::TrunkFailure) => MoveTo::Running,
-            _ => MoveTo::Stopped { acknowledged_at: acknowledged(&event, &answers, truth.grace) },
-        };
-        truth.moves.push(Move { task: event.task, at: event.at, to });
-    }
-    for policy in snapshot.policies().await? {
-        truth.policies.insert(policy.id, policy.policy);
-    }
-    let mut after = None;
-    loop {
-        let page = snapshot.records(after).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(storage::records::RecordCursor { started_at: last.started_at, id: last.id });
-        truth.records.extend(page.into_iter().map(|record| RecordBrief {
-            id: record.id,
-            task: record.task,
-            trunk: record.trunk,
-            number: record.number,
-            round: record.round,
-            chain_index: record.chain_index,
-            policy_id: record.policy_id,
-            result: record.result,
-            cause: record.cause,
-            started_at: record.started_at,
-            ended_at: record.ended_at,
-        }));
-    }
-    for live in snapshot.live().await? {
-        truth.live.push(LiveBrief { attempt: live.id, number: live.number });
-    }
-    for astray in snapshot.astray(FAULTS_MAX).await? {
-        let detail = format!(
-            "is {} with {} ready, {} waiting, {} live",
-            astray.state, astray.ready, astray.waiting, astray.live
+
+    #[test]
+    fn all_findings_are_counted_where_only_the_first_are_listed() {
+        let rules = [Rule::StrayNumber, Rule::Miscount];
+        let counts = BTreeMap::from([(rules[0], 4_412), (rules[1], 1)]);
+        let checked =
+            Checked { findings: rules.map(finding).to_vec(), counts, lacking: Vec::new() };
+        let report = Report { checked, entries: 1_000_000, records: 20, pending_recordings: 0 };
+        let text = report.as_text();
+        assert!(
+            text.contains("stray_number is wrong\nstray_number and 4,312 more\nmiscount"),
+            "{text}"
         );
-        truth.strays.push(Stray { number: astray.number, detail });
+        assert!(text.ends_with("journal: 1,000,000 entries, 20 records, 4,413 findings"), "{text}");
+        let json = report.as_json();
+        assert_eq!(
+            (&json["total"], &json["counts"]["stray_number"]),
+            (&json!(4_413), &json!(4_412))
+        );
+        assert_eq!(report.code(), ExitCode::FAILURE);
     }
-    for mismatch in snapshot.mismatches(FAULTS_MAX).await? {
-        truth.miscounts.push(Miscount {
-            counter: format!("{} of {} in {}", mismatch.what, mismatch.batch, mismatch.task),
-            counted: mismatch.counter,
-            found: mismatch.rows,
-        });
-    }
-    truth.recordings_missing = snapshot.recordings_missing(FAULTS_MAX).await?;
-    for (import, reported, found) in snapshot.torn_imports(FAULTS_MAX).await? {
-        truth.imports.push(ImportBrief { import, reported: Some(reported), found });
-    }
-    Ok(truth)
-}
 
-/// When whoever stopped a task was told so. The event carries the time at which it was asked for, which
-/// may be well before it is committed. A stop that nobody was told of (a window that closed, an API that
-/// died before its answer) counts from when all workers must have heard of it.
-fn acknowledged(event: &TaskEvent, answers: &[(TaskId, Time)], grace: Grace) -> Time {
-    let answer = answers.iter().find(|(task, at)| *task == event.task && *at >= event.at);
-    let heard = event.at + grace.begin + grace.claim;
-    match answer {
-        Some((_, at)) if ["pause", "end"].contains(&event.event.as_str()) => *at,
-        _ => heard,
+    #[test]
+    fn a_stretch_that_a_backup_lacks_has_an_exit_code_of_its_own_until_it_is_noted() {
+        let at = DateTime::UNIX_EPOCH;
+        let report = |noted| {
+            let stretch = Lacking { after: Some(at), until: at, calls: 1_234, noted };
+            let checked = Checked { lacking: vec![stretch], ..Checked::default() };
+            Report { checked, entries: 1, records: 1, pending_recordings: 0 }
+        };
+        assert_eq!(report(false).code(), ExitCode::from(LACKING));
+        assert_eq!(report(true).code(), ExitCode::SUCCESS);
+        let text = report(true).as_text();
+        assert!(
+            text.starts_with("lacking 1,234 calls from 1970-01-01T00:00:00+00:00 to"),
+            "{text}"
+        );
+        assert_eq!(report(false).as_json()["lacking"][0]["calls"], 1_234);
     }
-}
-
-fn scope(scope: checks::Scope) -> Scope {
-    match scope {
-        checks::Scope::Enterprise(id) => Scope::Enterprise(id),
-        checks::Scope::Trunk(id) => Scope::Trunk(id),
-        checks::Scope::Task(id) => Scope::Task(id),
-    }
-}
-
-/// What may cross in real time is longer in business time where that runs faster.
-fn grace(clock: &Clock) -> Grace {
-    let second = clock.real(Duration::from_secs(1_000)).as_secs_f64().max(f64::EPSILON);
-    let factor = (1_000.0 / second).round().clamp(1.0, f64::from(clock::FACTOR_MAX));
-    let scaled = |span: TimeDelta| span * (factor as i32);
-    let grace = Grace::default();
-    Grace { begin: scaled(grace.begin), claim: scaled(grace.claim), step: scaled(grace.step) }
 }

@@ -44,7 +44,7 @@ enum Command {
 
 impl Enterprises {
     pub async fn run(self, config: Config) -> Result<()> {
-        let store = node::store(&addresses::beside_up(config)?)?;
+        let store = node::store(&addresses::beside_up(config)?).await?;
         let Command::List { limit } = self.command;
         let found = all(&store, limit).await?;
         let rows: Vec<Value> = found.iter().map(row).collect();
@@ -125,7 +125,7 @@ pub(super) async fn make_key(
     name: &str,
 ) -> Result<()> {
     let config = addresses::beside_up(config.clone())?;
-    let store = node::store(&config)?;
+    let store = node::store(&config).await?;
     let enterprise = find(&store, enterprise).await?;
     let now = config.clock.clock().now();
     let made = keys::create_administrator(&store, enterprise.id, name, &system_user(), now)

@@ -52,7 +52,7 @@ async fn numbers_with_no_place_or_two_are_found(pool: PgPool) {
         }
     }
     let mut snapshot = Snapshot::take(&world.store).await.unwrap();
-    assert_eq!(snapshot.astray(10).await.unwrap(), []);
+    assert!(snapshot.astray(10).await.unwrap().is_empty());
     assert_eq!(snapshot.live().await.unwrap().len(), 1);
     drop(snapshot);
 
@@ -78,10 +78,55 @@ async fn numbers_with_no_place_or_two_are_found(pool: PgPool) {
         .astray(10)
         .await
         .unwrap()
+        .listed
         .into_iter()
         .map(|astray| (astray.number, astray.state, (astray.ready, astray.waiting, astray.live)))
         .collect();
     assert_eq!(found, expected);
+    let some = snapshot.astray(2).await.unwrap();
+    assert_eq!((some.listed.len(), some.more), (2, 3), "all are counted");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn faults_of_every_kind_are_counted_beyond_those_that_are_listed(pool: PgPool) {
+    let world = world(pool).await;
+    for n in 0..5 {
+        // No counter knows the calls, no recording is there that they name, no import landed the numbers.
+        world.call(Call::at(nine() + TimeDelta::hours(n))).await;
+        world.number(n, "connected").await;
+    }
+    world
+        .run(
+            "update call_record set recording_state = 'ready' where task_id = $1",
+            world.task.uuid(),
+        )
+        .await;
+    let mut snapshot = Snapshot::take(&world.store).await.unwrap();
+    let wrong = snapshot.mismatches(2).await.unwrap();
+    // Five hours of calls and of talk, and the count of connected numbers.
+    assert_eq!((wrong.listed.len(), wrong.more), (2, 9));
+    let missing = snapshot.recordings_missing(2).await.unwrap();
+    assert_eq!((missing.listed.len(), missing.more), (2, 3));
+    assert_eq!(snapshot.torn_imports(2).await.unwrap().listed.len(), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn calls_that_began_after_a_snapshot_are_found_by_their_ids(pool: PgPool) {
+    let world = world(pool).await;
+    let mut snapshot = Snapshot::take(&world.store).await.unwrap();
+    let recorded = world.call(Call::at(nine())).await;
+    let number = world.number(1, "calling").await;
+    place(&world, number, "live").await;
+    let live: uuid::Uuid = world.one("select id from attempt").await;
+    assert!(snapshot.records(None).await.unwrap().is_empty());
+    let asked = [recorded, live.into(), AttemptId::new()];
+    let found = storage::checks::existing(&world.store, &asked).await.unwrap();
+    assert_eq!(found, asked[..2].iter().copied().collect());
+
+    let restored = storage::checks::Restored { known_until: None, restored_at: nine() };
+    storage::checks::note_restored(&world.store, restored, nine()).await.unwrap();
+    let mut later = Snapshot::take(&world.store).await.unwrap();
+    assert_eq!(later.restored().await.unwrap(), [restored]);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -125,7 +170,7 @@ async fn statistics_equal_the_rows_and_a_check_tells_when_they_do_not(pool: PgPo
 
     let check = async || {
         let mut snapshot = Snapshot::take(&world.store).await.unwrap();
-        snapshot.mismatches(10).await.unwrap()
+        snapshot.mismatches(10).await.unwrap().listed
     };
     assert_eq!(check().await, []);
     world.call(Call::at(at(1)).result("busy")).await;

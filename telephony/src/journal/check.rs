@@ -4,6 +4,7 @@
 //! windows by business time. The rules are written anew here, not shared with the engine that they check
 //! (but for the calendar of [`outbound::hours`], which has a reference of its own in its tests).
 
+mod lacking;
 mod live;
 mod pairing;
 mod redials;
@@ -20,7 +21,9 @@ use serde::Serialize;
 use super::truth::{Change, RecordBrief, Truth};
 use super::{Entry, Event};
 
-/// Findings kept of one rule; more are counted.
+pub use lacking::{Lacking, newest_known, unknown};
+
+/// Findings listed of one rule; all are counted.
 pub const FINDINGS_MAX: usize = 100;
 
 macro_rules! rules {
@@ -103,16 +106,46 @@ pub struct Finding {
     pub at: Option<Time>,
 }
 
-/// Every rule that `entries` and `truth` break; at most [`FINDINGS_MAX`] of each, and one that counts the rest.
-pub fn check(entries: &[Entry], truth: &Truth) -> Vec<Finding> {
-    let trace = Trace::new(entries, truth);
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The first [`FINDINGS_MAX`] of each rule, rule by rule.
+    pub findings: Vec<Finding>,
+    /// How often each broken rule was broken.
+    pub counts: BTreeMap<Rule, u64>,
+    /// Stretches of the journal that the database does not know, since it is an older backup. They break no rule.
+    pub lacking: Vec<Lacking>,
+}
+
+impl Checked {
+    /// Findings of all rules, listed or not.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Findings of a rule that are not listed.
+    pub fn more(&self, rule: Rule) -> u64 {
+        self.counts.get(&rule).map_or(0, |count| count.saturating_sub(FINDINGS_MAX as u64))
+    }
+
+    /// No rule is broken, and the database lacks nothing but what a noted restore took.
+    pub fn is_clean(&self) -> bool {
+        self.counts.is_empty() && self.lacking.iter().all(|stretch| stretch.noted)
+    }
+}
+
+/// Every rule that `entries` and `truth` break.
+pub fn check(entries: &[Entry], truth: &Truth) -> Checked {
+    let (lacking, out) = lacking::split(entries, truth);
+    let judged = entries.iter().filter(|entry| !out.holds(entry));
+    let trace = Trace::new(judged, truth);
     let mut findings = Findings::default();
     live::check(&trace, truth, &mut findings);
     windows::check(&trace, truth, &mut findings);
     pairing::check(&trace, truth, &mut findings);
     redials::check(truth, &mut findings);
     rows::check(&trace, truth, &mut findings);
-    findings.all()
+    findings.all(lacking)
 }
 
 /// The journal and the records, made ready to be looked up.
@@ -131,8 +164,8 @@ struct Placed<'a> {
 }
 
 impl<'a> Trace<'a> {
-    fn new(entries: &'a [Entry], truth: &'a Truth) -> Self {
-        let mut sorted: Vec<&Entry> = entries.iter().collect();
+    fn new(entries: impl Iterator<Item = &'a Entry>, truth: &'a Truth) -> Self {
+        let mut sorted: Vec<&Entry> = entries.collect();
         sorted.sort_by_key(|entry| (entry.real_us, entry.attempt, entry.event));
         let mut calls: HashMap<AttemptId, Placed<'_>> = HashMap::new();
         for entry in &sorted {
@@ -177,28 +210,29 @@ impl<'a, K: Ord + Copy, V> Changes<'a, K, V> {
 
 #[derive(Default)]
 struct Findings {
-    kept: Vec<Finding>,
-    counts: BTreeMap<Rule, usize>,
+    listed: Vec<Finding>,
+    counts: BTreeMap<Rule, u64>,
 }
 
 impl Findings {
     fn add(&mut self, rule: Rule, at: Option<Time>, detail: impl FnOnce() -> String) {
         let count = self.counts.entry(rule).or_default();
         *count += 1;
-        if *count <= FINDINGS_MAX {
-            self.kept.push(Finding { rule, detail: detail(), at });
+        if *count <= FINDINGS_MAX as u64 {
+            self.listed.push(Finding { rule, detail: detail(), at });
         }
     }
 
-    fn all(mut self) -> Vec<Finding> {
-        for (rule, count) in self.counts {
-            if count > FINDINGS_MAX {
-                let detail = format!("and {} more", count - FINDINGS_MAX);
-                self.kept.push(Finding { rule, detail, at: None });
-            }
+    /// Findings that the database counted and did not list.
+    fn add_more(&mut self, rule: Rule, more: u64) {
+        if more > 0 {
+            *self.counts.entry(rule).or_default() += more;
         }
-        self.kept.sort_by_key(|finding| finding.rule);
-        self.kept
+    }
+
+    fn all(mut self, lacking: Vec<Lacking>) -> Checked {
+        self.listed.sort_by_key(|finding| finding.rule);
+        Checked { findings: self.listed, counts: self.counts, lacking }
     }
 }
 

@@ -30,15 +30,40 @@ pub struct Truth {
     /// Attempts that are live now.
     pub live: Vec<LiveBrief>,
     /// Numbers that are neither ended nor wait for something that exists.
-    pub strays: Vec<Stray>,
+    pub strays: Faults<Stray>,
     /// Counters that differ from what they count.
-    pub miscounts: Vec<Miscount>,
+    pub miscounts: Faults<Miscount>,
     /// Recorded calls whose recording is neither there nor reported as failed.
-    pub recordings_missing: Vec<AttemptId>,
+    pub recordings_missing: Faults<AttemptId>,
     /// Timed steps that were due and did not run just once.
     pub steps: Vec<StepRuns>,
-    pub imports: Vec<ImportBrief>,
+    pub imports: Faults<ImportBrief>,
+    /// Stretches that the database lacks, since it was restored from a backup.
+    pub restored: Vec<Restored>,
     pub grace: Grace,
+}
+
+/// Faults that the database finds by itself. It may find millions, so only the first are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults<T> {
+    pub listed: Vec<T>,
+    /// How many there are beside those.
+    pub more: u64,
+}
+
+impl<T> Default for Faults<T> {
+    fn default() -> Self {
+        Self { listed: Vec::new(), more: 0 }
+    }
+}
+
+/// The database was restored from a backup, and somebody noted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// The start of the newest call that the backup knew; none: it knew no call.
+    pub after: Option<Time>,
+    /// When it was restored.
+    pub until: Time,
 }
 
 /// What was in force from a moment on.
@@ -105,6 +130,8 @@ pub struct RecordBrief {
 pub struct LiveBrief {
     pub attempt: AttemptId,
     pub number: NumberId,
+    /// None: it was claimed, and no worker has begun it.
+    pub started_at: Option<Time>,
 }
 
 /// A number that is in no place.

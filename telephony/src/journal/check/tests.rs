@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::journal::PhoneHash;
 use crate::journal::truth::{
-    ImportBrief, LiveBrief, Miscount, Move, MoveTo, Scope, StepRuns, Stray,
+    ImportBrief, LiveBrief, Miscount, Move, MoveTo, Restored, Scope, StepRuns, Stray,
 };
 
 const ANSWERED: CallResult = CallResult::Answered;
@@ -113,6 +113,11 @@ impl Run {
         self
     }
 
+    fn without_bye(mut self) -> Self {
+        self.entries.retain(|entry| entry.event != Event::Bye);
+        self
+    }
+
     fn limit(mut self, scope: Scope, seconds: f64, value: u32) -> Self {
         self.truth.limits.push(Change { of: scope, at: at(seconds), value });
         self
@@ -130,8 +135,10 @@ impl Run {
 
     #[track_caller]
     fn finds(&self, rules: &[Rule]) {
-        let found: Vec<_> = check(&self.entries, &self.truth).iter().map(|f| f.rule).collect();
-        assert_eq!(found, rules, "{:#?}", check(&self.entries, &self.truth));
+        let checked = check(&self.entries, &self.truth);
+        let found: Vec<_> = checked.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, rules, "{checked:#?}");
+        assert_eq!(checked.lacking, [], "nothing was restored");
     }
 }
 
@@ -301,10 +308,10 @@ fn a_phone_has_one_call_at_a_time_in_an_enterprise() {
 
 #[test]
 fn every_call_has_a_record_or_is_live() {
-    let mut run = Run::of([call(1, 1, 0.0, 10.0, BUSY)]);
-    run.truth.records.clear();
+    let mut run = Run::of([call(1, 1, 0.0, 10.0, BUSY), call(2, 2, 5.0, 10.0, BUSY)]);
+    run.truth.records.remove(0);
     run.finds(&[Rule::InviteWithoutRecord]);
-    run.truth.live.push(LiveBrief { attempt: id(1), number: id(1) });
+    run.truth.live.push(LiveBrief { attempt: id(1), number: id(1), started_at: Some(at(0.0)) });
     run.finds(&[]);
 }
 
@@ -448,18 +455,18 @@ fn what_the_database_finds_about_itself_is_reported() {
     let step = |runs| StepRuns { task: id(1), step: "start".to_owned(), due_at: at(0.0), runs };
     let import = |reported, found| ImportBrief { import: id::<ImportId>(1), reported, found };
     run.truth.steps = vec![step(1)];
-    run.truth.imports = vec![import(Some(1_000), 1_000), import(None, 0)];
+    run.truth.imports.listed = vec![import(Some(1_000), 1_000), import(None, 0)];
     run.finds(&[]);
     let now = at(890.0);
     run.truth.steps = vec![StepRuns { due_at: now, ..step(0) }];
     run.finds(&[]);
     run.truth.steps = vec![step(0), step(2)];
-    run.truth.imports = vec![import(Some(1_000), 999), import(None, 5)];
-    run.truth.recordings_missing.push(id(1));
+    run.truth.imports.listed = vec![import(Some(1_000), 999), import(None, 5)];
+    run.truth.recordings_missing.listed.push(id(1));
     let detail = "waiting, and nothing waits for it".to_owned();
-    run.truth.strays.push(Stray { number: id::<NumberId>(1), detail });
+    run.truth.strays.listed.push(Stray { number: id::<NumberId>(1), detail });
     let counter = "number_count".to_owned();
-    run.truth.miscounts.push(Miscount { counter, counted: 2, found: 1 });
+    run.truth.miscounts.listed.push(Miscount { counter, counted: 2, found: 1 });
     run.finds(&[
         Rule::StrayNumber,
         Rule::Miscount,
@@ -474,9 +481,65 @@ fn what_the_database_finds_about_itself_is_reported() {
 #[test]
 fn a_rule_that_is_broken_everywhere_is_counted_and_not_listed_without_end() {
     let calls = (1..=300).map(|n| call(n, n, 0.0, 9.0, BUSY));
-    let mut run = Run::of(calls);
-    run.truth.records.clear();
-    let findings = check(&run.entries, &run.truth);
-    assert_eq!(findings.len(), FINDINGS_MAX + 1);
-    assert!(findings.iter().any(|finding| finding.detail == "and 200 more"));
+    let mut run = Run::of(calls).without_bye();
+    run.truth.strays.listed =
+        (0..100).map(|n| Stray { number: id(n), detail: String::new() }).collect();
+    run.truth.strays.more = 4_312;
+    let checked = check(&run.entries, &run.truth);
+    assert_eq!(checked.findings.len(), FINDINGS_MAX + 100);
+    assert_eq!((checked.counts[&Rule::CallLeftUp], checked.more(Rule::CallLeftUp)), (300, 200));
+    assert_eq!(checked.more(Rule::StrayNumber), 4_312);
+    assert_eq!(checked.total(), 300 + 4_412);
+}
+
+/// A backup of 100 seconds in: it knows the first call, and has the fourth as claimed.
+fn restored_at_100() -> Run {
+    let mut run = Run::of([
+        call(1, 1, 90.0, 99.0, BUSY),
+        call(2, 2, 110.0, 120.0, BUSY),
+        call(3, 3, 115.0, 130.0, BUSY),
+        call(4, 4, 101.0, 109.0, BUSY),
+    ]);
+    run.truth.records.truncate(1);
+    run.truth.live.push(LiveBrief { attempt: id(4), number: id(4), started_at: None });
+    // Its task was paused in the database of then, and runs calls in the journal.
+    run.moved(0.0, MoveTo::Running).moved(100.0, MoveTo::Stopped { acknowledged_at: at(105.0) })
+}
+
+#[test]
+fn calls_that_a_restored_backup_does_not_know_are_no_fault_and_told_apart() {
+    let run = restored_at_100();
+    let checked = check(&run.entries, &run.truth);
+    assert_eq!(checked.findings, []);
+    let stretch = Lacking { after: Some(at(90.0)), until: at(130.0), calls: 2, noted: false };
+    assert_eq!(checked.lacking, [stretch]);
+    assert!(!checked.is_clean());
+
+    // A call that was lost before the newest that the database knows is a fault all the same.
+    let mut lost = restored_at_100();
+    lost.entries.extend(Run::of([call(5, 5, 80.0, 85.0, BUSY)]).entries);
+    let found: Vec<_> =
+        check(&lost.entries, &lost.truth).findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(found, [Rule::InviteWithoutRecord]);
+}
+
+#[test]
+fn a_noted_restore_is_told_apart_also_when_calls_go_on_after_it() {
+    let mut run = restored_at_100();
+    // Nothing hung up the third, and the fourth, which the backup had as claimed, is placed again.
+    run.entries.retain(|entry| entry.attempt != id(3) || entry.event != Event::Bye);
+    run.truth.live.clear();
+    let again = Run::of([call(4, 4, 500.0, 509.0, BUSY), call(6, 3, 600.0, 609.0, BUSY)]);
+    run.entries.extend(again.entries);
+    run.truth.records.extend(again.truth.records);
+    let mut run = run.moved(400.0, MoveTo::Running);
+    assert!(check(&run.entries, &run.truth).counts.contains_key(&Rule::InviteWithoutRecord));
+
+    run.truth
+        .restored
+        .push(Restored { after: newest_known(&run.truth, at(300.0)), until: at(300.0) });
+    let checked = check(&run.entries, &run.truth);
+    assert_eq!(checked.findings, []);
+    let stretch = Lacking { after: Some(at(90.0)), until: at(120.0), calls: 3, noted: true };
+    assert_eq!(checked.lacking, [stretch]);
 }
