@@ -50,6 +50,14 @@ pub struct Export {
     pub expires_at: Option<Time>,
 }
 
+impl Export {
+    /// It was written, and its file was kept for its time: it is gone, or goes with the next sweep.
+    pub fn has_expired(&self, now: Time) -> bool {
+        let due = self.expires_at.is_some_and(|at| at <= now);
+        self.status == WorkStatus::Done && (due || self.object_key.is_none())
+    }
+}
+
 struct Row {
     id: Uuid,
     enterprise_id: Uuid,

@@ -94,7 +94,6 @@ impl World {
         let (address, served) = callwright::commands::listen(
             SocketAddr::from(([127, 0, 0, 1], 0)),
             api::router(state(&node)),
-            "the harness",
             stopping.clone(),
         )
         .await

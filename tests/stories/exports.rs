@@ -222,7 +222,12 @@ async fn a_link_is_made_anew_at_each_click_and_expires_as_the_file_does() {
     );
     world.set("2026-12-08T10:30:00+08:00");
     let gone = ask(&world.api, "GET", &download, Value::Null).await;
-    assert_eq!(gone.told(), "410 file_gone");
+    assert_eq!(gone.told(), "410 export_expired");
+    let expired = (&json!("expired"), &json!(false));
+    let now = world.get(&path(&export)).await;
+    assert_eq!((&now["status"], &now["ready"]), expired);
+    let listed = world.get("exports").await;
+    assert_eq!((&listed["data"][0]["status"], &listed["data"][0]["ready"]), expired);
     world.end().await;
 }
 

@@ -8,6 +8,7 @@ use outbound::audit::Action;
 use outbound::export::Content;
 use serde_json::json;
 use storage::exports;
+use storage::work::WorkStatus;
 
 use super::ExportPath;
 use crate::auth::Viewer;
@@ -31,22 +32,30 @@ pub(super) async fn download(
     if row.options.content == Content::Recordings {
         caller.require(Permission::ListenRecordings)?;
     }
-    if row.status.is_over() && row.object_key.is_none() {
-        let detail = "its file is gone, or was never written; make the export again";
-        return Err(Problem::new(StatusCode::GONE, "file_gone", detail));
+    if row.has_expired(state.clock.now()) {
+        let at = row.expires_at.map(|at| format!(" at {}", at.to_rfc3339())).unwrap_or_default();
+        let detail = format!("its file expired{at}; make the export again");
+        return Err(Problem::new(StatusCode::GONE, "export_expired", detail));
     }
-    let expired = row.expires_at.is_some_and(|at| at <= state.clock.now());
-    let Some(key) = row.object_key.filter(|_| !expired) else {
-        let (code, detail) = if expired {
-            ("file_gone", "its file has expired; make the export again")
+    let Some(key) = row.object_key else {
+        let (status, code, detail) = if row.status.is_over() {
+            let detail = format!("the export {}, and has no file; make it again", was(row.status));
+            (StatusCode::GONE, "file_gone", detail)
         } else {
-            ("export_not_ready", "the export is still being written; ask again")
+            let detail = "the export is still being written; ask again".to_owned();
+            (StatusCode::CONFLICT, "export_not_ready", detail)
         };
-        let status = if expired { StatusCode::GONE } else { StatusCode::CONFLICT };
         return Err(Problem::new(status, code, detail));
     };
     let link = state.link(&key, &row.file_name).await?;
     let detail = json!({ "full_numbers": row.reveal, "bytes": row.bytes });
     state.audit(&caller, Action::ExportDownload, path.export_id, detail).await;
     Ok(Link::new(link, &headers))
+}
+
+fn was(status: WorkStatus) -> &'static str {
+    match status {
+        WorkStatus::Cancelled => "was cancelled",
+        _ => "failed",
+    }
 }

@@ -57,7 +57,8 @@ struct ExportPath {
 #[schemars(rename = "Export")]
 struct ExportView {
     id: ExportId,
-    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    /// `queued`, `running`, `done`, `failed`, `cancelled`, or `expired`: its file was kept for its time and is
+    /// gone.
     status: &'static str,
     options: ExportOptions,
     file_name: String,
@@ -84,13 +85,14 @@ struct ExportProblem {
 }
 
 impl ExportView {
-    fn new(row: Export, fleet: &Fleet) -> Self {
+    fn new(row: Export, fleet: &Fleet, now: Time) -> Self {
         let open = matches!(row.status, WorkStatus::Queued | WorkStatus::Running);
         let absent = fleet.absent_for_exports().filter(|_| open);
+        let expired = row.has_expired(now);
         Self {
             why: absent.map(Why::from).into_iter().collect(),
             id: row.id,
-            status: row.status.word(),
+            status: if expired { "expired" } else { row.status.word() },
             options: row.options,
             file_name: row.file_name,
             full_numbers: row.reveal,
@@ -99,7 +101,7 @@ impl ExportView {
             problem: row
                 .problem
                 .map(|problem| ExportProblem { code: problem.code, detail: problem.detail }),
-            ready: row.object_key.is_some(),
+            ready: row.object_key.is_some() && !expired,
             created_at: row.created_at,
             finished_at: row.finished_at,
             expires_at: row.expires_at,

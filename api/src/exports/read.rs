@@ -20,9 +20,10 @@ pub(super) async fn list(
     Viewer(caller): Viewer,
     Query(paging): Query<Paging>,
 ) -> Reply<Json<Page<ExportView>>> {
-    let listed = exports::list(&state.store, caller.enterprise, paging.page()?).await?;
+    let (now, page) = (state.clock.now(), paging.page()?);
+    let listed = exports::list(&state.store, caller.enterprise, page).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(view::page(listed, |row| ExportView::new(row, &fleet))))
+    Ok(Json(view::page(listed, |row| ExportView::new(row, &fleet, now))))
 }
 
 pub(super) async fn read(
@@ -32,7 +33,7 @@ pub(super) async fn read(
 ) -> Reply<Json<ExportView>> {
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ExportView::new(row, &fleet)))
+    Ok(Json(ExportView::new(row, &fleet, state.clock.now())))
 }
 
 pub(super) async fn cancel(
@@ -46,5 +47,5 @@ pub(super) async fn cancel(
     state.audit(&caller, Action::ExportCancel, path.export_id, json!({})).await;
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ExportView::new(row, &fleet)))
+    Ok(Json(ExportView::new(row, &fleet, now)))
 }
