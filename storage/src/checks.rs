@@ -2,12 +2,13 @@
 //!
 //! All of it is read from one snapshot: a check of a running installation sees one moment.
 
-use std::collections::HashSet;
+mod faults;
+mod restored;
 
 use chrono_tz::Tz;
 use outbound::Time;
 use outbound::hours::Hours;
-use outbound::ids::{AttemptId, BatchId, EnterpriseId, ImportId, NumberId, TaskId, TrunkId};
+use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId};
 use outbound::outcome::CallResult;
 use outbound::phone::Phone;
 use outbound::redial::RedialPolicy;
@@ -17,13 +18,13 @@ use sqlx::{Postgres, Transaction};
 
 use crate::records::RecordCursor;
 use crate::rows::phone;
-use crate::statistics::{self, Mismatch};
 use crate::{Store, StoreError};
+
+pub use faults::{Astray, Faults};
+pub use restored::{Restored, existing, note_restored};
 
 /// Records of one page.
 const RECORDS_PAGE: i64 = 5_000;
-/// Attempts that are asked for at a time.
-const EXISTING_PAGE: usize = 5_000;
 
 /// What a concurrency limit counts over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,46 +120,6 @@ pub struct LiveAttempt {
     /// When it was begun.
     pub started_at: Option<Time>,
     pub token: i64,
-}
-
-/// The database was restored from a backup at `restored_at`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restored {
-    /// The start of the newest call that the backup knew; none: it knew no call.
-    pub known_until: Option<Time>,
-    pub restored_at: Time,
-}
-
-/// A number that is not where its state says: lost, or in two places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Astray {
-    pub number: NumberId,
-    pub task: TaskId,
-    pub state: String,
-    /// Rows in `ready`, `waiting` and `attempt`.
-    pub ready: u32,
-    pub waiting: u32,
-    pub live: u32,
-}
-
-/// Rows that are not as they must be: the first of them, and how many more there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults<T> {
-    pub listed: Vec<T>,
-    pub more: u64,
-}
-
-impl<T> Faults<T> {
-    /// From rows that each carry the count of all.
-    pub(crate) fn of<Row>(rows: Vec<Row>, count: fn(&Row) -> i64, one: fn(Row) -> T) -> Self {
-        let all = rows.first().map_or(0, count).unsigned_abs();
-        let more = all.saturating_sub(rows.len() as u64);
-        Self { listed: rows.into_iter().map(one).collect(), more }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.listed.is_empty()
-    }
 }
 
 /// One moment of the whole database, over all enterprises.
@@ -387,164 +348,4 @@ impl Snapshot {
             })
             .collect())
     }
-
-    /// Numbers that are not in the one place that their state names, `limit` of them listed: pending ones
-    /// stand in `ready`, waiting ones in `waiting`, calling ones have a live attempt, ended ones are
-    /// in none of them. Rows there whose number is gone come with the state `deleted`.
-    pub async fn astray(&mut self, limit: u32) -> Result<Faults<Astray>, StoreError> {
-        let rows = sqlx::query!(
-            r#"with places as (
-                   select number_id, max(task_id::text)::uuid as task_id,
-                          count(*) filter (where place = 'ready') as ready,
-                          count(*) filter (where place = 'waiting') as waiting,
-                          count(*) filter (where place = 'live') as live
-                     from (select number_id, task_id, 'ready' as place from ready
-                            union all select number_id, task_id, 'waiting' from waiting
-                            union all select number_id, task_id, 'live' from attempt) as p
-                    group by number_id),
-               joined as (
-                   select coalesce(n.id, p.number_id) as number, coalesce(n.task_id, p.task_id) as task,
-                          coalesce(n.state, 'deleted') as state, coalesce(p.ready, 0) as ready,
-                          coalesce(p.waiting, 0) as waiting, coalesce(p.live, 0) as live
-                     from number n full join places p on p.number_id = n.id)
-               select number as "number!", task as "task!", state as "state!", ready as "ready!",
-                      waiting as "waiting!", live as "live!", count(*) over () as "all!"
-                 from joined
-                where (ready, waiting, live) <> case state
-                          when 'pending' then (1::bigint, 0::bigint, 0::bigint)
-                          when 'waiting' then (0::bigint, 1::bigint, 0::bigint)
-                          when 'calling' then (0::bigint, 0::bigint, 1::bigint)
-                          else (0::bigint, 0::bigint, 0::bigint) end
-                order by number limit $1"#,
-            i64::from(limit)
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        Ok(Faults::of(
-            rows,
-            |row| row.all,
-            |row| {
-                let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-                Astray {
-                    number: row.number.into(),
-                    task: row.task.into(),
-                    state: row.state,
-                    ready: count(row.ready),
-                    waiting: count(row.waiting),
-                    live: count(row.live),
-                }
-            },
-        ))
-    }
-
-    /// Batches that do not hold as many numbers as their imports say, `limit` of them listed: the last import
-    /// of each, what was reported, what is there. Where numbers were deleted by hand nothing can be said.
-    pub async fn torn_imports(
-        &mut self,
-        limit: u32,
-    ) -> Result<Faults<(ImportId, u64, u64)>, StoreError> {
-        let rows = sqlx::query!(
-            r#"with reported as (
-                   select batch_id, enterprise_id, max(id::text)::uuid as import,
-                          sum((result->>'imported')::bigint)::bigint as n
-                     from import where status = 'done' and batch_id is not null
-                    group by batch_id, enterprise_id),
-               found as (select batch_id, count(*) as n from number group by batch_id),
-               torn as (
-                   select r.import, r.n as reported, coalesce(f.n, 0) as found
-                     from reported r left join found f using (batch_id)
-                    where r.n <> coalesce(f.n, 0)
-                      and not exists (select from audit_entry a
-                                       where a.enterprise_id = r.enterprise_id
-                                         and a.action in ('number.delete', 'batch.delete'))
-                   union all
-                   select b.id, 0, f.n from found f join batch b on b.id = f.batch_id
-                    where not exists (select from reported r where r.batch_id = f.batch_id))
-               select import as "import!", reported as "reported!", found as "found!",
-                      count(*) over () as "all!"
-                 from torn limit $1"#,
-            i64::from(limit)
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        Ok(Faults::of(
-            rows,
-            |row| row.all,
-            |row| (row.import.into(), row.reported.unsigned_abs(), row.found.unsigned_abs()),
-        ))
-    }
-
-    /// Calls whose record and whose recording do not say the same, `limit` of them listed: one that names a
-    /// recording that nobody has, or another state of it.
-    pub async fn recordings_missing(
-        &mut self,
-        limit: u32,
-    ) -> Result<Faults<AttemptId>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select coalesce(c.id, r.attempt_id) as "id!", count(*) over () as "all!"
-                 from recording r full join
-                      (select id, recording_state from call_record
-                        where recording_state is not null) c on c.id = r.attempt_id
-                where c.recording_state is distinct from r.state
-                limit $1"#,
-            i64::from(limit)
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        Ok(Faults::of(rows, |row| row.all, |row| row.id.into()))
-    }
-
-    /// Counters that are not what they count, `limit` of them listed.
-    pub async fn mismatches(&mut self, limit: u32) -> Result<Faults<Mismatch>, StoreError> {
-        statistics::mismatches(&mut self.tx, limit).await
-    }
-
-    /// The restores from a backup that somebody noted, oldest first.
-    pub async fn restored(&mut self) -> Result<Vec<Restored>, StoreError> {
-        let rows = sqlx::query!("select known_until, restored_at from restored order by id")
-            .fetch_all(&mut *self.tx)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Restored { known_until: row.known_until, restored_at: row.restored_at })
-            .collect())
-    }
-}
-
-/// Those of `attempts` that exist at this moment, live or with a record: a check of a running installation
-/// asks for calls that began after its snapshot. Locks nothing.
-pub async fn existing(
-    store: &Store,
-    attempts: &[AttemptId],
-) -> Result<HashSet<AttemptId>, StoreError> {
-    let mut found = HashSet::new();
-    for some in attempts.chunks(EXISTING_PAGE) {
-        let ids: Vec<Uuid> = some.iter().map(|attempt| attempt.uuid()).collect();
-        let rows = sqlx::query_scalar!(
-            r#"select id as "id!" from attempt where id = any($1)
-                union all select id from call_record where id = any($1)"#,
-            &ids
-        )
-        .fetch_all(&store.long)
-        .await?;
-        found.extend(rows.into_iter().map(AttemptId::from));
-    }
-    Ok(found)
-}
-
-/// Note that the database was restored from a backup. Locks nothing.
-pub async fn note_restored(
-    store: &Store,
-    restored: Restored,
-    noted_at: Time,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into restored (known_until, restored_at, noted_at) values ($1, $2, $3)",
-        restored.known_until,
-        restored.restored_at,
-        noted_at
-    )
-    .execute(&store.long)
-    .await?;
-    Ok(())
 }

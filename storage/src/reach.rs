@@ -79,7 +79,7 @@ fn explain(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => match error.code().as_deref() {
             Some("28P01") => "the password is wrong, or there is no such user; check DATABASE_URL".into(),
             Some("28000") => {
-                format!("it lets this user in by no way: {}; check its pg_hba.conf", error.message())
+                format!("it does not let this user in: {}; check DATABASE_URL, and its pg_hba.conf", error.message())
             }
             Some("3D000") => "there is no such database; make it (createdb), or check DATABASE_URL".into(),
             Some("53300") => {

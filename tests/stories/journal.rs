@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use callwright::commands::check_journal;
+use callwright::node::Node;
 use harness::{Line, World};
 use serde_json::json;
 use storage::store::{create_database, drop_database};
@@ -21,7 +22,7 @@ async fn import(world: &World, task: &str, batch: &str, phones: &[String]) {
 async fn a_check_of_a_running_system_finds_nothing_wrong_with_calls_that_are_up() {
     let world = World::with("2026-12-01T10:00:00+08:00", 60, Line::Natural).await;
     let task = world.task("busy", json!({"concurrency": 20})).await;
-    import(&world, &task, "batch", &phones(0, 150)).await;
+    import(&world, &task, "batch", &phones(3_000, 150)).await;
     world.start(&task).await;
     // Calls begin and end all the while, also between the reading of the database and of the journal.
     let mut seen_up = false;
@@ -41,7 +42,7 @@ async fn a_check_of_a_running_system_finds_nothing_wrong_with_calls_that_are_up(
 async fn after_a_restore_the_check_tells_the_stretch_that_the_backup_lacks() {
     let mut world = World::at("2026-12-01T10:00:00+08:00").await;
     let task = world.task("backed up", json!({})).await;
-    import(&world, &task, "before", &phones(0, 3)).await;
+    import(&world, &task, "before", &phones(3_000, 3)).await;
     world.start(&task).await;
     let known = world.until_records(&task, 3).await;
     world.until_state(&task, "paused no_pending_numbers").await;
@@ -51,7 +52,7 @@ async fn after_a_restore_the_check_tells_the_stretch_that_the_backup_lacks() {
     run("pg_dump", &["-Fc", "-f"], &backup, &url).await;
 
     world.set("2026-12-01T11:00:00+08:00");
-    import(&world, &task, "after", &phones(10, 4)).await;
+    import(&world, &task, "after", &phones(4_000, 4)).await;
     world.start(&task).await;
     world.until_records(&task, 7).await;
     world.until_state(&task, "paused no_pending_numbers").await;
@@ -74,12 +75,14 @@ async fn after_a_restore_the_check_tells_the_stretch_that_the_backup_lacks() {
     assert!(stretch.until >= harness::at("2026-12-01T11:00:00+08:00"), "{stretch:?}");
     assert!(!checked.is_clean());
 
-    // Noted, it stays apart while the numbers of the backup's time are called.
+    // The processes start anew, as after any restore. Noted, it stays apart while the numbers of the backup's time are called.
     let store = &world.node.store;
     check_journal::note_restored(store, &world.clock, None).await.expect("noted");
     world.set("2026-12-01T12:00:00+08:00");
-    world.run(&workers::Kind::ALL);
-    import(&world, &task, "again", &phones(10, 4)).await;
+    let node = Node::connect(&world.config).await.expect("servers");
+    world.node = Node { clock: world.clock.clone(), ..node };
+    world.run(&workers::Kind::WORK);
+    import(&world, &task, "again", &phones(4_000, 4)).await;
     world.start(&task).await;
     world.until_records(&task, 7).await;
     world.until_state(&task, "paused no_pending_numbers").await;

@@ -52,7 +52,10 @@ pub(super) async fn create(
     });
     state.audit(&caller, Action::ExportCreate, export, detail).await;
     let fleet = storage::workers::fleet(&state.store).await?;
-    Ok(Accepted { location: format!("/v1/exports/{export}"), body: ExportView::new(row, &fleet, now) })
+    Ok(Accepted {
+        location: format!("/v1/exports/{export}"),
+        body: ExportView::new(row, &fleet, now),
+    })
 }
 
 /// What the file is called: content, task and time, never a number.

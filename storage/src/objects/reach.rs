@@ -79,7 +79,9 @@ where
 {
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message);
     match code(error) {
-        Some("InvalidAccessKeyId") => "it does not know the access key; check S3_ACCESS_KEY".into(),
+        Some("InvalidAccessKeyId" | "NotSignedUp") => {
+            "it does not know the access key; check S3_ACCESS_KEY".into()
+        }
         Some("SignatureDoesNotMatch") => "the secret key is wrong; check S3_SECRET_KEY".into(),
         Some("AccessDenied") => {
             "these keys may not use the bucket; check S3_BUCKET, and what S3_ACCESS_KEY may do"
