@@ -6,3 +6,9 @@ create table restored (
     restored_at timestamptz not null,
     noted_at    timestamptz not null
 );
+
+-- Retention deletes what lies below the prefix of an export and of an import once, and marks it here.
+alter table export add column files_gone boolean not null default false;
+create index export_files on export (id) where not files_gone;
+alter table import add column files_gone boolean not null default false;
+create index import_files on import (id) where not files_gone;

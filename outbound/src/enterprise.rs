@@ -34,6 +34,9 @@ pub struct EnterpriseSettings {
     /// Days that recordings are kept, 1–3,650.
     #[serde(default = "year")]
     pub recording_retention_days: u32,
+    /// Days that imported files and the files of their refused rows are kept, 1–3,650.
+    #[serde(default = "month")]
+    pub import_file_retention_days: u32,
     /// Off: batch and number priorities are ignored. On: they count.
     #[serde(default = "on")]
     pub predict_call_priority_strategy_gray: bool,
@@ -64,6 +67,10 @@ fn year() -> u32 {
     365
 }
 
+fn month() -> u32 {
+    30
+}
+
 fn on() -> bool {
     true
 }
@@ -78,6 +85,7 @@ impl EnterpriseSettings {
             frequency_cap: FrequencyCap::default(),
             record_retention_days: year(),
             recording_retention_days: year(),
+            import_file_retention_days: month(),
             predict_call_priority_strategy_gray: true,
             gray_predict_call_use_full_cache: true,
             number_masking: false,
@@ -103,6 +111,12 @@ impl EnterpriseSettings {
                 1,
                 RETENTION_DAYS_MAX,
             ),
+            number(
+                "/import_file_retention_days",
+                self.import_file_retention_days,
+                1,
+                RETENTION_DAYS_MAX,
+            ),
         ]
         .into_iter()
         .flatten()
@@ -122,6 +136,7 @@ mod tests {
         let new = EnterpriseSettings::new(chrono_tz::Europe::Berlin, 100);
         assert_eq!(settings, new);
         assert_eq!((new.record_retention_days, new.recording_retention_days), (365, 365));
+        assert_eq!(new.import_file_retention_days, 30);
         assert_eq!((&*new.default_region, new.frequency_cap), ("CN", FrequencyCap::default()));
         assert!(new.predict_call_priority_strategy_gray && new.gray_predict_call_use_full_cache);
         assert!(!new.number_masking);
@@ -139,6 +154,7 @@ mod tests {
                 },
                 record_retention_days: days,
                 recording_retention_days: days,
+                import_file_retention_days: days,
                 ..EnterpriseSettings::new(chrono_tz::Europe::Berlin, limit)
             };
             assert_eq!(settings.check(), Ok(()), "{limit}");
@@ -157,6 +173,7 @@ mod tests {
             frequency_cap: cap,
             record_retention_days: 0,
             recording_retention_days: 3_651,
+            import_file_retention_days: 0,
             ..good
         };
         let faults = bad.check().unwrap_err();
@@ -170,6 +187,7 @@ mod tests {
                 ("/frequency_cap/distance_seconds", "too_large"),
                 ("/record_retention_days", "too_small"),
                 ("/recording_retention_days", "too_large"),
+                ("/import_file_retention_days", "too_small"),
             ]
         );
     }

@@ -367,28 +367,38 @@ pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ExportId, i64)>, S
     Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
 }
 
-/// Files whose time is over: delete the object, then [`forget_file`]. Locks nothing.
+/// Days that files of an export that failed or was cancelled may stand about.
+const LEFT_OVER_DAYS: i32 = 7;
+
+/// Exports whose files' time is over, behind `after`: delete everything below their prefix, then
+/// [`forget_files`]. Also those that failed, as a run that lost its lease may have left a file. Locks nothing.
 pub async fn expired_files(
     store: &Store,
     now: Time,
+    after: Option<ExportId>,
     limit: u32,
-) -> Result<Vec<(ExportId, String)>, StoreError> {
+) -> Result<Vec<(ExportId, EnterpriseId)>, StoreError> {
     let rows = sqlx::query!(
-        r#"select id, object_key as "object_key!" from export
-            where object_key is not null and expires_at <= $1
-            order by expires_at limit $2"#,
+        r#"select id, enterprise_id from export
+            where not files_gone and finished_at is not null
+              and coalesce(expires_at, finished_at + make_interval(days => $2)) <= $1
+              and ($3::uuid is null or id > $3)
+            order by id limit $4"#,
         now,
+        LEFT_OVER_DAYS,
+        after.map(Uuid::from),
         i64::from(limit)
     )
-    .fetch_all(&store.api)
+    .fetch_all(&store.long)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.id.into(), row.object_key)).collect())
+    Ok(rows.into_iter().map(|row| (row.id.into(), row.enterprise_id.into())).collect())
 }
 
-/// The file is gone; the row stays in the list. Locks the row.
-pub async fn forget_file(store: &Store, id: ExportId) -> Result<(), StoreError> {
-    sqlx::query!("update export set object_key = null where id = $1", id.uuid())
-        .execute(&store.api)
+/// The files are gone; the rows stay in the list. Locks the rows.
+pub async fn forget_files(store: &Store, exports: &[ExportId]) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = exports.iter().map(|export| export.uuid()).collect();
+    sqlx::query!("update export set object_key = null, files_gone = true where id = any($1)", &ids)
+        .execute(&store.long)
         .await?;
     Ok(())
 }

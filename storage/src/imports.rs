@@ -374,3 +374,40 @@ pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ImportId, i64)>, S
     .await?;
     Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
 }
+
+/// Imports whose files' time is over, behind `after`, with the keys of what they read and of the rows that they
+/// refused: delete the objects, then [`forget_files`]. Locks nothing.
+pub async fn expired_files(
+    store: &Store,
+    now: Time,
+    after: Option<ImportId>,
+    limit: u32,
+) -> Result<Vec<(ImportId, Vec<String>)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select import.id, object_key, error_key
+             from import join enterprise on enterprise.id = import.enterprise_id
+            where not files_gone
+              and finished_at < $1::timestamptz - make_interval(days =>
+                    coalesce((settings ->> 'import_file_retention_days')::int, 30))
+              and ($2::uuid is null or import.id > $2)
+            order by import.id limit $3"#,
+        now,
+        after.map(Uuid::from),
+        i64::from(limit)
+    )
+    .fetch_all(&store.long)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id.into(), std::iter::once(row.object_key).chain(row.error_key).collect()))
+        .collect())
+}
+
+/// The files are gone; the rows stay. Locks the rows.
+pub async fn forget_files(store: &Store, imports: &[ImportId]) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = imports.iter().map(|import| import.uuid()).collect();
+    sqlx::query!("update import set files_gone = true where id = any($1)", &ids)
+        .execute(&store.long)
+        .await?;
+    Ok(())
+}

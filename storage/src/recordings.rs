@@ -1,5 +1,7 @@
 //! Recordings: what still has to go up from a spool folder, and what is kept.
 
+use std::collections::HashSet;
+
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId};
 use sqlx::types::Uuid;
@@ -165,11 +167,12 @@ pub async fn mark_failed(store: &Store, attempt: AttemptId) -> Result<(), StoreE
     Ok(())
 }
 
-/// Recordings past their enterprise's retention, or past that of its records: delete the object,
-/// then [`forget`]. Those that still wait for their upload are left alone. Locks nothing.
+/// Recordings past their enterprise's retention, or past that of its records, behind `after`: delete the
+/// object, then [`forget`]. Those that still wait for their upload are left alone. Locks nothing.
 pub async fn expired(
     store: &Store,
     now: Time,
+    after: Option<AttemptId>,
     limit: u32,
 ) -> Result<Vec<(AttemptId, String)>, StoreError> {
     let rows = sqlx::query!(
@@ -179,8 +182,10 @@ pub async fn expired(
             and started_at < $1::timestamptz - make_interval(days => least(
                     coalesce((settings ->> 'recording_retention_days')::int, 365),
                     coalesce((settings ->> 'record_retention_days')::int, 365)))
-          order by attempt_id limit $2",
+            and ($2::uuid is null or attempt_id > $2)
+          order by attempt_id limit $3",
         now,
+        after.map(Uuid::from),
         i64::from(limit)
     )
     .fetch_all(&store.long)
@@ -211,4 +216,22 @@ pub async fn pending_count(store: &Store) -> Result<u64, StoreError> {
     .fetch_one(&store.api)
     .await?;
     Ok(count.unsigned_abs())
+}
+
+/// Those of `attempts` whose file in a spool folder is still needed: the call may yet be written down, or its
+/// recording waits for its upload. Locks nothing.
+pub async fn needed(
+    store: &Store,
+    attempts: &[AttemptId],
+) -> Result<HashSet<AttemptId>, StoreError> {
+    let ids: Vec<Uuid> = attempts.iter().map(|attempt| attempt.uuid()).collect();
+    let rows = sqlx::query_scalar!(
+        r#"select id as "id!" from attempt where id = any($1)
+            union all
+           select attempt_id from recording where attempt_id = any($1) and state = 'pending'"#,
+        &ids
+    )
+    .fetch_all(&store.long)
+    .await?;
+    Ok(rows.into_iter().map(AttemptId::from).collect())
 }

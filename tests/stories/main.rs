@@ -26,6 +26,7 @@ mod processes;
 mod records;
 mod redial;
 mod requests;
+mod retention;
 mod scheduled_tasks;
 mod spreadsheets;
 mod strangers;

@@ -160,6 +160,7 @@ impl Running {
                     );
                 }
                 Kind::Upload => {
+                    work.spawn(sweep::keep_spool(env.clone()));
                     let queue = UploadRecording::queue_of(env.spool.id());
                     keep!(
                         work,

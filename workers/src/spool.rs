@@ -3,9 +3,12 @@
 //! It carries an id of its own. A recording's job goes to the queue of that id, which only workers
 //! with this folder read: a courier on another machine never looks for a file it can't have.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use outbound::ids::AttemptId;
 use uuid::Uuid;
 
 /// A folder of recordings that are not yet safe.
@@ -41,8 +44,29 @@ impl Spool {
     }
 
     /// Where the recording of an attempt is, or is to be.
-    pub fn path(&self, attempt: outbound::ids::AttemptId) -> PathBuf {
+    pub fn path(&self, attempt: AttemptId) -> PathBuf {
         self.folder.join(format!("{attempt}.wav"))
+    }
+
+    /// Recordings, and drafts of them, that nobody has written to for `age`.
+    pub fn older_than(&self, age: Duration) -> std::io::Result<Vec<(AttemptId, PathBuf)>> {
+        let mut old = Vec::new();
+        for entry in std::fs::read_dir(&*self.folder)? {
+            let path = entry?.path();
+            let recording =
+                matches!(path.extension().and_then(OsStr::to_str), Some("wav" | "part"));
+            let attempt =
+                path.file_stem().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+            let Some(attempt) = attempt.filter(|_| recording) else { continue };
+            // One that is gone meanwhile was uploaded.
+            let Ok(written) = std::fs::metadata(&path).and_then(|data| data.modified()) else {
+                continue;
+            };
+            if written.elapsed().is_ok_and(|gone_by| gone_by >= age) {
+                old.push((attempt, path));
+            }
+        }
+        Ok(old)
     }
 }
 

@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::extract::State;
 use bytes::Bytes;
 use futures::stream;
+use http::StatusCode;
 use outbound::audit::Action;
 use outbound::phone::mask_digits;
 use serde_json::json;
-use storage::imports;
+use storage::{StoreError, imports};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::ImportPath;
@@ -29,7 +30,14 @@ pub(super) async fn errors(
 ) -> Reply<Attachment> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let key = row.error_key.ok_or_else(|| Problem::not_found("a file of refused rows"))?;
-    let body = state.objects.get(&key).await?;
+    let body = match state.objects.get(&key).await {
+        Err(StoreError::NotFound(_)) => {
+            let detail = "the file of refused rows was kept for its time and is gone; the setting \
+                          import_file_retention_days says for how long";
+            return Err(Problem::new(StatusCode::GONE, "file_gone", detail));
+        }
+        body => body?,
+    };
     let numbers = caller.numbers_of_one();
     let detail = json!({ "numbers": if numbers == Numbers::Full { "full" } else { "masked" } });
     state.audit(&caller, Action::ImportErrorsDownload, path.import_id, detail).await;

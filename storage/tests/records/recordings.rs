@@ -53,10 +53,10 @@ async fn recordings_past_their_days_are_forgotten_but_never_one_that_waits(pool:
     world.recording(gone, old, "ready").await;
     world.recording(waits, old, "pending").await;
     world.recording(young, nine(), "ready").await;
-    let expired = recordings::expired(&world.store, nine(), 10).await.unwrap();
+    let expired = recordings::expired(&world.store, nine(), None, 10).await.unwrap();
     assert_eq!(expired, [(gone, format!("recordings/{gone}.wav"))]);
     recordings::forget(&world.store, &[gone]).await.unwrap();
     assert_eq!(state(&world, gone).await, None);
-    assert!(recordings::expired(&world.store, nine(), 10).await.unwrap().is_empty());
+    assert!(recordings::expired(&world.store, nine(), None, 10).await.unwrap().is_empty());
     assert!(recordings::get(&world.store, world.enterprise, young).await.is_ok());
 }

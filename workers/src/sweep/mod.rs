@@ -9,6 +9,7 @@ mod lost_jobs;
 mod lost_wakeups;
 mod retention;
 mod soundness;
+mod spool;
 
 use std::future::Future;
 use std::time::Duration;
@@ -40,6 +41,12 @@ pub async fn run(env: Environment) {
         repeat(&env, "soundness", every * 30, soundness::look),
         repeat(&env, "retention", Duration::from_secs(600), retention::look),
     );
+}
+
+/// Keep this machine's spool folder free of what nobody waits for, until the process stops. It goes with the
+/// uploads, as only they are sure to run where the folder is.
+pub async fn keep_spool(env: Environment) {
+    repeat(&env, "spool", Duration::from_secs(600), spool::look).await;
 }
 
 /// Look at once, then every so often, until the process stops.
