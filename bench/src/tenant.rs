@@ -11,7 +11,7 @@ use outbound::ids::{EnterpriseId, ImportId, TaskId};
 use outbound::import::ImportOptions;
 use outbound::phone::Phone;
 use serde_json::{Value, json};
-use storage::batches::{Landing, LandingRow, land};
+use storage::batches::{InMemory, Landing, LandingRow, land};
 use storage::statistics::Counts;
 
 /// How long any measurement may take.
@@ -132,12 +132,13 @@ impl Tenant {
             enterprise: self.enterprise,
             task,
             options: &options,
-            rows: &rows,
+            rows: rows.len() as u64,
             invalid: 0,
+            hidden: 0,
             error_key: None,
             actor: "bench",
         };
-        let landed = land(store, landing, now).await?;
+        let landed = land(store, landing, &mut InMemory::new(&rows), now).await?;
         ensure!(landed.result.imported == rows.len() as u64, "not all rows landed");
         Ok(())
     }

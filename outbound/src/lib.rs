@@ -7,6 +7,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod characters;
 pub mod claim;
 pub mod enterprise;
 pub mod export;

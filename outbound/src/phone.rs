@@ -10,8 +10,11 @@ use std::str::FromStr;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
+use crate::characters::{digit, is_dash, is_invisible};
 use crate::fault::Fault;
 
+/// Characters of a text that may be a phone number, at most.
+const TEXT_CHARS_MAX: usize = 64;
 /// The most digits that E.164 allows.
 pub const PHONE_DIGITS_MAX: usize = 15;
 
@@ -24,6 +27,16 @@ pub struct Phone(u64);
 pub enum NotAPhone {
     #[error("is empty; a phone number is required")]
     Empty,
+    #[error(
+        "has {}, which is no part of a phone number; write the number alone, one in a cell",
+        named(*.0)
+    )]
+    Character(char),
+    #[error(
+        "was rounded by a spreadsheet, which lost its last digits; format the column as text, \
+         fill in the number again and save"
+    )]
+    Rounded,
     #[error("is not a phone number; write it in E.164 (+8613800000001) or in the national form")]
     Unreadable,
     #[error("is not a number that the region assigns; check its length and prefix")]
@@ -71,22 +84,23 @@ impl fmt::Debug for Phone {
 
 /// Read a phone number in E.164 or in the national form of `region` (ISO 3166, two letters).
 ///
-/// Spaces, dashes, dots and brackets are tolerated, and so is the form that a spreadsheet gives a
-/// long number (`1.38E+10`), as long as no digit was lost.
+/// Spaces, dashes, dots and brackets are tolerated, also those of typography; digits of any script are
+/// read, and what nobody sees is left out. So is the form that a spreadsheet gives a long number
+/// (`1.3800000001E+10`), as long as it shows every digit.
 pub fn parse(text: &str, region: &str) -> Result<Phone, NotAPhone> {
-    // A spreadsheet's mark for text is no part of it.
-    let text = text.trim().trim_start_matches('\'').trim();
+    if text.chars().count() > TEXT_CHARS_MAX {
+        return Err(if text.trim().is_empty() { NotAPhone::Empty } else { NotAPhone::Unreadable });
+    }
+    let text = plain(text);
+    let text = bare(&text);
     if text.is_empty() {
         return Err(NotAPhone::Empty);
     }
-    if text.len() > 64 {
-        return Err(NotAPhone::Unreadable);
-    }
-    let spelled = spreadsheet_number(text);
+    let spelled = spreadsheet_number(text)?;
     let text = spelled.as_deref().unwrap_or(text);
-    let allowed = |c: char| c.is_ascii_digit() || "+-() .\u{a0}（）－".contains(c);
-    if !text.chars().all(allowed) {
-        return Err(NotAPhone::Unreadable);
+    let allowed = |c: char| c.is_ascii_digit() || "+-() .".contains(c);
+    if let Some(other) = text.chars().find(|c| !allowed(*c)) {
+        return Err(NotAPhone::Character(other));
     }
     let region = Region::from_str(region).ok();
     let parsed = PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| NotAPhone::Unreadable)?;
@@ -100,36 +114,55 @@ pub fn parse(text: &str, region: &str) -> Result<Phone, NotAPhone> {
     }
 }
 
-/// The whole number that a spreadsheet wrote as `1.38E+10` or `13800000001.0`; `None` if the text is
-/// not in that form, or is not a whole number.
-///
-/// A spreadsheet that saves CSV may have rounded before it wrote; that can't be told from the text.
-fn spreadsheet_number(text: &str) -> Option<String> {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if let Some(whole) = text.strip_suffix(".0") {
-        return digits(whole).then(|| whole.to_owned());
-    }
-    let (mantissa, exponent) = text.split_once(['E', 'e'])?;
-    let exponent: usize = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let right = digits(whole)
-        && whole.len() == 1
-        && fraction.bytes().all(|b| b.is_ascii_digit())
-        && fraction.len() <= exponent
-        && exponent < PHONE_DIGITS_MAX;
-    right.then(|| format!("{whole}{fraction:0<exponent$}"))
+/// The text in ASCII, as far as it means the same.
+fn plain(text: &str) -> String {
+    let ascii = |c: char| match c {
+        _ if is_invisible(c) => None,
+        _ if is_dash(c) => Some('-'),
+        _ if c.is_whitespace() => Some(' '),
+        '＋' | '﹢' => Some('+'),
+        '（' | '﹙' | '[' | '［' | '【' => Some('('),
+        '）' | '﹚' | ']' | '］' | '】' => Some(')'),
+        '·' | '•' | '‧' | '∙' | '・' | '．' | '。' => Some('.'),
+        '‘' | '’' | '“' | '”' | '＇' | '＂' | '"' => Some('\''),
+        _ => Some(digit(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c)),
+    };
+    text.chars().filter_map(ascii).collect()
 }
 
-/// The digits of a spreadsheet's number cell: `13800000001` for 13800000001.0. One that is not whole,
-/// negative or too large to be exact is written as it is.
-pub fn number_cell(value: f64) -> String {
-    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
-    if value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value) {
-        format!("{value:.0}")
-    } else {
-        value.to_string()
+/// The text without what stands around it: spaces, quotes, a spreadsheet's mark for text, `tel:`.
+fn bare(text: &str) -> &str {
+    let around = |c: char| c == ' ' || c == '\'';
+    let text = text.trim_matches(around);
+    let scheme = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:"));
+    scheme.map_or(text, |scheme| text[scheme.len()..].trim_matches(around))
+}
+
+/// The whole number that a spreadsheet wrote as `1.3800000001E+10` or `13800000001.0`; `None` if the
+/// text is not in that form. One that shows fewer digits than it stands for has lost them.
+fn spreadsheet_number(text: &str) -> Result<Option<String>, NotAPhone> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if let Some(whole) = text.strip_suffix(".0") {
+        return Ok(digits(whole).then(|| whole.to_owned()));
     }
+    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return Ok(None) };
+    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+    let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
+    if !(digits(whole) && digits(fraction) && digits(exponent)) {
+        return Ok(None);
+    }
+    match exponent.parse::<usize>() {
+        Ok(exponent) if whole.len() == 1 && fraction.len() == exponent => {
+            Ok(Some(format!("{whole}{fraction}")))
+        }
+        _ => Err(NotAPhone::Rounded),
+    }
+}
+
+/// A character as a message names it, whether it can be seen or not.
+fn named(c: char) -> String {
+    let code = u32::from(c);
+    if c.is_control() { format!("U+{code:04X}") } else { format!("`{c}` (U+{code:04X})") }
 }
 
 /// What is wrong with a region code at `pointer`: it is not one that has phone numbers.
@@ -146,14 +179,15 @@ pub fn region(pointer: &str, code: &str) -> Option<Fault> {
 /// stands between them: for what people typed, where it has to be shown.
 pub fn mask_digits(text: &str) -> String {
     const SHOWN: usize = 3;
-    if text.chars().filter(char::is_ascii_digit).count() < 7 {
+    if text.chars().filter(|c| digit(*c).is_some()).count() < 7 {
         return text.to_owned();
     }
     let mut seen = 0;
     text.chars()
         .map(|c| {
-            seen += usize::from(c.is_ascii_digit());
-            if c.is_ascii_digit() && seen > SHOWN { '*' } else { c }
+            let is_digit = digit(c).is_some();
+            seen += usize::from(is_digit);
+            if is_digit && seen > SHOWN { '*' } else { c }
         })
         .collect()
 }

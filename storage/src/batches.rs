@@ -6,4 +6,4 @@ mod rows;
 
 pub use land::{Landed, Landing, land};
 pub use list::{Batch, delete, get, list, set_priority};
-pub use rows::LandingRow;
+pub use rows::{InMemory, LandingRow, LandingRows};

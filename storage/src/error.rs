@@ -40,7 +40,12 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(inner) => {
                 let code = inner.code().unwrap_or_default();
                 let constraint = inner.constraint().unwrap_or("no constraint");
-                Self::Unavailable(format!("SQLSTATE {code}, {constraint}: {}", inner.message()))
+                let told = format!("SQLSTATE {code}, {constraint}: {}", inner.message());
+                // Values that no column can hold, and limits of the program: no later try ends otherwise.
+                match code.get(..2) {
+                    Some("22" | "54") => Self::Damaged(told),
+                    _ => Self::Unavailable(told),
+                }
             }
             other => Self::Unavailable(other.to_string()),
         }

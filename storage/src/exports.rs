@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
-use crate::work::{Going, WorkStatus, lease_lost, over, seconds, status};
+use crate::work::{Going, Try, WorkStatus, lease_lost, over, seconds, status};
 use crate::{Store, StoreError};
 
 /// Why an export failed.
@@ -43,6 +43,10 @@ pub struct Export {
     pub token: i64,
     /// Someone asked to cancel it.
     pub cancel: bool,
+    /// Times that it was taken, this one included, without those that a server's absence broke off.
+    pub tries: u32,
+    /// What went wrong at the last try that failed.
+    pub trouble: Option<String>,
     pub actor: String,
     pub created_at: Time,
     pub finished_at: Option<Time>,
@@ -73,6 +77,8 @@ struct Row {
     problem: Option<Json<ExportProblem>>,
     token: i64,
     cancel: bool,
+    tries: i32,
+    trouble: Option<String>,
     actor: String,
     created_at: Time,
     finished_at: Option<Time>,
@@ -98,6 +104,8 @@ impl TryFrom<Row> for Export {
             problem: row.problem.map(|problem| problem.0),
             token: row.token,
             cancel: row.cancel,
+            tries: row.tries.unsigned_abs(),
+            trouble: row.trouble,
             actor: row.actor,
             created_at: row.created_at,
             finished_at: row.finished_at,
@@ -148,8 +156,8 @@ pub async fn get(
         Row,
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
-                  problem as "problem: Json<ExportProblem>", token, cancel, actor, created_at,
-                  finished_at, expires_at
+                  problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
+                  actor, created_at, finished_at, expires_at
              from export where id = $1 and enterprise_id = $2"#,
         id.uuid(),
         enterprise.uuid()
@@ -169,8 +177,8 @@ pub async fn list(
         Row,
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
-                  problem as "problem: Json<ExportProblem>", token, cancel, actor, created_at,
-                  finished_at, expires_at
+                  problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
+                  actor, created_at, finished_at, expires_at
              from export
             where enterprise_id = $1 and ($2::uuid is null or id < $2)
             order by id desc limit $3"#,
@@ -195,14 +203,14 @@ pub async fn take(
     let row = sqlx::query_as!(
         Row,
         r#"update export
-              set status = 'running', token = token + 1, done = 0, total = null,
+              set status = 'running', token = token + 1, tries = tries + 1, done = 0, total = null,
                   lease_until = clock_timestamp() + make_interval(secs => $3)
             where id = $1 and token = $2
               and (status = 'queued' or (status = 'running' and lease_until < clock_timestamp()))
         returning id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
-                  problem as "problem: Json<ExportProblem>", token, cancel, actor, created_at,
-                  finished_at, expires_at"#,
+                  problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
+                  actor, created_at, finished_at, expires_at"#,
         id.uuid(),
         token,
         seconds(lease)
@@ -237,6 +245,30 @@ pub async fn progress(
     .await?
     .ok_or_else(lease_lost)?;
     Ok(if cancel { Going::Cancelled } else { Going::On })
+}
+
+/// Give it back before its lease ends, with what came of the try: whoever comes next takes it at once.
+/// False: it is not this worker's any more. Locks the row.
+pub async fn give_back(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    tried: Try<'_>,
+) -> Result<bool, StoreError> {
+    let (off, trouble) = tried.columns();
+    let given = sqlx::query!(
+        "update export
+            set lease_until = clock_timestamp(), tries = greatest(tries - $3, 0),
+                trouble = coalesce($4, trouble)
+          where id = $1 and token = $2 and status = 'running'",
+        id.uuid(),
+        token,
+        off,
+        trouble
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(given.rows_affected() > 0)
 }
 
 /// The file that an export wrote.

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
-use crate::work::{Going, WorkStatus, lease_lost, over, seconds, status};
+use crate::work::{Going, Try, WorkStatus, lease_lost, over, seconds, status};
 use crate::{Store, StoreError, tasks};
 
 /// One import.
@@ -34,6 +34,10 @@ pub struct Import {
     pub token: i64,
     /// Someone asked to cancel it.
     pub cancel: bool,
+    /// Times that it was taken, this one included, without those that a server's absence broke off.
+    pub tries: u32,
+    /// What went wrong at the last try that failed.
+    pub trouble: Option<String>,
     pub actor: String,
     pub created_at: Time,
     pub finished_at: Option<Time>,
@@ -54,6 +58,8 @@ struct Row {
     batch_id: Option<Uuid>,
     token: i64,
     cancel: bool,
+    tries: i32,
+    trouble: Option<String>,
     actor: String,
     created_at: Time,
     finished_at: Option<Time>,
@@ -78,6 +84,8 @@ impl TryFrom<Row> for Import {
             batch: row.batch_id.map(BatchId::from),
             token: row.token,
             cancel: row.cancel,
+            tries: row.tries.unsigned_abs(),
+            trouble: row.trouble,
             actor: row.actor,
             created_at: row.created_at,
             finished_at: row.finished_at,
@@ -125,7 +133,8 @@ pub async fn get(
         Row,
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",
                   object_key, error_key, total, done, result as "result: Json<ImportResult>",
-                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, actor,
+                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, tries,
+                  trouble, actor,
                   created_at, finished_at
              from import where id = $1 and enterprise_id = $2"#,
         id.uuid(),
@@ -148,7 +157,8 @@ pub async fn list(
         Row,
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",
                   object_key, error_key, total, done, result as "result: Json<ImportResult>",
-                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, actor,
+                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, tries,
+                  trouble, actor,
                   created_at, finished_at
              from import
             where task_id = $1 and enterprise_id = $2 and ($3::uuid is null or id < $3)
@@ -175,13 +185,14 @@ pub async fn take(
     let row = sqlx::query_as!(
         Row,
         r#"update import
-              set status = 'running', token = token + 1,
+              set status = 'running', token = token + 1, tries = tries + 1,
                   lease_until = clock_timestamp() + make_interval(secs => $3)
             where id = $1 and token = $2
               and (status = 'queued' or (status = 'running' and lease_until < clock_timestamp()))
         returning id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",
                   object_key, error_key, total, done, result as "result: Json<ImportResult>",
-                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, actor,
+                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, tries,
+                  trouble, actor,
                   created_at, finished_at"#,
         id.uuid(),
         token,
@@ -329,24 +340,28 @@ pub async fn cancel(
     }
 }
 
-/// Renew the lease of an import while it is under way; false when it is not this worker's any more.
-/// Locks the row.
-pub async fn renew(
+/// Give it back before its lease ends, with what came of the try: whoever comes next takes it at once.
+/// False: it is not this worker's any more. Locks the row.
+pub async fn give_back(
     store: &Store,
     id: ImportId,
     token: i64,
-    lease: Duration,
+    tried: Try<'_>,
 ) -> Result<bool, StoreError> {
-    let renewed = sqlx::query!(
-        "update import set lease_until = clock_timestamp() + make_interval(secs => $3)
+    let (off, trouble) = tried.columns();
+    let given = sqlx::query!(
+        "update import
+            set lease_until = clock_timestamp(), tries = greatest(tries - $3, 0),
+                trouble = coalesce($4, trouble)
           where id = $1 and token = $2 and status = 'running'",
         id.uuid(),
         token,
-        seconds(lease)
+        off,
+        trouble
     )
     .execute(&store.api)
     .await?;
-    Ok(renewed.rows_affected() > 0)
+    Ok(given.rows_affected() > 0)
 }
 
 /// Queue again what a worker left: imports whose lease ran out, at most `limit`. Locks those rows.

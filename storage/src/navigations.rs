@@ -10,6 +10,7 @@ use dialog::robot::RobotConfig;
 use outbound::Time;
 use outbound::fault::{Fault, text};
 use outbound::ids::{EnterpriseId, NavigationId, RobotId};
+use outbound::import::is_fixed_column;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
@@ -173,12 +174,18 @@ pub async fn publish(
     let mut tx = store.api.begin().await?;
     let old = lock(&mut tx, enterprise, id).await?;
     let robots = robots(&mut tx, enterprise, &old.draft).await?;
-    let published = judge(&old.draft, &robots).map_err(|problems| {
-        let fault = |problem: dialog::navigation::Problem| {
-            Fault::new(problem.pointer, problem.code, problem.detail)
-        };
-        StoreError::Refused(problems.into_iter().map(fault).collect())
-    })?;
+    let judged = judge(&old.draft, &robots);
+    let columns = column_names(&old.draft);
+    let published = match judged {
+        Ok(published) if columns.is_empty() => published,
+        judged => {
+            let fault = |problem: dialog::navigation::Problem| {
+                Fault::new(problem.pointer, problem.code, problem.detail)
+            };
+            let problems = judged.err().unwrap_or_default().into_iter().map(fault);
+            return Err(StoreError::Refused(problems.chain(columns).collect()));
+        }
+    };
     let number = old.published_version.unwrap_or(0) + 1;
     sqlx::query!(
         "insert into navigation_version (navigation_id, number, content, published_at)
@@ -195,6 +202,20 @@ pub async fn publish(
         .await?;
     tx.commit().await?;
     Ok(Draft { published_version: Some(number), ..old })
+}
+
+/// Variables that no import could fill, as a fixed column of its file has their name.
+fn column_names(draft: &Navigation) -> Vec<Fault> {
+    let named = draft.variables.iter().enumerate().filter(|(_, used)| is_fixed_column(&used.name));
+    named
+        .map(|(at, used)| {
+            let detail = format!(
+                "`{}` is a column that every import has; give the variable another name",
+                used.name.trim()
+            );
+            Fault::new(format!("/variables/{at}/name"), "name_of_a_column", detail)
+        })
+        .collect()
 }
 
 /// The robots that a draft names and that there are, by the text of their ids.

@@ -8,6 +8,37 @@ use std::time::Duration;
 
 use crate::StoreError;
 
+/// Times that work is taken before it ends as failed. Only tries count that a worker died of, or that
+/// failed by the work itself: a server that is away gives its try back.
+pub const TRIES_MAX: u32 = 3;
+
+/// What a try came to that did not end the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try<'a> {
+    /// A server was away: it does not count.
+    NoFault,
+    /// The work failed, in these words; they hold no phone number.
+    Failed(&'a str),
+}
+
+impl Try<'_> {
+    /// What is taken off the count, and the words that stay.
+    pub(crate) const fn columns(&self) -> (i32, Option<&str>) {
+        match self {
+            Self::NoFault => (1, None),
+            Self::Failed(trouble) => (0, Some(trouble)),
+        }
+    }
+}
+
+/// Why work ended that was tried too often, for whoever asked for it.
+pub fn gave_up(trouble: Option<&str>) -> String {
+    match trouble {
+        Some(trouble) => format!("it was tried {TRIES_MAX} times and failed; at last: {trouble}"),
+        None => format!("it was tried {TRIES_MAX} times, and the worker died of it each time"),
+    }
+}
+
 /// Where long work stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WorkStatus {

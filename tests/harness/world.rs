@@ -147,7 +147,8 @@ impl World {
     pub fn run(&mut self, kinds: &[Kind]) {
         let stopping = CancellationToken::new();
         let mut env = self.node.environment(&self.config, None, stopping).expect("an environment");
-        env.settings = Settings { sweep_every: Duration::from_millis(50), ..env.settings };
+        env.settings =
+            Settings { sweep_every: Duration::from_millis(50), reader: program(), ..env.settings };
         self.running = Some(Running::start(env, kinds));
     }
 
@@ -406,4 +407,13 @@ impl World {
     pub fn objects(&self) -> &Objects {
         &self.node.objects
     }
+}
+
+/// The program beside the tests, which reads imported files for the workers of a world.
+fn program() -> std::path::PathBuf {
+    let tests = std::env::current_exe().expect("the path of this program");
+    let folder = tests.ancestors().nth(2).expect("the folder of what is built");
+    let program = folder.join("callwright");
+    assert!(program.exists(), "build {} first: cargo build -p callwright", program.display());
+    program
 }

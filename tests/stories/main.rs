@@ -21,6 +21,7 @@ mod journal;
 mod limits;
 mod lines;
 mod numbers;
+mod odd_files;
 mod priorities;
 mod processes;
 mod records;

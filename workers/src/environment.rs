@@ -1,7 +1,7 @@
 //! What handlers work with: the servers, the line, the clock, and the settings of the process.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +33,12 @@ pub struct Settings {
     pub die_at: DieAt,
     /// Where this process tells its metrics; it is written down for whoever scrapes them.
     pub metrics: Option<SocketAddr>,
+    /// The program that reads imported files when it is called with [`crate::READ_IMPORT`].
+    pub reader: PathBuf,
 }
+
+/// This program, also after its file was replaced by a newer one.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 impl Default for Settings {
     fn default() -> Self {
@@ -44,6 +49,7 @@ impl Default for Settings {
             sweep_every: Duration::from_secs(1),
             die_at: DieAt::default(),
             metrics: None,
+            reader: PathBuf::from(THIS_PROGRAM),
         }
     }
 }

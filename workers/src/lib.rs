@@ -23,5 +23,6 @@ mod steps;
 mod upload_recording;
 
 pub use environment::{Environment, Settings};
+pub use import_batch::process::{COMMAND as READ_IMPORT, run as read_import};
 pub use outbound::fleet::Kind;
 pub use runner::Running;

@@ -1,6 +1,7 @@
 //! `GET /v1/imports/{import_id}/errors`: the rows that were refused.
 //!
-//! The file quotes what stood in them, so whoever may not see full numbers gets it masked.
+//! The file quotes what stood in them, so whoever may not see full numbers gets it masked, and so does
+//! everybody where the enterprise masks numbers in lists.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -38,7 +39,7 @@ pub(super) async fn errors(
         }
         body => body?,
     };
-    let numbers = caller.numbers_of_one();
+    let numbers = state.numbers_in_lists(&caller).await?;
     let detail = json!({ "numbers": if numbers == Numbers::Full { "full" } else { "masked" } });
     state.audit(&caller, Action::ImportErrorsDownload, path.import_id, detail).await;
     let reader: Reader = Box::new(body.into_read());
@@ -63,22 +64,24 @@ async fn next_line(
     }
     let line = match numbers {
         Numbers::Full => line,
-        Numbers::Masked => masked(&line),
+        Numbers::Masked => masked(&line)?,
     };
     Ok(Some((line.into(), reader)))
 }
 
-/// A line in which what may be a phone number is masked. The row's own number, in the first column,
-/// stays.
-fn masked(line: &[u8]) -> Vec<u8> {
-    let line = String::from_utf8_lossy(line);
-    match line.split_once(',') {
-        Some((row, rest)) => {
-            let cells = rest.split(',').map(mask_digits).collect::<Vec<_>>().join(",");
-            format!("{row},{cells}").into_bytes()
-        }
-        None => mask_digits(&line).into_bytes(),
-    }
+/// A line in which numbers in what was given are masked. The row's own number and our words stay as they
+/// are. A cell has no line end in it: the worker writes those as escapes.
+fn masked(line: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut record = csv::StringRecord::new();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line);
+    reader.read_record(&mut record)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let cells = record.iter().enumerate().map(|(at, cell)| match at {
+        1 | 2 => mask_digits(cell),
+        _ => cell.to_owned(),
+    });
+    writer.write_record(cells)?;
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 #[cfg(test)]
@@ -86,15 +89,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_in_refused_rows_are_masked_however_they_are_written() {
-        for line in
-            ["1234567,Phone Number,13800000001,is taken\n", "7,Phone Number,138 0000 0001x,no\n"]
-        {
-            let shown = String::from_utf8(masked(line.as_bytes())).expect("text");
-            assert!(!shown.contains("0001"), "{shown}");
-            assert_eq!(shown.split(',').next(), line.split(',').next());
-            assert!(shown.ends_with('\n') && shown.contains("Phone Number,138"), "{shown}");
+    fn numbers_in_refused_rows_are_masked_however_they_are_written_and_our_words_are_not() {
+        for (line, shown) in [
+            (
+                "1234567,Phone Number,13800000001,is taken\n",
+                "1234567,Phone Number,138********,is taken\n",
+            ),
+            ("7,Phone Number,138 0000 0001x,no\n", "7,Phone Number,138 **** ****x,no\n"),
+            (
+                "7,Phone Number,１３８００２２０００４,write it in E.164 (+8613800000001)\n",
+                "7,Phone Number,１３８********,write it in E.164 (+8613800000001)\n",
+            ),
+            ("7,13800000001,\"138,0000\"\"0001\",no\n", "7,138********,\"138,****\"\"****\",no\n"),
+            ("12,Backup Numbers,letters,no\n", "12,Backup Numbers,letters,no\n"),
+        ] {
+            let masked = masked(line.as_bytes()).expect("a line");
+            assert_eq!(String::from_utf8(masked).expect("text"), shown);
         }
-        assert_eq!(masked(b"12,Backup Numbers,letters,no"), b"12,Backup Numbers,letters,no");
     }
 }

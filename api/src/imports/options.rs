@@ -1,6 +1,6 @@
 //! How an import is asked for: the same options as a part of a form or as a query.
 
-use outbound::import::{Dedupe, ImportFormat, ImportOptions, StartType};
+use outbound::import::{Dedupe, ENCODING_AUTO, HiddenRows, ImportFormat, ImportOptions, StartType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -21,6 +21,10 @@ pub(super) struct Asked {
     pub all_or_nothing: Option<bool>,
     /// None: by the file's name or the Content-Type.
     pub format: Option<ImportFormat>,
+    /// Of a CSV file: `auto`, the default, or a label of the WHATWG: `utf-8`, `gb18030`, `windows-1252`, …
+    pub encoding: Option<String>,
+    /// Of a workbook: `skip`, the default, leaves out rows that are hidden or filtered out.
+    pub hidden_rows: Option<HiddenRows>,
 }
 
 impl Asked {
@@ -33,6 +37,8 @@ impl Asked {
             start: self.start.or(other.start),
             all_or_nothing: self.all_or_nothing.or(other.all_or_nothing),
             format: self.format.or(other.format),
+            encoding: self.encoding.or(other.encoding),
+            hidden_rows: self.hidden_rows.or(other.hidden_rows),
         }
     }
 
@@ -54,6 +60,8 @@ impl Asked {
             start: self.start.unwrap_or_default(),
             all_or_nothing: self.all_or_nothing.unwrap_or_default(),
             format,
+            encoding: self.encoding.unwrap_or_else(|| ENCODING_AUTO.to_owned()),
+            hidden_rows: self.hidden_rows.unwrap_or_default(),
         };
         options.check().map_err(Problem::refused)?;
         Ok(options)

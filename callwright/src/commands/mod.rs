@@ -64,6 +64,9 @@ enum Command {
     CheckJournal(check_journal::CheckJournal),
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Read an imported file for the process that started this one
+    #[command(hide = true)]
+    ReadImport,
     /// Run a command with a private PostgreSQL, Redis and object store of its own
     Services(services::Services),
     /// Create, list, start, pause, end, clone and watch tasks
@@ -81,6 +84,10 @@ enum Command {
 /// Run the command line of this process.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    // It reads what may be hostile: without servers, threads and secrets.
+    if matches!(arguments.command, Command::ReadImport) {
+        return ::workers::read_import();
+    }
     let form = match arguments.command {
         Command::Serve | Command::Work(_) => LogForm::Json,
         _ => LogForm::Plain,
@@ -126,6 +133,8 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
         Command::Workers(workers) => workers.run(&config).await?,
         Command::Openapi => openapi::run()?,
+        // It ran before there was anything to run on.
+        Command::ReadImport => {}
         Command::Tasks(tasks) => tasks.run(&config).await?,
         Command::Import(import) => import.run(&config).await?,
         Command::Imports(imports) => imports.run(&config).await?,

@@ -42,6 +42,12 @@ pub struct Import {
     /// Refuse the file when a row has an error
     #[arg(long)]
     all_or_nothing: bool,
+    /// Encoding of a CSV: auto, utf-8, gb18030, windows-1252, … (WHATWG labels)
+    #[arg(long, default_value = "auto")]
+    encoding: String,
+    /// Import rows that are hidden or filtered out in a workbook, too
+    #[arg(long)]
+    hidden_rows: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -56,12 +62,20 @@ impl Import {
             "dedupe": self.dedupe,
             "start": if self.start { "auto" } else { "manual" },
             "all_or_nothing": self.all_or_nothing,
+            "encoding": self.encoding,
+            "hidden_rows": if self.hidden_rows { "import" } else { "skip" },
         });
         let import = import(&api, &self.task, &self.file, &options).await?;
         self.connection.print_one(&import)?;
         let id = import["id"].as_str().unwrap_or_default();
         if import["errors"] == true {
             eprintln!("some rows have errors; to save them: callwright imports errors {id} FILE");
+        }
+        if let Some(hidden) = import["result"]["hidden"].as_u64().filter(|hidden| *hidden > 0) {
+            eprintln!("{hidden} hidden rows were left out; --hidden-rows imports them, too");
+        }
+        if self.start && import["status"] == "done" && import["result"]["imported"] == 0 {
+            eprintln!("nothing was imported, so nothing was started");
         }
         let why = import["problem"]["detail"].as_str().unwrap_or("it was cancelled");
         anyhow::ensure!(import["status"] == "done", "the import did not land: {why}");

@@ -1,10 +1,11 @@
 //! The header row of an import file.
 //!
 //! Four fixed columns in front, then custom ones, whose headers are names of variables. Headers must
-//! match exactly.
+//! match exactly. Two that differ only in what nobody sees count as the same.
 
 use std::collections::BTreeSet;
 
+use crate::characters::{alike, escaped, folded};
 use crate::fault::{Fault, text};
 use crate::import::row::RowRules;
 use crate::import::{CUSTOM_COLUMNS_MAX, HEADER_CHARS_MAX};
@@ -25,6 +26,11 @@ pub fn template_headers<'a>(variables: impl IntoIterator<Item = &'a str>) -> Vec
     let mut seen = BTreeSet::new();
     let custom = variables.into_iter().filter(|name| seen.insert(name.to_string()));
     FIXED_COLUMNS.into_iter().chain(custom.collect::<Vec<_>>()).map(str::to_owned).collect()
+}
+
+/// A name that a fixed column has, spaces and invisible characters aside: no variable can have it too.
+pub fn is_fixed_column(name: &str) -> bool {
+    FIXED_COLUMNS.contains(&folded(name).as_str())
 }
 
 /// Read the header row. The faults name every fixed column that is missing, renamed or in another
@@ -52,7 +58,7 @@ pub fn read_header(cells: &[String]) -> Result<Columns, Vec<Fault>> {
     }
     let mut seen = BTreeSet::new();
     let repeated =
-        cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty() && !seen.insert(**cell));
+        cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty() && !seen.insert(folded(cell)));
     faults.extend(repeated.map(|(place, cell)| {
         let detail = format!("column `{}` is there twice; each may be there once", shown(cell));
         Fault::new(format!("/header/{place}"), "repeated_column", detail)
@@ -99,12 +105,13 @@ fn fixed_faults(cells: &[&str]) -> Vec<Fault> {
 
 /// A header as an error shows it: where the header row is missing it may be a phone number.
 fn shown(cell: &str) -> String {
-    mask_digits(&cell.chars().take(HEADER_CHARS_MAX).collect::<String>())
+    escaped(&mask_digits(&cell.chars().take(HEADER_CHARS_MAX).collect::<String>()))
 }
 
 impl Columns {
     /// A required variable has a column, or a default value in the task: without either, every row
-    /// would be in error.
+    /// would be in error. And no column misses a variable by its case or its spaces: its values would be
+    /// lost.
     pub fn check_variables(&self, rules: &RowRules) -> Result<(), Vec<Fault>> {
         let given = |name: &String| self.custom.contains(name) || rules.has_default(name);
         let faults: Vec<Fault> = rules
@@ -119,6 +126,33 @@ impl Columns {
                 Fault::new("/header", "missing_variable", detail)
             })
             .collect();
+        let faults: Vec<Fault> = faults.into_iter().chain(self.renamed(rules)).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Columns that are most likely meant for a variable, and are not spelled like it.
+    fn renamed(&self, rules: &RowRules) -> Vec<Fault> {
+        let near = self.custom.iter().enumerate().filter_map(|(place, header)| {
+            rules.misspelled(header).map(|variable| (FIXED_COLUMNS.len() + place, header, variable))
+        });
+        near.map(|(place, header, variable)| {
+            let detail = format!(
+                "column `{}` is not variable `{variable}`: write its header as `{variable}`",
+                shown(header)
+            );
+            Fault::new(format!("/header/{place}"), "renamed_column", detail)
+        })
+        .collect()
+    }
+}
+
+impl RowRules {
+    /// The variable that a name most likely stands for, if it is none itself.
+    pub(super) fn misspelled(&self, name: &str) -> Option<&str> {
+        if self.variables.contains(name) {
+            return None;
+        }
+        let name = alike(name);
+        self.variables.iter().map(String::as_str).find(|variable| alike(variable) == name)
     }
 }

@@ -1,13 +1,20 @@
 //! Imports: what may be asked for, and what comes back.
 
+use encoding_rs::Encoding;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod header;
+mod object;
+mod priority;
 mod row;
 
-pub use header::{Columns, FIXED_COLUMNS, read_header, template_headers};
-pub use row::{NumberInput, ParsedRow, RowError, RowRules, is_blank, parse_input, parse_row};
+pub use header::{Columns, FIXED_COLUMNS, is_fixed_column, read_header, template_headers};
+pub use object::{Json, parse_object};
+pub use row::{
+    FORMULA_WITHOUT_RESULT, NumberInput, ParsedRow, RowError, RowRules, is_blank, parse_input,
+    parse_row,
+};
 
 use crate::fault::{Fault, Verdict, name, number, verdict};
 use crate::number::PRIORITY_MAX;
@@ -26,6 +33,9 @@ pub const CUSTOM_COLUMNS_MAX: usize = 100;
 /// Characters of a column's header, at most.
 pub const HEADER_CHARS_MAX: usize = 64;
 
+/// The encoding of a file that is to be told from its bytes.
+pub const ENCODING_AUTO: &str = "auto";
+
 /// How an import is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +53,28 @@ pub struct ImportOptions {
     #[serde(default)]
     pub all_or_nothing: bool,
     pub format: ImportFormat,
+    /// Of a CSV file: `auto`, or a label of the WHATWG (`utf-8`, `gb18030`, `windows-1252`, …). `auto`
+    /// reads UTF-8, UTF-16 with its mark, and GB18030 where the text is Chinese throughout.
+    #[serde(default = "encoding_auto")]
+    pub encoding: String,
+    /// Of a workbook: what becomes of rows that are hidden or filtered out.
+    #[serde(default)]
+    pub hidden_rows: HiddenRows,
+}
+
+fn encoding_auto() -> String {
+    ENCODING_AUTO.to_owned()
+}
+
+/// What becomes of rows that nobody saw when the workbook was saved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HiddenRows {
+    /// They are counted and left out.
+    #[default]
+    Skip,
+    /// They are rows like the others.
+    Import,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +118,9 @@ pub struct ImportResult {
     pub duplicates: u64,
     pub suppressed: u64,
     pub invalid: u64,
+    /// Rows of a workbook that were hidden or filtered out, and so left out; not among `rows`.
+    #[serde(default)]
+    pub hidden: u64,
     /// The batch of that name had not started: the rows joined it.
     pub merged: bool,
 }
@@ -105,8 +140,23 @@ impl ImportOptions {
         let faults = [
             name("/batch_name", &self.batch_name, 1, 64),
             number("/batch_priority", self.batch_priority, 0, PRIORITY_MAX),
+            self.encoding_fault(),
         ];
         verdict(faults.into_iter().flatten().collect())
+    }
+
+    fn encoding_fault(&self) -> Option<Fault> {
+        if self.encoding == ENCODING_AUTO {
+            return None;
+        }
+        let Some(encoding) = Encoding::for_label_no_replacement(self.encoding.as_bytes()) else {
+            let detail = "must be `auto` or a label of the WHATWG, as utf-8, utf-16le, gb18030, \
+                          windows-1252 or iso-8859-2";
+            return Some(Fault::new("/encoding", "unknown_encoding", detail));
+        };
+        let fits = self.format == ImportFormat::Csv || encoding == encoding_rs::UTF_8;
+        let detail = "is for CSV files; workbooks name their own, and JSON is UTF-8";
+        (!fits).then(|| Fault::new("/encoding", "not_for_format", detail))
     }
 }
 

@@ -6,22 +6,28 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::import::header::{Columns, FIXED_COLUMNS};
-use crate::import::{CELL_CHARS_MAX, CUSTOM_COLUMNS_MAX, HEADER_CHARS_MAX};
+use crate::characters::escaped;
+use crate::import::header::{Columns, FIXED_COLUMNS, is_fixed_column};
+use crate::import::{CELL_CHARS_MAX, CUSTOM_COLUMNS_MAX, HEADER_CHARS_MAX, priority};
 use crate::number::{BACKUPS_MAX, PRIORITY_MAX};
 use crate::phone::{self, Phone, mask_digits};
+
+/// Stands in the cell of a formula that no spreadsheet has computed.
+pub const FORMULA_WITHOUT_RESULT: &str = "#NO RESULT!";
 
 /// What a spreadsheet writes where a formula failed.
 const FORMULA_ERRORS: [&str; 9] =
     ["#N/A", "#NAME?", "#DIV/0!", "#REF!", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"];
 
 /// What rows are read by.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowRules {
     /// ISO 3166 code of the region whose national form is understood.
     pub region: String,
     /// Variables that the voice navigation needs.
     pub required: BTreeSet<String>,
+    /// Those and all others that the voice navigation or the task knows.
+    pub variables: BTreeSet<String>,
     /// The task's values for variables that a row leaves empty.
     pub defaults: BTreeMap<String, String>,
 }
@@ -45,7 +51,8 @@ pub struct ParsedRow {
     pub variables: BTreeMap<String, String>,
 }
 
-/// One thing wrong with a row. Its `Debug` masks numbers; `value` is as it was given.
+/// One thing wrong with a row. Its `Debug` masks numbers; `value` is as it was given, with escapes for
+/// what can't be seen.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowError {
     /// The header of the column.
@@ -55,9 +62,9 @@ pub struct RowError {
 }
 
 impl RowError {
-    fn new(column: &str, value: &str, reason: impl Into<String>) -> Self {
-        let value = value.chars().take(CELL_CHARS_MAX).collect();
-        Self { column: column.to_owned(), value, reason: reason.into() }
+    pub(super) fn new(column: &str, value: &str, reason: impl Into<String>) -> Self {
+        let value = escaped(&value.chars().take(CELL_CHARS_MAX).collect::<String>());
+        Self { column: escaped(column), value, reason: reason.into() }
     }
 
     /// The value as someone sees it who may not see full numbers.
@@ -124,7 +131,8 @@ pub fn parse_row(
         .filter(|text| !text.is_empty())
         .and_then(|text| read_phone(caller_column, text, rules, &mut errors));
     let backups = bounded(backups_column, cell(3), &mut errors).unwrap_or_default();
-    let backups: Vec<&str> = backups.split(',').map(str::trim).filter(|b| !b.is_empty()).collect();
+    let backups: Vec<&str> =
+        backups.split([',', '，', '、']).map(str::trim).filter(|b| !b.is_empty()).collect();
     let backups = read_backups(&backups, cell(3), phone, rules, &mut errors);
     let named = columns.custom.iter().enumerate();
     let given = named.map(|(place, name)| (name.as_str(), cell(FIXED_COLUMNS.len() + place)));
@@ -140,7 +148,7 @@ pub fn parse_input(input: &NumberInput, rules: &RowRules) -> Result<ParsedRow, V
         .and_then(|text| read_phone("phone_number", text, rules, &mut errors));
     if input.priority > PRIORITY_MAX {
         let value = input.priority.to_string();
-        errors.push(RowError::new("priority", &value, priority_reason()));
+        errors.push(RowError::new("priority", &value, priority::TOO_HIGH));
     }
     let caller_id = input.caller_id.as_deref().filter(|text| !text.trim().is_empty());
     let caller_id = caller_id
@@ -157,16 +165,29 @@ pub fn parse_input(input: &NumberInput, rules: &RowRules) -> Result<ParsedRow, V
         let reason = format!("has more than {CUSTOM_COLUMNS_MAX} variables");
         errors.push(RowError::new("variables", "", reason));
     }
-    let long = |name: &&String| name.trim().is_empty() || name.chars().count() > HEADER_CHARS_MAX;
-    errors.extend(input.variables.keys().take(CUSTOM_COLUMNS_MAX).find(long).map(|name| {
-        let reason = format!("a variable's name has 1 to {HEADER_CHARS_MAX} characters");
-        RowError::new("variables", name, reason)
-    }));
+    let names = input.variables.keys().take(CUSTOM_COLUMNS_MAX);
+    errors.extend(names.filter_map(|name| wrong_name(name, rules)));
     let given = input.variables.iter().take(CUSTOM_COLUMNS_MAX);
     let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
     let variables = read_variables(given, rules, &mut errors);
     let priority = input.priority;
     finish(phone, errors, |phone| ParsedRow { phone, priority, caller_id, backups, variables })
+}
+
+/// What is wrong with the name of a variable that the API was given.
+fn wrong_name(name: &str, rules: &RowRules) -> Option<RowError> {
+    let reason = if let Some(variable) = rules.misspelled(name) {
+        format!("is not variable `{variable}`: write it as `{variable}`")
+    } else if name.chars().any(char::is_control) {
+        "has a control character in its name; take it out".to_owned()
+    } else if name.trim().is_empty() || name.chars().count() > HEADER_CHARS_MAX {
+        format!("a variable's name has 1 to {HEADER_CHARS_MAX} characters")
+    } else if is_fixed_column(name) {
+        "is the name of a column, and can't be a variable's".to_owned()
+    } else {
+        return None;
+    };
+    Some(RowError::new("variables", name, reason))
 }
 
 fn finish(
@@ -188,10 +209,16 @@ fn bounded<'a>(column: &str, cell: &'a str, errors: &mut Vec<RowError>) -> Optio
         return None;
     }
     if cell.contains('\0') {
-        errors.push(RowError::new(column, &cell.replace('\0', ""), "has a NUL character"));
+        errors.push(RowError::new(column, cell, "has a NUL character (U+0000); take it out"));
         return None;
     }
     let cell = cell.trim();
+    if cell == FORMULA_WITHOUT_RESULT {
+        let reason = "is a formula without a stored result; open the file in a spreadsheet, let it \
+                      compute, and save it";
+        errors.push(RowError::new(column, cell, reason));
+        return None;
+    }
     // A robot must not read it out.
     if FORMULA_ERRORS.contains(&cell) {
         errors.push(RowError::new(column, cell, "is a spreadsheet's error; mend its formula"));
@@ -215,23 +242,11 @@ fn read_phone(
     }
 }
 
-fn priority_reason() -> String {
-    format!("must be a whole number from 0 to {PRIORITY_MAX}")
-}
-
 fn read_priority(column: &str, text: &str, errors: &mut Vec<RowError>) -> u32 {
-    if text.is_empty() {
-        return 0;
-    }
-    let digits = text.strip_suffix(".0").unwrap_or(text);
-    let plain = digits.bytes().all(|b| b.is_ascii_digit());
-    match digits.parse() {
-        Ok(priority) if plain && priority <= PRIORITY_MAX => priority,
-        _ => {
-            errors.push(RowError::new(column, text, priority_reason()));
-            0
-        }
-    }
+    priority::read(text).unwrap_or_else(|reason| {
+        errors.push(RowError::new(column, text, reason));
+        0
+    })
 }
 
 fn read_backups(

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -17,6 +17,7 @@ fn rules(required: &[&str], defaults: &[(&str, &str)]) -> RowRules {
     RowRules {
         region: "CN".into(),
         required: required.iter().map(|name| (*name).to_owned()).collect(),
+        variables: required.iter().map(|name| (*name).to_owned()).collect(),
         defaults: defaults.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
     }
 }
@@ -107,7 +108,8 @@ fn a_variable_that_no_column_and_no_default_gives_refuses_the_file() {
     assert_eq!(columns.check_variables(&rules(&["customerName"], &[])), Ok(()));
     assert_eq!(columns.check_variables(&rules(&["city"], &[("city", "Wuxi")])), Ok(()));
     let faults = columns.check_variables(&rules(&["CustomerName"], &[])).unwrap_err();
-    assert_eq!(found(&faults), [("/header", "missing_variable")]);
+    let wrong = [("/header", "missing_variable"), ("/header/4", "renamed_column")];
+    assert_eq!(found(&faults), wrong);
     assert!(faults[0].detail.contains("`CustomerName`"));
 }
 
@@ -175,7 +177,10 @@ fn each_error_of_a_row_names_its_column() {
 fn an_error_says_what_would_be_right() {
     let backups = "13800000002,".repeat(7);
     for (cells, reason) in [
-        (["13800000001", "high", "", "", "Li"], "must be a whole number from 0 to 999999"),
+        (
+            ["13800000001", "high", "", "", "Li"],
+            "is not a number in digits; must be a whole number from 0 to 999999",
+        ),
         (["13800000001", "", "", &backups, "Li"], "has 7 backup numbers; at most 6 are allowed"),
         (["13800000001", "", "", "", "#REF!"], "is a spreadsheet's error; mend its formula"),
         (["13800000001", "", "", "", ""], "is empty; the voice navigation needs this variable"),
@@ -310,16 +315,77 @@ fn files_with_a_header_row_are_told_from_objects() {
 
 #[test]
 fn options_out_of_bounds_are_named() {
-    let options = ImportOptions {
-        batch_name: " ".into(),
-        batch_priority: 1_000_000,
+    let options = |format, encoding: &str| ImportOptions {
+        batch_name: "May".into(),
+        batch_priority: 999_999,
         dedupe: Dedupe::None,
         start: StartType::Manual,
         all_or_nothing: false,
-        format: ImportFormat::Csv,
+        format,
+        encoding: encoding.into(),
+        hidden_rows: HiddenRows::Skip,
     };
-    let faults = options.check().unwrap_err();
+    let wrong = ImportOptions {
+        batch_name: " ".into(),
+        batch_priority: 1_000_000,
+        ..options(ImportFormat::Csv, "auto")
+    };
+    let faults = wrong.check().unwrap_err();
     assert_eq!(found(&faults), [("/batch_name", "required"), ("/batch_priority", "too_large")]);
+    for (format, encoding, wrong) in [
+        (ImportFormat::Csv, "auto", &[][..]),
+        (ImportFormat::Csv, "windows-1252", &[]),
+        (ImportFormat::Csv, "GB18030", &[]),
+        (ImportFormat::Csv, "latin2", &[]),
+        (ImportFormat::Csv, "utf-7", &[("/encoding", "unknown_encoding")]),
+        (ImportFormat::Csv, "", &[("/encoding", "unknown_encoding")]),
+        (ImportFormat::Json, "utf-8", &[]),
+        (ImportFormat::Xlsx, "gb18030", &[("/encoding", "not_for_format")]),
+    ] {
+        let faults = options(format, encoding).check().err().unwrap_or_default();
+        assert_eq!(found(&faults), wrong, "{format:?} {encoding}");
+    }
+}
+
+#[test]
+fn a_header_that_misses_a_variable_by_its_case_or_spaces_is_refused_with_its_name() {
+    let rules = RowRules { variables: BTreeSet::from(["customer name".into()]), ..rules(&[], &[]) };
+    for (header_cell, wrong) in [
+        ("customer name", &[][..]),
+        ("city", &[]),
+        ("Customer Name", &[("/header/4", "renamed_column")]),
+        (" customer name", &[("/header/4", "renamed_column")]),
+        ("customerName", &[("/header/4", "renamed_column")]),
+        ("customer name\u{200b}", &[("/header/4", "renamed_column")]),
+    ] {
+        let columns = read_header(&header(&[header_cell])).unwrap();
+        let faults = columns.check_variables(&rules).err().unwrap_or_default();
+        assert_eq!(found(&faults), wrong, "{header_cell:?}");
+        assert!(faults.iter().all(|fault| fault.detail.contains("`customer name`")));
+    }
+    let twice = read_header(&header(&["city", "city\u{200b}"])).unwrap_err();
+    assert_eq!(found(&twice), [("/header/5", "repeated_column")]);
+    assert!(read_header(&header(&["a\0b"])).is_err(), "a NUL has no place in a name");
+}
+
+#[test]
+fn backup_numbers_may_stand_between_the_commas_of_chinese() {
+    let row =
+        read(&["13800000001", "", "", "13800000002，13800000003、13800000004", "Li"]).unwrap();
+    assert_eq!(row.backups.len(), 3);
+}
+
+#[test]
+fn a_formula_that_was_never_computed_is_an_error_of_its_row() {
+    let errors = read(&["13800000001", "", "", "", FORMULA_WITHOUT_RESULT]).unwrap_err();
+    assert!(errors[0].reason.starts_with("is a formula without a stored result"));
+}
+
+#[test]
+fn an_error_shows_what_nobody_would_see() {
+    let errors = read(&["\u{202d}138x", "", "", "", "a\0b"]).unwrap_err();
+    assert_eq!(errors[0].value, "\\u{202d}138x");
+    assert_eq!(errors[1].value, "a\\u{0}b");
 }
 
 proptest! {

@@ -14,8 +14,20 @@ fn numbers_are_read_in_every_form_that_people_write() {
         ("(010) 6552 9988", "CN", 861_065_529_988),
         ("（010）65529988", "CN", 861_065_529_988),
         ("1.3800000001E+10", "CN", 8_613_800_000_001),
-        ("1.38E+10", "CN", 8_613_800_000_000),
-        ("1.38E10", "CN", 8_613_800_000_000),
+        ("1.3800000000E10", "CN", 8_613_800_000_000),
+        ("\u{202d}13800000001\u{202c}", "CN", 8_613_800_000_001),
+        ("\u{200b}138\u{2068}00000001\u{feff}", "CN", 8_613_800_000_001),
+        ("１３８０００００００１", "CN", 8_613_800_000_001),
+        ("＋８６ 138 0000 0001", "DE", 8_613_800_000_001),
+        ("٠١٣٨٠٠٠٠٠٠٠١", "CN", 8_613_800_000_001),
+        ("138–0000—0001", "CN", 8_613_800_000_001),
+        ("138\u{2011}0000\u{2212}0001", "CN", 8_613_800_000_001),
+        ("138\u{3000}0000\u{2009}0001\u{a0}", "CN", 8_613_800_000_001),
+        ("138·0000·0001", "CN", 8_613_800_000_001),
+        ("tel:13800000001", "CN", 8_613_800_000_001),
+        ("TEL: +86 138 0000 0001", "DE", 8_613_800_000_001),
+        ("\"13800000001\"", "CN", 8_613_800_000_001),
+        ("\t13800000001", "CN", 8_613_800_000_001),
         ("13800000001.0", "CN", 8_613_800_000_001),
         ("'13800000001", "CN", 8_613_800_000_001),
         ("030 1234567", "DE", 49_301_234_567),
@@ -31,15 +43,27 @@ fn what_is_no_number_is_told_why() {
     for (text, region, why) in [
         ("", "CN", NotAPhone::Empty),
         ("   ", "CN", NotAPhone::Empty),
-        ("call me", "CN", NotAPhone::Unreadable),
-        ("138000000O1", "CN", NotAPhone::Unreadable),
-        ("13800000001;ext=5", "CN", NotAPhone::Unreadable),
-        ("=1+1", "CN", NotAPhone::Unreadable),
-        ("1.3800000000123E+10", "CN", NotAPhone::Unreadable),
-        ("1.38E+99", "CN", NotAPhone::Unreadable),
-        ("-1.38E+10", "CN", NotAPhone::Unreadable),
-        ("1.38E+14", "CN", NotAPhone::Unassigned),
-        ("1.38E+15", "CN", NotAPhone::Unreadable),
+        ("call me", "CN", NotAPhone::Character('c')),
+        ("138000000O1", "CN", NotAPhone::Character('O')),
+        ("13800000001;ext=5", "CN", NotAPhone::Character(';')),
+        ("=1+1", "CN", NotAPhone::Character('=')),
+        ("1.3800000000123E+10", "CN", NotAPhone::Rounded),
+        ("1.38E+10", "CN", NotAPhone::Rounded),
+        ("1.38002e10", "CN", NotAPhone::Rounded),
+        ("1,38E+10", "CN", NotAPhone::Rounded),
+        ("138/0000/0001", "CN", NotAPhone::Character('/')),
+        ("13800000001/13800000002", "CN", NotAPhone::Character('/')),
+        ("13800000001 ext. 5", "CN", NotAPhone::Character('e')),
+        ("13800000001转5", "CN", NotAPhone::Character('转')),
+        ("1380000000½", "CN", NotAPhone::Character('½')),
+        ("13,800,000,001", "CN", NotAPhone::Character(',')),
+        ("138_0000_0001", "CN", NotAPhone::Character('_')),
+        ("138\u{0}00000001", "CN", NotAPhone::Character('\0')),
+        ("\u{200b}", "CN", NotAPhone::Empty),
+        ("1.38E+99", "CN", NotAPhone::Rounded),
+        ("-1.38E+10", "CN", NotAPhone::Character('E')),
+        ("1.38E+14", "CN", NotAPhone::Rounded),
+        ("1.38E+999999999999999999999", "CN", NotAPhone::Rounded),
         ("13800000001", "", NotAPhone::Unreadable),
         ("13800000001", "XX", NotAPhone::Unreadable),
         ("1380000000", "CN", NotAPhone::Unassigned),
@@ -84,16 +108,22 @@ fn a_number_prints_masked() {
 #[test]
 fn texts_are_shown_without_the_numbers_in_them() {
     assert_eq!(mask_digits("138 0000 0001"), "138 **** ****");
+    assert_eq!(mask_digits("１３８０００００００１"), "１３８********");
     assert_eq!(mask_digits("Priority 12"), "Priority 12");
     assert_eq!(mask_digits("12-34-56"), "12-34-56", "too short for a phone number");
     assert_eq!(mask_digits("12-34-567"), "12-3*-***");
 }
 
 #[test]
-fn a_spreadsheets_number_cell_keeps_all_digits() {
-    assert_eq!(number_cell(13_800_000_001.0), "13800000001");
-    assert_eq!(number_cell(1.5), "1.5");
-    assert_eq!(number_cell(0.0), "0");
+fn an_error_names_the_character_that_is_wrong() {
+    let told = |text| parse(text, "CN").unwrap_err().to_string();
+    assert!(
+        told("13800000001转5").starts_with("has `转` (U+8F6C), "),
+        "{}",
+        told("13800000001转5")
+    );
+    assert!(told("138\u{0}00000001").starts_with("has U+0000, "));
+    assert!(told("1.38E+10").starts_with("was rounded by a spreadsheet"));
 }
 
 #[test]

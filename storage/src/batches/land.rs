@@ -4,7 +4,7 @@
 //! written first, where nobody sees them, and the task, its lanes and its counters only then. Should
 //! the batch have started meanwhile, or the call order have been edited, it begins anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use outbound::Time;
 use outbound::ids::{BatchId, EnterpriseId, ImportId, TaskId};
@@ -18,7 +18,7 @@ use outbound::task::Event;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use super::rows::{Into, LandingRow, insert, sift};
+use super::rows::{Into, LandingRows, Sieve, insert};
 use crate::lanes::{self, Counts};
 use crate::store::LANDING_STALLED_MAX;
 use crate::tasks::{self, Task, apply};
@@ -36,10 +36,12 @@ pub struct Landing<'a> {
     pub enterprise: EnterpriseId,
     pub task: TaskId,
     pub options: &'a ImportOptions,
-    /// The good rows, in the order of the file.
-    pub rows: &'a [LandingRow],
+    /// Good rows that are to land.
+    pub rows: u64,
     /// Rows that were left out because of an error.
     pub invalid: u64,
+    /// Rows that were hidden in the file, and so left out.
+    pub hidden: u64,
     /// The CSV of their errors.
     pub error_key: Option<&'a str>,
     pub actor: &'a str,
@@ -60,9 +62,15 @@ pub struct Landed {
 ///
 /// Locks the task's imports for its whole length; at its end, for a moment, the enterprise's imports,
 /// the task, the lane, the batch, the import, the counters.
-pub async fn land(store: &Store, landing: Landing<'_>, now: Time) -> Result<Landed, StoreError> {
+pub async fn land(
+    store: &Store,
+    landing: Landing<'_>,
+    rows: &mut impl LandingRows,
+    now: Time,
+) -> Result<Landed, StoreError> {
     for _ in 0..TRIES_MAX {
-        if let Some(landed) = attempt(store, landing, now).await? {
+        rows.rewind().await?;
+        if let Some(landed) = attempt(store, landing, rows, now).await? {
             return Ok(landed);
         }
     }
@@ -75,10 +83,11 @@ pub async fn land(store: &Store, landing: Landing<'_>, now: Time) -> Result<Land
 async fn attempt(
     store: &Store,
     landing: Landing<'_>,
+    rows: &mut impl LandingRows,
     now: Time,
 ) -> Result<Option<Landed>, StoreError> {
-    let Landing { enterprise, task, options, rows, .. } = landing;
-    let read = rows.len() as u64 + landing.invalid;
+    let Landing { enterprise, task, options, .. } = landing;
+    let read = landing.rows + landing.invalid;
     within(read, BATCH_NUMBERS_MAX, "batch_numbers_max", "rows in one import")?;
     let mut tx = store.long.begin().await?;
     sqlx::query_scalar!(
@@ -91,10 +100,6 @@ async fn attempt(
         .execute(&mut *tx)
         .await?;
     let plan = plan(&mut tx, landing).await?;
-    let sifted =
-        sift(&mut tx, enterprise, task, &options.batch_name, options.dedupe, rows, now).await?;
-    let imported = sifted.rows.len() as u64;
-    within(plan.there + imported, BATCH_NUMBERS_MAX, "batch_numbers_max", "numbers in one batch")?;
     let place = Into {
         enterprise,
         task,
@@ -102,16 +107,40 @@ async fn attempt(
         lane: plan.lane,
         order: plan.order.uncalled,
         order_revision: plan.order_revision,
-        first_seq: plan.next_seq,
     };
-    insert(&mut tx, &place, &sifted.rows).await?;
+    let mut sieve = Sieve {
+        enterprise,
+        task,
+        batch_name: &options.batch_name,
+        dedupe: options.dedupe,
+        now,
+        seen: HashSet::new(),
+        duplicates: 0,
+        suppressed: 0,
+    };
+    let mut imported = 0;
+    loop {
+        let chunk = rows.next().await?;
+        if chunk.is_empty() {
+            break;
+        }
+        let left = sieve.sift(&mut tx, chunk).await?;
+        let seq = plan.next_seq + i64::try_from(imported).unwrap_or(i64::MAX);
+        imported += left.len() as u64;
+        // Over the limit the rest is only counted, to say by how much.
+        if plan.there + imported <= BATCH_NUMBERS_MAX {
+            insert(&mut tx, &place, seq, &left).await?;
+        }
+    }
+    within(plan.there + imported, BATCH_NUMBERS_MAX, "batch_numbers_max", "numbers in one batch")?;
 
     let result = ImportResult {
         rows: read,
         imported,
-        duplicates: sifted.duplicates,
-        suppressed: sifted.suppressed,
+        duplicates: sieve.duplicates,
+        suppressed: sieve.suppressed,
         invalid: landing.invalid,
+        hidden: landing.hidden,
         merged: plan.merged && imported > 0,
     };
     let Some(task) = settle(&mut tx, landing, &plan, &result, now).await? else {

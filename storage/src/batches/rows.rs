@@ -14,7 +14,7 @@ use sqlx::types::Uuid;
 use crate::StoreError;
 use crate::rows::phone_column;
 
-/// Rows of one statement.
+/// Rows of one statement, from memory.
 const CHUNK_ROWS: usize = 5_000;
 
 /// A row that was read, judged and looked up.
@@ -32,46 +32,80 @@ pub struct LandingRow {
     pub time_zone: Option<Tz>,
 }
 
-/// Rows that stay, and why the others don't.
-pub(super) struct Sifted<'a> {
-    pub rows: Vec<&'a LandingRow>,
+/// Where a landing takes its rows from, chunk by chunk, in the order of the file.
+pub trait LandingRows: Send {
+    /// Begin at the first row: a landing may begin anew.
+    fn rewind(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The next rows; an empty chunk is the end.
+    fn next(&mut self) -> impl Future<Output = Result<Vec<LandingRow>, StoreError>> + Send;
+}
+
+/// Rows that lie in memory.
+#[derive(Debug)]
+pub struct InMemory<'a> {
+    rows: &'a [LandingRow],
+    given: usize,
+}
+
+impl<'a> InMemory<'a> {
+    pub const fn new(rows: &'a [LandingRow]) -> Self {
+        Self { rows, given: 0 }
+    }
+}
+
+impl LandingRows for InMemory<'_> {
+    async fn rewind(&mut self) -> Result<(), StoreError> {
+        self.given = 0;
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Vec<LandingRow>, StoreError> {
+        let left = &self.rows[self.given..];
+        let chunk = left[..left.len().min(CHUNK_ROWS)].to_vec();
+        self.given += chunk.len();
+        Ok(chunk)
+    }
+}
+
+/// Leaves out duplicates, then what is on the do-not-call list. The first row of a phone wins.
+pub(super) struct Sieve<'a> {
+    pub enterprise: EnterpriseId,
+    pub task: TaskId,
+    pub batch_name: &'a str,
+    pub dedupe: Dedupe,
+    pub now: Time,
+    pub seen: HashSet<Phone>,
     pub duplicates: u64,
     pub suppressed: u64,
 }
 
-/// Leaves out duplicates, then what is on the do-not-call list. The first row of a phone wins. Locks
-/// nothing: imports of a task wait for each other.
-pub(super) async fn sift<'a>(
-    conn: &mut PgConnection,
-    enterprise: EnterpriseId,
-    task: TaskId,
-    batch_name: &str,
-    dedupe: Dedupe,
-    rows: &'a [LandingRow],
-    now: Time,
-) -> Result<Sifted<'a>, StoreError> {
-    let mut sifted = Sifted { rows: Vec::with_capacity(rows.len()), duplicates: 0, suppressed: 0 };
-    let mut seen: HashSet<Phone> = HashSet::new();
-    for chunk in rows.chunks(CHUNK_ROWS) {
-        let phones: Vec<i64> = chunk.iter().map(|row| phone_column(row.phone)).collect();
-        let there: HashSet<i64> = match dedupe {
+impl Sieve<'_> {
+    /// The rows that stay. Locks nothing: imports of a task wait for each other.
+    pub async fn sift(
+        &mut self,
+        conn: &mut PgConnection,
+        rows: Vec<LandingRow>,
+    ) -> Result<Vec<LandingRow>, StoreError> {
+        let phones: Vec<i64> = rows.iter().map(|row| phone_column(row.phone)).collect();
+        let there: HashSet<i64> = match self.dedupe {
             Dedupe::None | Dedupe::Import => HashSet::new(),
-            Dedupe::Task => in_task(conn, task, &phones).await?,
-            Dedupe::Batch => in_batch(conn, task, batch_name, &phones).await?,
+            Dedupe::Task => in_task(conn, self.task, &phones).await?,
+            Dedupe::Batch => in_batch(conn, self.task, self.batch_name, &phones).await?,
         };
-        let suppressed = suppressed(conn, enterprise, &phones, now).await?;
-        for (row, phone) in chunk.iter().zip(phones) {
-            let repeated = dedupe != Dedupe::None && !seen.insert(row.phone);
+        let suppressed = suppressed(conn, self.enterprise, &phones, self.now).await?;
+        let mut left = Vec::with_capacity(rows.len());
+        for (row, phone) in rows.into_iter().zip(phones) {
+            let repeated = self.dedupe != Dedupe::None && !self.seen.insert(row.phone);
             if repeated || there.contains(&phone) {
-                sifted.duplicates += 1;
+                self.duplicates += 1;
             } else if suppressed.contains(&phone) {
-                sifted.suppressed += 1;
+                self.suppressed += 1;
             } else {
-                sifted.rows.push(row);
+                left.push(row);
             }
         }
+        Ok(left)
     }
-    Ok(sifted)
 }
 
 async fn in_task(
@@ -133,26 +167,21 @@ pub(super) struct Into {
     pub lane: i64,
     pub order: UncalledOrder,
     pub order_revision: i32,
-    /// The import order of the first row.
-    pub first_seq: i64,
 }
 
-/// Writes numbers and their places in the lane: nobody sees them before the commit.
+/// Writes numbers and their places in the lane: nobody sees them before the commit. `seq` is the import
+/// order of the first.
 pub(super) async fn insert(
     conn: &mut PgConnection,
     into: &Into,
-    rows: &[&LandingRow],
+    seq: i64,
+    rows: &[LandingRow],
 ) -> Result<(), StoreError> {
-    let mut seq = into.first_seq;
-    for chunk in rows.chunks(CHUNK_ROWS) {
-        let mut columns = Columns::default();
-        for row in chunk {
-            columns.push(into, row, seq)?;
-            seq += 1;
-        }
-        columns.insert(conn, into).await?;
+    let mut columns = Columns::default();
+    for (seq, row) in (seq..).zip(rows) {
+        columns.push(into, row, seq)?;
     }
-    Ok(())
+    columns.insert(conn, into).await
 }
 
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! How an import lands: whole or not at all, within the limits, by the batch name table.
 
+use storage::batches::InMemory;
 use storage::{batches, imports};
 
 use super::*;
@@ -143,12 +144,15 @@ async fn a_cancelled_import_and_one_whose_worker_was_given_up_leave_nothing(pool
             enterprise: floor.enterprise,
             task,
             options: &options,
-            rows: &rows(1..=6_000),
+            rows: 6_000,
             invalid: 0,
+            hidden: 0,
             error_key: None,
             actor: ACTOR,
         };
-        assert!(land(&floor.store, landing, at("08:30")).await.is_err());
+        let rows = rows(1..=6_000);
+        let landed = land(&floor.store, landing, &mut InMemory::new(&rows), at("08:30")).await;
+        assert!(landed.is_err());
     }
     let left: i64 = sqlx::query_scalar(
         "select (select count(*) from number) + (select count(*) from ready) + (select count(*) from lane)
@@ -172,17 +176,21 @@ async fn an_import_lands_once_with_its_result(pool: PgPool) {
         enterprise: floor.enterprise,
         task,
         options: &options,
-        rows: &rows(1..=3),
+        rows: 3,
         invalid: 2,
+        hidden: 0,
         error_key: Some("errors.csv"),
         actor: ACTOR,
     };
-    let landed = land(&floor.store, landing, at("09:00")).await.unwrap();
+    let rows = rows(1..=3);
+    let mut rows = InMemory::new(&rows);
+    let landed = land(&floor.store, landing, &mut rows, at("09:00")).await.unwrap();
     assert_eq!(
         (landed.result.rows, landed.result.invalid, landed.task.state),
         (5, 2, TaskState::Running)
     );
-    assert!(land(&floor.store, landing, at("09:00")).await.is_err(), "a second time");
+    let again = land(&floor.store, landing, &mut rows, at("09:00")).await;
+    assert!(again.is_err(), "a second time");
     let kept = imports::get(&floor.store, floor.enterprise, import).await.unwrap();
     assert_eq!((kept.result, kept.batch), (Some(landed.result), landed.batch));
     floor.sound().await;

@@ -33,7 +33,7 @@ use outbound::task::{TaskConfig, TaskState};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use storage::attempts::{Begun, ClaimedAttempt, DialOrder, begin_many};
-use storage::batches::{Landed, Landing, LandingRow, land};
+use storage::batches::{InMemory, Landed, Landing, LandingRow, land};
 use storage::claim::{Claimed, Claimer};
 use storage::finish::{Finished, FinishedAs, finish_many};
 use storage::numbers::{Promoted, promote_due};
@@ -299,12 +299,13 @@ impl Floor {
             enterprise: self.enterprise,
             task,
             options: &options,
-            rows,
+            rows: rows.len() as u64,
             invalid: 0,
+            hidden: 0,
             error_key: None,
             actor: ACTOR,
         };
-        land(&self.store, landing, at("08:30")).await
+        land(&self.store, landing, &mut InMemory::new(rows), at("08:30")).await
     }
 
     /// An import that a worker has taken.

@@ -12,7 +12,7 @@ use storage::StoreError;
 use storage::exports::{self, NewExport, Written};
 use storage::imports::{self, Landed, NewImport};
 use storage::rows::Page;
-use storage::work::{Going, WorkStatus};
+use storage::work::{Going, Try, WorkStatus};
 
 use crate::data::{World, enterprise, minutes, nine, world};
 
@@ -26,6 +26,8 @@ fn import_options() -> ImportOptions {
         start: StartType::Manual,
         all_or_nothing: false,
         format: ImportFormat::Csv,
+        encoding: outbound::import::ENCODING_AUTO.into(),
+        hidden_rows: outbound::import::HiddenRows::Skip,
     }
 }
 
@@ -231,4 +233,30 @@ async fn lists_are_of_ones_own_enterprise_and_newest_first(pool: PgPool) {
         exports::create(&world.store, new, nine()).await,
         Err(StoreError::NotFound("task"))
     ));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_try_that_a_worker_died_of_counts_and_one_that_a_server_broke_off_does_not(pool: PgPool) {
+    let world = world(pool).await;
+    let id = new_import(&world).await;
+    let export = new_export(&world).await;
+    for (token, tries, trouble) in
+        [(0, 1, None), (1, 2, None), (2, 2, None), (3, 3, Some("it broke"))]
+    {
+        let taken = imports::take(&world.store, id, token, Duration::ZERO).await.unwrap();
+        let taken = taken.expect("it is free");
+        assert_eq!((taken.tries, taken.trouble.as_deref()), (tries, trouble), "import {token}");
+        let taken = exports::take(&world.store, export, token, Duration::ZERO).await.unwrap();
+        let taken = taken.expect("it is free");
+        assert_eq!((taken.tries, taken.trouble.as_deref()), (tries, trouble), "export {token}");
+        // The first worker dies, the second hears of a server's absence, the third fails.
+        let tried = match token {
+            1 => Try::NoFault,
+            2 => Try::Failed("it broke"),
+            _ => continue,
+        };
+        assert!(imports::give_back(&world.store, id, token + 1, tried).await.unwrap());
+        assert!(exports::give_back(&world.store, export, token + 1, tried).await.unwrap());
+        assert!(!imports::give_back(&world.store, id, token, tried).await.unwrap(), "an old token");
+    }
 }

@@ -229,6 +229,8 @@ impl Stage<'_> {
             start: *start,
             all_or_nothing: false,
             format: ImportFormat::Json,
+            encoding: outbound::import::ENCODING_AUTO.into(),
+            hidden_rows: outbound::import::HiddenRows::Skip,
         };
         let import = ImportId::new();
         let new = storage::imports::NewImport {
@@ -248,14 +250,18 @@ impl Stage<'_> {
             enterprise,
             task: id,
             options: &options,
-            rows: &landing_rows,
+            rows: landing_rows.len() as u64,
             invalid: 0,
+            hidden: 0,
             error_key: None,
             actor: ACTOR,
         };
-        let landed = batches::land(&self.store, landing, now).await.expect("it lands");
+        let mut rows_in_memory = batches::InMemory::new(&landing_rows);
+        let landed = batches::land(&self.store, landing, &mut rows_in_memory, now).await;
+        let landed = landed.expect("it lands");
         // Delivered twice, it lands once.
-        assert!(batches::land(&self.store, landing, now).await.is_err(), "it landed twice");
+        let again = batches::land(&self.store, landing, &mut rows_in_memory, now).await;
+        assert!(again.is_err(), "it landed twice");
 
         let after = Some(self.world.tasks[task].next_seq - 1);
         let filter = NumberFilter::default();

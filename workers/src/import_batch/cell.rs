@@ -1,122 +1,74 @@
 //! One cell of a workbook as the text that its reader sees.
 //!
-//! A workbook keeps dates as numbers of days and hides how it shows them behind styles, so dates and times
+//! A workbook keeps dates as numbers of days and hides how it shows them behind formats, so dates and times
 //! are written in ISO's order, by their kind: `2026-01-01`, `2026-01-01 09:00`, `09:00`; seconds only where
-//! there are any. A percentage has the places that its format shows: 0.15 is `15%`, or `15.0%`.
+//! there are any. A number that is no date, in a cell that is formatted as one, is given in its digits.
 
-use calamine::{DataRef, ExcelDateTime};
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
+
+use super::number_format::Shown;
 
 const SECONDS_A_DAY: i64 = 86_400;
 /// How a workbook writes what is shown with fifteen significant digits.
 const SHOWN_DIGITS: usize = 15;
-/// Places of a percentage that are shown, at most.
-const PLACES_MAX: usize = 15;
+/// The day after 9999-12-31, in days: no spreadsheet shows it as a date.
+const DAYS_END: f64 = 2_958_466.0;
+/// Days between the first days of both systems: 1900 and 1904.
+const DAYS_OF_1904: f64 = 1_462.0;
 /// The ISO form of cells that keep their date as text.
 const ISO: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
-/// How a cell's style shows its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    Number,
-    Percent { places: usize },
-}
-
-impl Shown {
-    /// By a number format (ECMA-376, part 1, 18.8.31): its first section is the one for numbers above 0,
-    /// and what is quoted or escaped in it is only text.
-    pub fn by(format: &str) -> Self {
-        let (mut places, mut after_point, mut percent) = (0, false, false);
-        let mut signs = format.chars();
-        while let Some(sign) = signs.next() {
-            match sign {
-                '"' => while signs.next().is_some_and(|text| text != '"') {},
-                '[' => while signs.next().is_some_and(|text| text != ']') {},
-                '\\' | '_' | '*' => drop(signs.next()),
-                ';' => break,
-                '.' => after_point = true,
-                '0' | '#' | '?' if after_point => places += 1,
-                '%' => percent = true,
-                _ => {}
-            }
-        }
-        if percent { Self::Percent { places: places.min(PLACES_MAX) } } else { Self::Number }
+/// A number of a cell, as its format shows it.
+pub fn shown(value: f64, format: &Shown, is_1904: bool) -> String {
+    match format {
+        Shown::Date => date_time(value, is_1904).unwrap_or_else(|| number(value)),
+        Shown::Duration if value.abs() < DAYS_END => duration(seconds(value)),
+        Shown::Duration => number(value),
+        Shown::General | Shown::Sections(_) => format.number(value),
     }
 }
 
-/// What stands in the cell; empty where nothing does.
-pub fn text(value: &DataRef<'_>, shown_as: Shown) -> String {
-    match value {
-        DataRef::Int(value) if shown_as == Shown::Number => value.to_string(),
-        DataRef::Int(value) => numeral(*value as f64, shown_as),
-        DataRef::Float(value) => numeral(*value, shown_as),
-        DataRef::String(value) => value.clone(),
-        DataRef::SharedString(value) => (*value).to_owned(),
-        DataRef::Bool(value) => value.to_string().to_uppercase(),
-        DataRef::DateTime(value) => date_time(*value),
-        DataRef::DateTimeIso(value) => match NaiveDateTime::parse_from_str(value, ISO) {
-            Ok(moment) => shown(moment),
-            Err(_) => value.clone(),
-        },
-        DataRef::DurationIso(value) => value.clone(),
-        DataRef::Error(error) => error.to_string(),
-        DataRef::Empty => String::new(),
-    }
-}
-
-fn numeral(value: f64, shown_as: Shown) -> String {
-    match shown_as {
-        Shown::Number => number(value),
-        Shown::Percent { places } => percent(value, places),
-    }
+/// A date that a cell keeps as ISO's text.
+pub fn iso_date(text: &str) -> String {
+    NaiveDateTime::parse_from_str(text, ISO).map_or_else(|_| text.to_owned(), moment)
 }
 
 /// A phone number that a spreadsheet took for a number comes back as its digits, and a sum without the
 /// noise of its last binary digit.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     without_noise(value).to_string()
 }
 
-/// Halves are rounded up, as spreadsheets do it.
-fn percent(value: f64, places: usize) -> String {
-    let scale = 10_f64.powi(i32::try_from(places).unwrap_or(0));
-    // Plus zero: what rounds to nothing has no sign.
-    let hundredths = without_noise(without_noise(value * 100.0) * scale).round() / scale + 0.0;
-    format!("{hundredths:.places$}%")
-}
-
-fn without_noise(value: f64) -> f64 {
+pub fn without_noise(value: f64) -> f64 {
     format!("{value:.*e}", SHOWN_DIGITS - 1).parse().unwrap_or(value)
 }
 
-fn date_time(value: ExcelDateTime) -> String {
-    let days = value.as_f64();
-    let seconds =
-        TimeDelta::try_milliseconds((days * SECONDS_A_DAY as f64 * 1_000.0).round() as i64);
-    let Some(seconds) = seconds.map(|whole| (whole.num_milliseconds() + 500).div_euclid(1_000))
-    else {
-        return number(days);
-    };
-    if value.is_duration() {
-        return duration(seconds);
+/// The nearest second to a number of days.
+fn seconds(days: f64) -> i64 {
+    let milliseconds = (days * SECONDS_A_DAY as f64 * 1_000.0).round() as i64;
+    (milliseconds + 500).div_euclid(1_000)
+}
+
+/// None: no spreadsheet shows such a number as a date.
+fn date_time(value: f64, is_1904: bool) -> Option<String> {
+    if !(0.0..DAYS_END).contains(&value) {
+        return None;
     }
-    if (0..SECONDS_A_DAY).contains(&seconds) {
-        let time = u32::try_from(seconds).ok();
-        let time = time.and_then(|time| NaiveTime::from_num_seconds_from_midnight_opt(time, 0));
-        return time.map_or_else(|| number(days), clock);
+    if value < 1.0 && seconds(value) < SECONDS_A_DAY {
+        let second = u32::try_from(seconds(value)).ok()?;
+        return NaiveTime::from_num_seconds_from_midnight_opt(second, 0).map(clock);
     }
-    // The parts are of the millisecond at or before the moment; a clock shows the nearest second.
-    let (year, month, day, hour, minute, second, milli) = value.to_ymd_hms_milli();
-    let date = NaiveDate::from_ymd_opt(year.into(), month.into(), day.into());
-    let moment = date.and_then(|date| {
-        date.and_hms_milli_opt(hour.into(), minute.into(), second.into(), milli.into())
-    });
-    let moment = moment.and_then(|moment| moment.checked_add_signed(TimeDelta::milliseconds(500)));
-    moment.map_or_else(|| number(days), shown)
+    let seconds = seconds(value + if is_1904 { DAYS_OF_1904 } else { 0.0 });
+    let (days, second) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
+    // Spreadsheets hold 1900 for a leap year: day 60 is its 29th of February, and days before it are one
+    // less from the first.
+    let first = NaiveDate::from_ymd_opt(1899, 12, if days < 60 { 31 } else { 30 })?;
+    let date = first.checked_add_days(Days::new(u64::try_from(days).ok()?))?;
+    Some(moment(date.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::seconds(second))?))
 }
 
 /// A date, and its time where it has one.
-fn shown(moment: NaiveDateTime) -> String {
+fn moment(moment: NaiveDateTime) -> String {
     let date = moment.date().format("%Y-%m-%d").to_string();
     match moment.time() {
         time if time.num_seconds_from_midnight() == 0 => date,
@@ -142,18 +94,7 @@ fn duration(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use calamine::{CellErrorType, ExcelDateTimeType};
-
     use super::*;
-
-    fn day(value: f64, is_1904: bool) -> String {
-        let date = ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904);
-        plain(&DataRef::DateTime(date))
-    }
-
-    fn plain(value: &DataRef<'_>) -> String {
-        text(value, Shown::Number)
-    }
 
     #[test]
     fn a_date_cell_reads_as_its_date_and_its_time() {
@@ -168,17 +109,47 @@ mod tests {
             (0.375, "09:00"),
             (0.0, "00:00"),
             (0.999_988_425_925_926, "23:59:59"),
+            (1.0, "1900-01-01"),
+            (59.0, "1900-02-28"),
+            (61.0, "1900-03-01"),
+            (2_958_465.0, "9999-12-31"),
         ] {
-            assert_eq!(day(value, false), read, "{value}");
+            assert_eq!(shown(value, &Shown::Date, false), read, "{value}");
         }
-        assert_eq!(day(46_023.375 - 1_462.0, true), "2026-01-01 09:00", "from 1904 on");
+        assert_eq!(
+            shown(46_023.375 - 1_462.0, &Shown::Date, true),
+            "2026-01-01 09:00",
+            "from 1904 on"
+        );
+    }
+
+    #[test]
+    fn a_number_that_is_no_date_reads_as_its_digits_whatever_its_format() {
+        for (value, digits) in [
+            (13_800_170_090.0, "13800170090"),
+            (8_613_800_170_088.0, "8613800170088"),
+            (2_958_466.0, "2958466"),
+            (-1.0, "-1"),
+        ] {
+            assert_eq!(shown(value, &Shown::Date, false), digits);
+        }
+        assert_eq!(shown(8_613_800_170_088.0, &Shown::Duration, false), "8613800170088");
+        for wild in [f64::MAX, f64::MIN, f64::INFINITY, f64::NAN, f64::MIN_POSITIVE] {
+            for format in [Shown::Date, Shown::Duration, Shown::General, Shown::by("0.00,,%")] {
+                let _ = (shown(wild, &format, true), format.digits(wild));
+            }
+        }
     }
 
     #[test]
     fn a_length_of_time_is_no_date() {
-        let length = |value| ExcelDateTime::new(value, ExcelDateTimeType::TimeDelta, false);
-        assert_eq!(plain(&DataRef::DateTime(length(1.520_833_333_333_333_3))), "36:30");
-        assert_eq!(plain(&DataRef::DateTime(length(0.003_472_222_222_222_222))), "0:05");
+        for (value, read) in [
+            (1.520_833_333_333_333_3, "36:30"),
+            (0.003_472_222_222_222_222, "0:05"),
+            (-0.5, "-12:00"),
+        ] {
+            assert_eq!(shown(value, &Shown::Duration, false), read);
+        }
     }
 
     #[test]
@@ -192,45 +163,13 @@ mod tests {
             (-2.5, "-2.5"),
             (5.0, "5"),
         ] {
-            assert_eq!(plain(&DataRef::Float(value)), read);
+            assert_eq!(shown(value, &Shown::General, false), read);
         }
     }
 
     #[test]
-    fn a_percentage_reads_as_its_format_shows_it() {
-        for (value, format, read) in [
-            (0.15, "0%", "15%"),
-            (0.15, "0.00%", "15.00%"),
-            (0.1234, "0%", "12%"),
-            (0.145, "0%", "15%"),
-            (0.29, "0%", "29%"),
-            (-0.155, "0.0%;[Red]-0.0%", "-15.5%"),
-            (1.0, "#,##0 %", "100%"),
-            (-0.001, "0%", "0%"),
-            (0.15, "General", "0.15"),
-            (0.15, "0.00", "0.15"),
-            (0.15, "0.00\"% of it\"", "0.15"),
-            (0.15, "0.00\\%", "0.15"),
-            (0.15, "0.00;0%", "0.15"),
-        ] {
-            assert_eq!(text(&DataRef::Float(value), Shown::by(format)), read, "{value} {format}");
-        }
-        assert_eq!(text(&DataRef::Int(2), Shown::by("0%")), "200%");
-        let word = DataRef::SharedString("all");
-        assert_eq!(text(&word, Shown::by("0%")), "all");
-    }
-
-    #[test]
-    fn other_cells_read_as_their_words() {
-        for (value, read) in [
-            (DataRef::Bool(true), "TRUE"),
-            (DataRef::Error(CellErrorType::NA), "#N/A"),
-            (DataRef::DateTimeIso("2026-01-01T09:00:00".into()), "2026-01-01 09:00"),
-            (DataRef::DateTimeIso("next week".into()), "next week"),
-            (DataRef::SharedString(" Ms. Li "), " Ms. Li "),
-            (DataRef::Empty, ""),
-        ] {
-            assert_eq!(plain(&value), read);
-        }
+    fn a_date_that_is_kept_as_text_reads_like_the_others() {
+        assert_eq!(iso_date("2026-01-01T09:00:00"), "2026-01-01 09:00");
+        assert_eq!(iso_date("next week"), "next week");
     }
 }

@@ -1,29 +1,50 @@
 //! Numbers as the API takes them: one JSON object with `numbers`, or a number object a line.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Seek};
 use std::path::Path;
+use std::rc::Rc;
 
-use outbound::import::{BATCH_NUMBERS_MAX, NumberInput, RowError, parse_input};
-use serde::Deserialize;
+use outbound::import::{BATCH_NUMBERS_MAX, Json, RowError, parse_object};
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 
+use super::kind;
 use super::source::{Rows, Stop, refused};
 
-/// Bytes of one line of NDJSON.
-const LINE_BYTES_MAX: u64 = 1 << 18;
+/// Bytes of one number: a line of NDJSON, or an element of the list.
+const NUMBER_BYTES_MAX: u64 = 1 << 20;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The text of the file, without its mark.
+fn open(path: &Path) -> Result<BufReader<File>, Stop> {
+    let mut file = File::open(path)?;
+    kind::must_be_json(&mut file)?;
+    file.rewind()?;
+    let mut reader = BufReader::new(file);
+    if reader.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        reader.consume(BYTE_ORDER_MARK.len());
+    }
+    Ok(reader)
+}
 
 /// Read `{"numbers": […]}` without holding it whole.
 pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
     let mut stopped = None;
-    let reader = BufReader::new(File::open(path)?);
+    let given = Rc::new(Cell::new(0));
+    let reader = Bounded { inner: open(path)?, given: given.clone() };
     let mut json = serde_json::Deserializer::from_reader(reader);
-    let read =
-        Document { rows, stopped: &mut stopped }.deserialize(&mut json).and_then(|()| json.end());
+    let read = Document { rows, stopped: &mut stopped, given }
+        .deserialize(&mut json)
+        .and_then(|()| json.end());
     if let Some(stop) = stopped {
         return Err(stop);
     }
     read.map_err(|error| match error.io_error_kind() {
+        Some(ErrorKind::FileTooLarge) => refused(
+            "row_too_long",
+            format!("line {}: a number is longer than {NUMBER_BYTES_MAX} bytes", error.line()),
+        ),
         Some(kind) => Stop::Disk(kind.into()),
         None => refused(
             "unreadable",
@@ -38,34 +59,33 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
 
 /// Read a number object a line.
 pub fn read_lines(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
-    let mut reader = BufReader::new(File::open(path)?);
+    let mut reader = open(path)?;
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = reader.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut line)?;
+        let read = reader.by_ref().take(NUMBER_BYTES_MAX + 1).read_until(b'\n', &mut line)?;
         if read == 0 {
             break;
         }
-        if line.len() as u64 > LINE_BYTES_MAX {
+        if line.len() as u64 > NUMBER_BYTES_MAX {
             return Err(refused(
                 "row_too_long",
-                format!("line {number} is longer than {LINE_BYTES_MAX} bytes"),
+                format!("line {number} is longer than {NUMBER_BYTES_MAX} bytes"),
             ));
         }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let mut json = serde_json::Deserializer::from_slice(&line);
-        let parsed = match object(&mut json).and_then(|input| json.end().map(|()| input)) {
-            Ok(input) => parse_input(&input, rows.rules),
-            Err(error) => Err(vec![not_a_number(&error)]),
+        let parsed = match serde_json::from_slice::<Json>(&line) {
+            Ok(value) => parse_object(&value, "", rows.rules),
+            Err(error) => Err(vec![not_json(&error)]),
         };
-        rows.row(number, parsed)?;
+        rows.row(number, parsed, line.len())?;
     }
     Ok(())
 }
 
-fn not_a_number(error: &serde_json::Error) -> RowError {
+fn not_json(error: &serde_json::Error) -> RowError {
     // The message of a JSON error may quote the row.
     RowError {
         column: String::new(),
@@ -74,9 +94,27 @@ fn not_a_number(error: &serde_json::Error) -> RowError {
     }
 }
 
+/// Gives bytes until a number has taken too many; whoever reads sets the count back.
+struct Bounded<R> {
+    inner: R,
+    given: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if self.given.get() > NUMBER_BYTES_MAX {
+            return Err(Error::from(ErrorKind::FileTooLarge));
+        }
+        let read = self.inner.read(to)?;
+        self.given.set(self.given.get() + read as u64);
+        Ok(read)
+    }
+}
+
 struct Document<'a, 'r> {
     rows: &'a mut Rows<'r>,
     stopped: &'a mut Option<Stop>,
+    given: Rc<Cell<u64>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Document<'_, '_> {
@@ -101,7 +139,11 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                 return Err(serde::de::Error::custom("an unknown or repeated field"));
             }
             seen = true;
-            map.next_value_seed(Numbers { rows: &mut *self.rows, stopped: &mut *self.stopped })?;
+            map.next_value_seed(Numbers {
+                rows: &mut *self.rows,
+                stopped: &mut *self.stopped,
+                given: self.given.clone(),
+            })?;
         }
         if seen { Ok(()) } else { Err(serde::de::Error::missing_field("numbers")) }
     }
@@ -110,6 +152,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
 struct Numbers<'a, 'r> {
     rows: &'a mut Rows<'r>,
     stopped: &'a mut Option<Stop>,
+    given: Rc<Cell<u64>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Numbers<'_, '_> {
@@ -129,48 +172,16 @@ impl<'de> Visitor<'de> for Numbers<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let mut number = 0;
-        while let Some(element) = list.next_element::<Element>()? {
+        self.given.set(0);
+        while let Some(element) = list.next_element::<Json>()? {
+            let parsed = parse_object(&element, &format!("/numbers/{number}"), self.rows.rules);
             number += 1;
-            let parsed = match element {
-                Element::Number(input) => parse_input(&input, self.rows.rules),
-                Element::Other(_) => Err(vec![RowError {
-                    column: String::new(),
-                    value: String::new(),
-                    reason: "is not a number object: phone_number is required, and no field but \
-                             priority, caller_id, backup_numbers and variables is known"
-                        .into(),
-                }]),
-            };
-            if let Err(stop) = self.rows.row(number, parsed) {
+            let bytes = usize::try_from(self.given.replace(0)).unwrap_or(usize::MAX);
+            if let Err(stop) = self.rows.row(number, parsed, bytes) {
                 *self.stopped = Some(stop);
                 return Err(serde::de::Error::custom("stopped"));
             }
         }
         Ok(())
     }
-}
-
-/// One wrong element is that row's fault, not the file's.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Element {
-    Number(#[serde(deserialize_with = "object")] NumberInput),
-    Other(serde::de::IgnoredAny),
-}
-
-/// A number object, and no list: a list would be read as the object's fields in their order.
-fn object<'de, D: serde::Deserializer<'de>>(json: D) -> Result<NumberInput, D::Error> {
-    struct Object;
-    impl<'de> Visitor<'de> for Object {
-        type Value = NumberInput;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a number object")
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<NumberInput, A::Error> {
-            NumberInput::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-        }
-    }
-    json.deserialize_map(Object)
 }

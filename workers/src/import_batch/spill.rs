@@ -1,0 +1,207 @@
+//! Rows between the process that reads a file and the transaction that lands them: in a file, packed.
+//!
+//! The largest import that is allowed has 10 GB of text. So nobody holds it: the reading process writes chunks
+//! of bounded size, each packed and behind its length, and the landing takes one after the other.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Error, ErrorKind, Read, Seek, Write};
+use std::path::Path;
+
+use chrono_tz::Tz;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use outbound::ids::CallerIdId;
+use outbound::phone::Phone;
+use serde::{Deserialize, Serialize};
+use storage::StoreError;
+use storage::batches::{LandingRow, LandingRows};
+
+/// Bytes of a chunk, packed and unpacked, at most: several times what the reader puts into one.
+const CHUNK_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of all chunks, packed, at most.
+pub const SPILL_BYTES_MAX: u64 = 12 << 30;
+
+/// A good row, as it lies in the file.
+#[derive(Serialize, Deserialize)]
+struct Spilled {
+    phone: u64,
+    priority: u32,
+    caller_id: Option<CallerIdId>,
+    backups: Vec<u64>,
+    variables: BTreeMap<String, String>,
+    province: String,
+    city: String,
+    time_zone: Option<Tz>,
+}
+
+impl From<LandingRow> for Spilled {
+    fn from(row: LandingRow) -> Self {
+        Self {
+            phone: row.phone.digits(),
+            priority: row.priority,
+            caller_id: row.caller_id,
+            backups: row.backups.into_iter().map(Phone::digits).collect(),
+            variables: row.variables,
+            province: row.province,
+            city: row.city,
+            time_zone: row.time_zone,
+        }
+    }
+}
+
+impl From<Spilled> for LandingRow {
+    fn from(row: Spilled) -> Self {
+        Self {
+            phone: Phone::from_digits(row.phone),
+            priority: row.priority,
+            caller_id: row.caller_id,
+            backups: row.backups.into_iter().map(Phone::from_digits).collect(),
+            variables: row.variables,
+            province: row.province,
+            city: row.city,
+            time_zone: row.time_zone,
+        }
+    }
+}
+
+/// Writes chunks.
+pub struct Writer {
+    file: BufWriter<File>,
+    bytes: u64,
+}
+
+impl Writer {
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { file: BufWriter::new(File::create(path)?), bytes: 0 })
+    }
+
+    pub fn write(&mut self, rows: Vec<LandingRow>) -> std::io::Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
+        let spilled: Vec<Spilled> = rows.into_iter().map(Spilled::from).collect();
+        serde_json::to_writer(&mut packed, &spilled)?;
+        let packed = packed.finish()?;
+        let length =
+            u32::try_from(packed.len()).map_err(|_| Error::from(ErrorKind::FileTooLarge))?;
+        self.bytes += u64::from(length) + 4;
+        if self.bytes > SPILL_BYTES_MAX {
+            return Err(Error::from(ErrorKind::FileTooLarge));
+        }
+        self.file.write_all(&length.to_le_bytes())?;
+        self.file.write_all(&packed)
+    }
+
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Gives chunks back, from the first.
+pub struct Reader {
+    /// None while a chunk is being read on another thread.
+    file: Option<BufReader<File>>,
+}
+
+impl Reader {
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { file: Some(BufReader::new(File::open(path)?)) })
+    }
+
+    /// Do something with the file where it may block.
+    async fn with<T: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(&mut BufReader<File>) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let gone = || StoreError::Damaged("the rows of an import are gone".into());
+        let mut file = self.file.take().ok_or_else(gone)?;
+        let acted = tokio::task::spawn_blocking(move || (act(&mut file), file)).await;
+        let (done, file) = acted.map_err(|_| gone())?;
+        self.file = Some(file);
+        done.map_err(|error| StoreError::Damaged(format!("the rows of an import: {error}")))
+    }
+}
+
+impl LandingRows for Reader {
+    async fn rewind(&mut self) -> Result<(), StoreError> {
+        self.with(BufReader::rewind).await
+    }
+
+    async fn next(&mut self) -> Result<Vec<LandingRow>, StoreError> {
+        self.with(chunk).await
+    }
+}
+
+fn chunk(file: &mut BufReader<File>) -> std::io::Result<Vec<LandingRow>> {
+    let mut length = [0; 4];
+    match file.read_exact(&mut length) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    }
+    let packed = file.take(u64::from(u32::from_le_bytes(length)).min(CHUNK_BYTES_MAX));
+    let unpacked = BufReader::new(DeflateDecoder::new(packed).take(CHUNK_BYTES_MAX));
+    let rows: Vec<Spilled> = serde_json::from_reader(unpacked)?;
+    Ok(rows.into_iter().map(LandingRow::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(digits: u64) -> LandingRow {
+        LandingRow {
+            phone: Phone::from_digits(digits),
+            priority: 5,
+            caller_id: Some(CallerIdId::new()),
+            backups: vec![Phone::from_digits(8_613_800_000_009)],
+            variables: BTreeMap::from([("v".into(), "李\"明".repeat(300))]),
+            province: "Beijing".into(),
+            city: String::new(),
+            time_zone: Some(chrono_tz::Asia::Shanghai),
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_come_back_as_they_were_and_can_be_read_again() {
+        let path = tempfile::NamedTempFile::new().expect("a file");
+        let rows: Vec<LandingRow> = (1..=7).map(|at| row(8_613_800_000_000 + at)).collect();
+        let mut writer = Writer::create(path.path()).expect("a file");
+        for chunk in rows.chunks(3) {
+            writer.write(chunk.to_vec()).expect("written");
+        }
+        writer.finish().expect("written");
+        let mut reader = Reader::open(path.path()).expect("a file");
+        for _ in 0..2 {
+            reader.rewind().await.expect("at the start");
+            let mut back = Vec::new();
+            loop {
+                let chunk = reader.next().await.expect("a chunk");
+                if chunk.is_empty() {
+                    break;
+                }
+                back.extend(chunk);
+            }
+            assert_eq!(back, rows);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_ends_within_a_chunk_is_an_error_and_no_end() {
+        let path = tempfile::NamedTempFile::new().expect("a file");
+        let mut writer = Writer::create(path.path()).expect("a file");
+        writer.write(vec![row(8_613_800_000_001)]).expect("written");
+        writer.finish().expect("written");
+        let whole = std::fs::metadata(path.path()).expect("a file").len();
+        File::options()
+            .write(true)
+            .open(path.path())
+            .and_then(|file| file.set_len(whole - 9))
+            .expect("cut");
+        let mut reader = Reader::open(path.path()).expect("a file");
+        assert!(reader.next().await.is_err());
+    }
+}
