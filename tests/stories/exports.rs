@@ -150,6 +150,24 @@ async fn recordings_come_as_a_zip_of_stereo_wavs_named_by_their_calls() {
 }
 
 #[tokio::test]
+async fn a_recording_that_is_gone_is_named_in_the_zip_and_stops_nothing() {
+    let (world, task, records) = called().await;
+    let id = records[0]["id"].as_str().expect("an id");
+    let attempt = id.parse().expect("an attempt");
+    let recording = storage::recordings::find(world.store(), attempt).await.expect("a store");
+    let key = recording.expect("a recording").object_key;
+    world.objects().delete(&key).await.expect("deleted");
+    let export =
+        world.exported(json!({"task": task, "content": "recordings", "format": "zip"})).await;
+    let entries = read_zip(&file(&world, &export).await);
+    let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["missing.csv"]);
+    let missing = read_csv(&entries[0].1);
+    assert_eq!((missing.len(), &*missing[1][0]), (2, id), "{missing:?}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_export_needs_the_permission_and_shows_what_its_maker_may_see() {
     let (world, task, _) = called().await;
     let options = json!({"task": task, "content": "call_records", "format": "csv"});

@@ -1,12 +1,14 @@
 //! Exports: one consistent snapshot, streamed into a file of the object store.
 //!
 //! The row's fencing token decides who writes; each run writes an object of its own, and the row names the
-//! one that was finished. A run that died is made again from its start: nothing of it was visible.
+//! one that was finished. A run that died is made again from its start: nothing of it was visible. The lease is
+//! renewed by time, and a cancel is heard by time, however long one row takes.
 
 mod recordings;
 mod sheet;
 mod table;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, Data};
@@ -19,13 +21,18 @@ use outbound::record::Shown;
 use storage::exports::{self, Export, ExportProblem, Written};
 use storage::objects::keys;
 use storage::records::{RecordQuery, RecordStream};
-use storage::work::Going;
+use storage::work::{Going, TRIES_MAX, Try, gave_up};
 use storage::{StoreError, enterprises};
 
 use crate::Environment;
 
-/// The export's lease, renewed with each chunk.
-const LEASE: Duration = Duration::from_secs(120);
+/// The export's lease, renewed at each look: when its worker dies, another goes on after it.
+const LEASE: Duration = Duration::from_secs(30);
+/// Between two looks whether it is cancelled, with which progress is told.
+const LOOK: Duration = Duration::from_secs(1);
+/// An export that a server's outage broke is given back for as long as this.
+const GIVE_BACK: Duration = Duration::from_secs(600);
+const RETRY: Duration = Duration::from_millis(500);
 /// Days that a file lies in the download center.
 const KEPT_DAYS: i64 = 7;
 
@@ -38,6 +45,8 @@ enum Halt {
     Store(#[from] StoreError),
     #[error("the file can't be written: {0}")]
     File(String),
+    #[error("it was tried too often")]
+    GaveUp(Option<String>),
 }
 
 impl Halt {
@@ -50,22 +59,95 @@ pub async fn run_export(job: RunExport, env: Data<Environment>) -> Result<(), Bo
     let Some(export) = exports::take(&env.store, job.export, job.token, LEASE).await? else {
         return Ok(());
     };
-    match write(&env, &export).await {
-        Ok(()) => Ok(()),
-        Err(Halt::Cancelled) => {
-            exports::cancelled(&env.store, export.id, export.token, env.clock.now()).await?;
-            Ok(())
+    let progress = Progress::default();
+    let ran = if export.tries > TRIES_MAX {
+        Err(Halt::GaveUp(export.trouble.clone()))
+    } else {
+        tokio::select! {
+            ran = write(&env, &export, &progress) => ran,
+            halt = keep(&env, &export, &progress) => Err(halt),
         }
-        Err(Halt::Store(StoreError::Refused(faults))) => {
+    };
+    match ran {
+        Ok(()) => Ok(()),
+        Err(halted) => end(&env, &export, halted).await,
+    }
+}
+
+/// End an export that has no file, or give it back to be tried again.
+async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), BoxDynError> {
+    let (id, token, now) = (export.id, export.token, env.clock.now());
+    let problem = match halted {
+        Halt::Cancelled => return Ok(exports::cancelled(&env.store, id, token, now).await?),
+        // Whoever has it now ends it.
+        Halt::Store(StoreError::Conflict { code: "lease_lost", .. }) => return Ok(()),
+        Halt::Store(StoreError::Conflict { code, detail }) => {
+            ExportProblem { code: code.into(), detail }
+        }
+        Halt::Store(StoreError::Refused(faults)) => {
             let detail =
                 faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("; ");
-            let problem = ExportProblem { code: "refused".into(), detail };
-            exports::fail(&env.store, export.id, export.token, &problem, env.clock.now()).await?;
-            Ok(())
+            ExportProblem { code: "refused".into(), detail }
         }
-        // Infrastructure: the lease runs out, the sweep queues it again.
-        Err(error) => Err(error.into()),
+        Halt::GaveUp(trouble) => {
+            ExportProblem { code: "gave_up".into(), detail: gave_up(trouble.as_deref()) }
+        }
+        // A server is away: the sweep queues it again.
+        Halt::Store(error @ StoreError::Unavailable(_)) => {
+            give_back(env, export, Try::NoFault).await;
+            return Err(error.into());
+        }
+        error if export.tries < TRIES_MAX => {
+            give_back(env, export, Try::Failed(&error.to_string())).await;
+            return Err(error.into());
+        }
+        error => {
+            tracing::error!(%error, export = %id, "an export failed at each try");
+            ExportProblem { code: "gave_up".into(), detail: gave_up(Some(&error.to_string())) }
+        }
+    };
+    Ok(exports::fail(&env.store, id, token, &problem, now).await?)
+}
+
+/// How far an export is, for whoever looks after it.
+#[derive(Debug, Default)]
+struct Progress {
+    done: AtomicU64,
+    total: AtomicU64,
+    /// The file is whole: from here on the last write decides whether the lease still holds.
+    finishing: AtomicBool,
+}
+
+/// Renew the lease, tell progress, and hear a cancel, for as long as the export is ours.
+async fn keep(env: &Environment, export: &Export, progress: &Progress) -> Halt {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let (id, token) = (export.id, export.token);
+        let done = progress.done.load(Ordering::Relaxed);
+        let total = Some(progress.total.load(Ordering::Relaxed)).filter(|total| *total > 0);
+        match exports::progress(&env.store, id, token, done, total, LEASE).await {
+            Ok(Going::On) => {}
+            // It may have ended a moment ago.
+            Ok(Going::Cancelled) | Err(StoreError::Conflict { .. })
+                if progress.finishing.load(Ordering::Relaxed) => {}
+            Ok(Going::Cancelled) => return Halt::Cancelled,
+            Err(error @ StoreError::Conflict { .. }) => return error.into(),
+            Err(error) => tracing::warn!(%error, "an export's lease is renewed later"),
+        }
     }
+}
+
+/// End the lease now, so that nobody waits for it to run out.
+async fn give_back(env: &Environment, export: &Export, tried: Try<'_>) {
+    let given = async {
+        while let Err(error) = exports::give_back(&env.store, export.id, export.token, tried).await
+        {
+            tracing::warn!(%error, "an export is given back later");
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    // Where even this fails, the lease runs out.
+    let _ = tokio::time::timeout(GIVE_BACK, given).await;
 }
 
 /// A running export: what is asked for, and how far it is.
@@ -74,24 +156,26 @@ struct Run<'a> {
     export: &'a Export,
     rows: RecordStream,
     done: u64,
+    progress: &'a Progress,
 }
 
 impl Run<'_> {
-    /// The next rows of the snapshot; an empty chunk is the end. Hears a cancel.
+    /// The next rows of the snapshot; an empty chunk is the end.
     async fn next(&mut self) -> Result<Vec<storage::records::RecordView>, Halt> {
-        let (store, export) = (&self.env.store, self.export);
-        let total = Some(self.rows.total);
-        match exports::progress(store, export.id, export.token, self.done, total, LEASE).await? {
-            Going::On => {}
-            Going::Cancelled => return Err(Halt::Cancelled),
-        }
         let chunk = self.rows.next().await?;
+        self.progress.total.store(self.rows.total, Ordering::Relaxed);
+        self.progress.done.store(self.done, Ordering::Relaxed);
         self.done += chunk.len() as u64;
         Ok(chunk)
     }
+
+    /// So many rows of the chunk that was taken last are still to be written.
+    fn left(&self, rows: usize) {
+        self.progress.done.store(self.done.saturating_sub(rows as u64), Ordering::Relaxed);
+    }
 }
 
-async fn write(env: &Environment, export: &Export) -> Result<(), Halt> {
+async fn write(env: &Environment, export: &Export, progress: &Progress) -> Result<(), Halt> {
     let options = &export.options;
     let filter = match options.filter.as_deref().map(filter::parse).transpose() {
         Ok(filter) => filter,
@@ -102,7 +186,7 @@ async fn write(env: &Environment, export: &Export) -> Result<(), Halt> {
     let all = RecordQuery::all(options.content);
     let query = RecordQuery { task: options.task, filter, words, ..all };
     let rows = RecordStream::open(&env.store, export.enterprise, query).await?;
-    let mut run = Run { env, export, rows, done: 0 };
+    let mut run = Run { env, export, rows, done: 0, progress };
     let extension = match (options.content, options.format) {
         (Content::Recordings, _) | (_, ExportFormat::Zip) => "zip",
         (_, ExportFormat::Csv) => "csv",
@@ -115,6 +199,7 @@ async fn write(env: &Environment, export: &Export) -> Result<(), Halt> {
         "csv" => table::write(&mut run, &key, zone).await?,
         _ => sheet::write(&mut run, &key, zone).await?,
     };
+    progress.finishing.store(true, Ordering::Relaxed);
     let now = env.clock.now();
     let written = Written {
         object_key: &key,
