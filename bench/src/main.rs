@@ -10,6 +10,8 @@ mod servers;
 mod tenant;
 mod world;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
@@ -47,8 +49,22 @@ fn size(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+fn main() -> ExitCode {
+    // An import has its file read by the program that it runs in.
+    if std::env::args().nth(1).as_deref() == Some(workers::READ_IMPORT) {
+        return workers::read_import();
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     // The first TLS provider that is installed stays: a second is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
