@@ -7,8 +7,8 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::input::{document_body, from_value, json_bytes, no_list_for_object};
@@ -54,6 +54,34 @@ impl OperationInput for IfMatch {}
 fn version(text: &str) -> Option<i64> {
     let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
     digits.parse().ok().filter(|version| *version >= 0)
+}
+
+/// An `ETag` in a body: where several are changed together, each is named with its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub i64);
+
+impl Serialize for Version {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("\"{}\"", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(from)?;
+        let detail = "is not an ETag of this resource; send it as it was read, quotes and all";
+        version(&text).map(Self).ok_or_else(|| serde::de::Error::custom(detail))
+    }
+}
+
+impl JsonSchema for Version {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ETag".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^\"[0-9]+\"$" })
+    }
 }
 
 /// A merge patch of a `T`: fields that are given replace, `null` takes a field back to its default.
@@ -111,8 +139,29 @@ impl<S: Send + Sync, T> FromRequest<S> for MergePatch<T> {
 
 impl<T: JsonSchema> OperationInput for MergePatch<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let whole = ctx.schema.subschema_for::<T>();
-        let mut schema = ctx.resolve_schema(&whole).clone();
+        let schema = Self::json_schema(&mut ctx.schema);
+        document_body(ctx, operation, &[(PATCH_TYPES[0], schema)], true);
+    }
+}
+
+impl<'de, T> Deserialize<'de> for MergePatch<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let changes = serde_json::Map::deserialize(from)?;
+        Ok(Self { changes: Value::Object(changes), of: std::marker::PhantomData })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for MergePatch<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("{}Patch", T::schema_name()).into()
+    }
+
+    fn json_schema(made: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = T::json_schema(made);
         schema.remove("required");
         schema.insert(
             "description".into(),
@@ -120,7 +169,7 @@ impl<T: JsonSchema> OperationInput for MergePatch<T> {
             replace, `null` takes a field back to its default."
                 .into(),
         );
-        document_body(ctx, operation, &[(PATCH_TYPES[0], schema)], true);
+        schema
     }
 }
 

@@ -127,6 +127,16 @@ impl Problem {
         )
     }
 
+    /// A problem of a part, with its faults below `pointer`, where the part stands in the whole.
+    pub fn within(self, pointer: &str) -> Self {
+        if self.faults.is_empty() {
+            return self;
+        }
+        let faults = outbound::fault::within(pointer, Err(self.faults));
+        let code = self.code;
+        Self { status: self.status, code, ..Self::refused(faults) }
+    }
+
     fn with_code(mut self, code: &'static str) -> Self {
         self.code = Cow::Borrowed(code);
         self
@@ -199,6 +209,10 @@ impl From<StoreError> for Problem {
                 "stale",
                 "it was changed since it was read; read it again and send its new ETag",
             ),
+            StoreError::StaleAmong(faults) => Self {
+                status: StatusCode::PRECONDITION_FAILED,
+                ..Self::refused(faults).with_code("stale")
+            },
             StoreError::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             StoreError::Refused(faults) => Self::refused(faults),
             StoreError::Unavailable(reason) => {

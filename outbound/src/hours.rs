@@ -95,7 +95,7 @@ impl Hours {
             (&self.do_not_call, PeriodKind::DoNotCall, "do_not_call_period"),
         ] {
             if period.as_ref().is_some_and(|period| period.kind != kind) {
-                let right = if kind == PeriodKind::Call { "call" } else { "do_not_call" };
+                let right = kind.word();
                 faults.push(Fault::new(
                     format!("/schedule/{name}"),
                     "wrong_period_kind",

@@ -1,13 +1,17 @@
 //! A named time condition: ranges of minutes, weekdays, dates that differ.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{Datelike, NaiveDate, Weekday};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Verdict, count, name, verdict};
+use crate::ids::PeriodId;
+
+mod complement;
+mod minute;
+
+pub use complement::{LinkFault, links};
+pub use minute::{Minute, NotAMinute};
 
 pub const MINUTES_A_DAY: u16 = 1_440;
 /// Ranges of one period, at most.
@@ -32,9 +36,14 @@ pub struct PeriodConfig {
     /// Unique in the enterprise, 1–64 characters.
     pub name: String,
     pub kind: PeriodKind,
-    /// 1–100 ranges.
+    /// Everything outside of another period, which is of the other kind and has ranges of its own. Ranges and
+    /// dates of this one are then derived, and follow each edit of the other: write none.
+    #[serde(default)]
+    pub complement_of: Option<PeriodId>,
+    /// 1–100 ranges; none are written beside `complement_of`.
+    #[serde(default)]
     pub ranges: Vec<Range>,
-    /// Dates that differ from their weekday, at most 1,000.
+    /// Dates that differ from their weekday, at most 1,000; none are written beside `complement_of`.
     #[serde(default)]
     pub exceptions: Vec<DateException>,
 }
@@ -138,16 +147,17 @@ impl PeriodConfig {
         self.ranges.iter().any(|range| range.on(weekday) && range.contains(minute))
     }
 
-    /// The name, 1–100 ranges of which none runs past midnight, no date twice.
+    /// The name, 1–100 ranges of which none runs past midnight, no date twice. For a period as it was
+    /// written: beside `complement_of` it has neither.
     pub fn check(&self) -> Verdict {
-        let mut faults: Vec<Fault> = [
-            name("/name", &self.name, 1, 64),
-            count("/ranges", self.ranges.len(), 1, RANGES_MAX),
-            count("/exceptions", self.exceptions.len(), 0, EXCEPTIONS_MAX),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let mut faults: Vec<Fault> =
+            [name("/name", &self.name, 1, 64)].into_iter().flatten().collect();
+        if self.complement_of.is_some() {
+            faults.extend(self.check_derived());
+            return verdict(faults);
+        }
+        faults.extend(count("/ranges", self.ranges.len(), 1, RANGES_MAX));
+        faults.extend(count("/exceptions", self.exceptions.len(), 0, EXCEPTIONS_MAX));
         for (place, range) in self.ranges.iter().take(RANGES_MAX).enumerate() {
             if range.end < range.start {
                 faults.push(Fault::new(
@@ -174,130 +184,5 @@ impl PeriodConfig {
     }
 }
 
-/// A minute of a day, written `HH:MM`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Minute(u16);
-
-impl Minute {
-    /// The minute after `minutes` of midnight; `None` past 23:59.
-    pub const fn new(minutes: u16) -> Option<Self> {
-        if minutes < MINUTES_A_DAY { Some(Self(minutes)) } else { None }
-    }
-
-    /// Minutes since midnight.
-    pub const fn of_day(self) -> u16 {
-        self.0
-    }
-}
-
-impl fmt::Display for Minute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
-    }
-}
-
-/// The text is not a minute of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a minute of a day; write it as HH:MM, from 00:00 to 23:59")]
-pub struct NotAMinute;
-
-impl FromStr for Minute {
-    type Err = NotAMinute;
-
-    fn from_str(text: &str) -> Result<Self, NotAMinute> {
-        let digits = |part: &str| {
-            (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
-                .then(|| part.parse::<u16>().ok())
-                .flatten()
-        };
-        let (hour, minute) = text.split_once(':').ok_or(NotAMinute)?;
-        match (digits(hour), digits(minute)) {
-            (Some(hour @ 0..=23), Some(minute @ 0..=59)) => Ok(Self(hour * 60 + minute)),
-            _ => Err(NotAMinute),
-        }
-    }
-}
-
-impl Serialize for Minute {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Minute {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Minute {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Minute".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn minutes_read_back_and_nothing_else_is_one() {
-        for text in ["00:00", "09:05", "23:59"] {
-            assert_eq!(
-                text.parse::<Minute>().map(|minute| minute.to_string()),
-                Ok(text.to_owned())
-            );
-        }
-        for text in ["24:00", "9:00", "09:60", "09-00", "09:00:00", "", "+9:00"] {
-            assert_eq!(text.parse::<Minute>(), Err(NotAMinute), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_api_documents_how_a_minute_is_written() {
-        let schema = schemars::schema_for!(Minute);
-        let pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
-        assert_eq!(schema.get("type"), Some(&serde_json::json!("string")));
-        assert_eq!(schema.get("pattern"), Some(&serde_json::json!(pattern)));
-    }
-
-    #[test]
-    fn each_fault_of_a_period_is_named() {
-        let period = |json: serde_json::Value| {
-            let mut whole = serde_json::json!({
-                "name": "Day", "kind": "call", "ranges": [{ "start": "09:00", "end": "18:00" }],
-            });
-            whole.as_object_mut().unwrap().extend(json.as_object().unwrap().clone());
-            serde_json::from_value::<PeriodConfig>(whole).unwrap()
-        };
-        assert_eq!(period(serde_json::json!({})).check(), Ok(()));
-        let minute = serde_json::json!([{ "start": "09:00", "end": "09:00" }]);
-        assert_eq!(period(serde_json::json!({ "ranges": minute })).check(), Ok(()));
-        let holiday = serde_json::json!({ "date": "2026-10-01", "day": "closed" });
-        let range = serde_json::json!({ "start": "09:00", "end": "18:00" });
-        for (json, pointer, code) in [
-            (serde_json::json!({ "name": "" }), "/name", "required"),
-            (serde_json::json!({ "ranges": [] }), "/ranges", "too_few"),
-            (serde_json::json!({ "ranges": vec![range; 101] }), "/ranges", "too_many"),
-            (
-                serde_json::json!({ "ranges": [{ "start": "22:00", "end": "06:00" }] }),
-                "/ranges/0/end",
-                "past_midnight",
-            ),
-            (
-                serde_json::json!({ "exceptions": [holiday, holiday] }),
-                "/exceptions/1/date",
-                "repeated",
-            ),
-        ] {
-            let faults = period(json).check().unwrap_err();
-            let found: Vec<_> = faults.iter().map(|f| (&*f.pointer, &*f.code)).collect();
-            assert_eq!(found, [(pointer, code)]);
-        }
-    }
-}
+mod tests;

@@ -140,6 +140,7 @@ mod tests {
         let call = PeriodConfig {
             name: "Day".into(),
             kind: PeriodKind::Call,
+            complement_of: None,
             ranges: vec![range("14:30", "18:00"), range("09:00", "12:00")],
             exceptions: Vec::new(),
         };

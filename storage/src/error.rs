@@ -13,6 +13,9 @@ pub enum StoreError {
     /// It was changed since it was read: read it again.
     #[error("it was changed since it was read")]
     Stale,
+    /// Of several that are changed together these were changed since they were read.
+    #[error("some were changed since they were read")]
+    StaleAmong(Vec<Fault>),
     /// The state of things does not allow it. `code` is stable.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },

@@ -193,6 +193,7 @@ async fn an_order_that_comes_too_late_sends_no_invite(line: &impl Line) {
     let closed = PeriodConfig {
         name: "never".into(),
         kind: PeriodKind::DoNotCall,
+        complement_of: None,
         ranges: vec![all_day],
         exceptions: Vec::new(),
     };

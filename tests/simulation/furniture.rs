@@ -104,6 +104,7 @@ pub fn period(place: u8, shape: Shape, today: NaiveDate) -> PeriodConfig {
     PeriodConfig {
         name: format!("Period {place}"),
         kind: PeriodKind::Call,
+        complement_of: None,
         ranges: ranges.iter().map(range).collect(),
         exceptions,
     }
@@ -144,6 +145,7 @@ fn left_over(call: &PeriodConfig) -> PeriodConfig {
     PeriodConfig {
         name: "Period 2".into(),
         kind: PeriodKind::DoNotCall,
+        complement_of: None,
         ranges: ranges.into_iter().map(range).collect(),
         exceptions: Vec::new(),
     }

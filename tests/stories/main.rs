@@ -22,6 +22,7 @@ mod limits;
 mod lines;
 mod numbers;
 mod odd_files;
+mod opening_hours;
 mod priorities;
 mod processes;
 mod records;

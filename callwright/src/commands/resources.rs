@@ -17,7 +17,7 @@ pub enum Resource {
     /// Task templates: saved configurations that new tasks are made from
     Templates(Verbs<Kept>),
     /// Time conditions: when to call, and when not
-    Periods(Verbs<Kept>),
+    Periods(Verbs<Together>),
     /// Voice navigations: what a call runs through
     Navigations(Verbs<Published>),
     /// Robots: agent, opening and turn-taking
@@ -111,6 +111,41 @@ pub enum Kept {
         id: String,
         /// The file with the patch; `-` is standard input
         file: PathBuf,
+    },
+    /// Delete one that nothing uses
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Together {
+    /// List, newest first
+    List {
+        /// Rows, at most
+        #[arg(long, default_value_t = ROWS_DEFAULT)]
+        limit: usize,
+    },
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Create one from a JSON file
+    Create {
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
+    /// Change one by a JSON merge patch, or several together: all or none
+    #[command(after_help = "Opening hours of a task with both periods are changed together:\n  \
+        callwright periods change period_…1 day.json period_…2 night.json\n\
+        Or once and for all, so that the other period follows by itself:\n  \
+        echo '{\"complement_of\": \"period_…1\"}' | callwright periods change period_…2 -")]
+    Change {
+        /// Its id, and the file with the patch (`-` is standard input); for each period that is changed
+        #[arg(required = true, num_args = 2.., value_names = ["ID", "FILE"])]
+        changes: Vec<String>,
     },
     /// Delete one that nothing uses
     Delete {
@@ -222,6 +257,8 @@ pub enum Deed {
     Show(Option<String>),
     Create(PathBuf),
     Change(Option<String>, PathBuf),
+    /// Ids and files by turns: all changed in one request.
+    ChangeAll(Vec<String>),
     Delete(String),
     /// POST to `id/verb`.
     Move(String, &'static str),
@@ -365,6 +402,13 @@ async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: De
         Deed::Change(id, file) => {
             out.print_one(&api.patch(&one(id.as_deref()), &read_json(&file)?).await?)
         }
+        Deed::ChangeAll(changes) => {
+            let changed = api.patch_all(path, patches(&changes)?).await?;
+            if out.json {
+                return out.print_one(&changed);
+            }
+            changed[path].as_array().into_iter().flatten().try_for_each(|row| out.print_one(row))
+        }
         Deed::Delete(id) => {
             api.delete(&one(Some(&id))).await?;
             say(&format!("deleted {id}"))
@@ -403,6 +447,21 @@ impl From<Kept> for Deed {
             Kept::Create { file } => Self::Create(file),
             Kept::Change { id, file } => Self::Change(Some(id), file),
             Kept::Delete { id } => Self::Delete(id),
+        }
+    }
+}
+
+impl From<Together> for Deed {
+    fn from(verb: Together) -> Self {
+        match verb {
+            Together::List { limit } => plain_list(limit),
+            Together::Show { id } => Self::Show(Some(id)),
+            Together::Create { file } => Self::Create(file),
+            Together::Change { changes } => match <[String; 2]>::try_from(changes) {
+                Ok([id, file]) => Self::Change(Some(id), file.into()),
+                Err(changes) => Self::ChangeAll(changes),
+            },
+            Together::Delete { id } => Self::Delete(id),
         }
     }
 }
@@ -447,6 +506,19 @@ impl From<Single> for Deed {
             Single::Change { file } => Self::Change(None, file),
         }
     }
+}
+
+/// Ids with their patches, of ids and files by turns.
+fn patches(changes: &[String]) -> Result<Vec<(String, Value)>> {
+    let (pairs, over) = changes.as_chunks::<2>();
+    anyhow::ensure!(
+        over.is_empty(),
+        "each period needs its id and a file: the last of {} words has no file",
+        changes.len()
+    );
+    let files = pairs.iter().filter(|[_, file]| file == "-").count();
+    anyhow::ensure!(files < 2, "standard input (`-`) holds one patch; put the others in files");
+    pairs.iter().map(|[id, file]| Ok((id.clone(), read_json(Path::new(file))?))).collect()
 }
 
 /// JSON of a file, or of standard input.

@@ -26,6 +26,7 @@ fn period(kind: PeriodKind, ranges: &[&str]) -> PeriodConfig {
     PeriodConfig {
         name: "Period".into(),
         kind,
+        complement_of: None,
         ranges: ranges.iter().map(range).collect(),
         exceptions: Vec::new(),
     }
@@ -332,6 +333,7 @@ fn any_hours() -> impl Strategy<Value = Hours> {
         move |(ranges, days): (Vec<Range>, Vec<(i64, bool)>)| PeriodConfig {
             name: "Period".into(),
             kind,
+            complement_of: None,
             ranges,
             exceptions: days
                 .into_iter()
@@ -377,6 +379,25 @@ proptest! {
         let current = hours.task_closed(from);
         let edge = scan().find(|at| hours.task_closed(*at) != current);
         prop_assert_eq!(hours.next_edge(from).filter(|at| *at <= last), edge);
+    }
+
+    /// On weekdays, on dates that differ, and where clocks are put forward and back.
+    #[test]
+    fn a_complement_holds_in_each_minute_in_which_the_other_does_not(
+        hours in any_hours(),
+        minutes in 0i64..(26 * 1_440),
+    ) {
+        for one in [hours.call, hours.do_not_call].into_iter().flatten() {
+            let other = PeriodConfig { kind: one.kind.other(), ..one.clone() }.outside(&one);
+            for minute in minutes..minutes + 1_440 {
+                let now = at("2026-03-05T00:00:00Z") + TimeDelta::minutes(minute);
+                let local = now.with_timezone(&hours.zone);
+                let (date, minute) = (local.date_naive(), minute_of(local.time()));
+                prop_assert_ne!(one.day(date).holds(minute), other.day(date).holds(minute));
+            }
+            let back = PeriodConfig { kind: one.kind, ..other.clone() }.outside(&other);
+            prop_assert_eq!(other.clone().outside(&back), other);
+        }
     }
 
     #[test]

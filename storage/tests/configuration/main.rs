@@ -16,7 +16,7 @@ mod workers;
 use chrono::NaiveDateTime;
 use outbound::Time;
 use outbound::enterprise::EnterpriseSettings;
-use outbound::ids::{CallerIdId, EnterpriseId, NavigationId, TaskId, TrunkId};
+use outbound::ids::{CallerIdId, EnterpriseId, NavigationId, PeriodId, TaskId, TrunkId};
 use outbound::period::{PeriodConfig, PeriodKind};
 use outbound::schedule::instant;
 use outbound::task::TaskConfig;
@@ -179,12 +179,7 @@ impl Office {
         id
     }
 
-    async fn period(
-        &self,
-        name: &str,
-        kind: PeriodKind,
-        ranges: &[(&str, &str)],
-    ) -> outbound::ids::PeriodId {
+    async fn period(&self, name: &str, kind: PeriodKind, ranges: &[(&str, &str)]) -> PeriodId {
         let config = period(name, kind, ranges);
         let made = storage::periods::create(&self.store, self.enterprise, config, at("07:00"));
         made.await.unwrap().id
@@ -252,6 +247,7 @@ fn period(name: &str, kind: PeriodKind, ranges: &[(&str, &str)]) -> PeriodConfig
     PeriodConfig {
         name: name.into(),
         kind,
+        complement_of: None,
         ranges: ranges.iter().map(range).collect(),
         exceptions: Vec::new(),
     }
