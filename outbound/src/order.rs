@@ -1,7 +1,8 @@
 //! Who is called next.
 //!
 //! Numbers stand in lanes, each a queue with one order. A lane keeps the call order that its numbers
-//! were imported with, so an edit of the order touches later imports only.
+//! were imported with, so an edit of the order touches later imports only. Before a task's first start the
+//! numbers that are there move to lanes of the new order.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

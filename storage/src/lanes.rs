@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use outbound::Time;
-use outbound::ids::EnterpriseId;
+use outbound::ids::{EnterpriseId, NumberId};
 use outbound::number::NumberState;
 use outbound::order::{LaneClass, Rank, UncalledOrder, rank};
 use sqlx::PgConnection;
@@ -57,6 +57,11 @@ pub(crate) struct Entry {
 /// The rank of a number's redials and backups, whatever order its first call had.
 pub(crate) fn later_rank(priority: i32, seq: i64) -> Rank {
     rank(UncalledOrder::Sequential, u32::try_from(priority).unwrap_or(0), seq, 0)
+}
+
+/// A number's chance in random order: the last 32 bits of its id, a UUIDv7, are random.
+pub(crate) fn chance(number: NumberId) -> u32 {
+    u32::try_from(number.uuid().as_u128() & u128::from(u32::MAX)).unwrap_or(0)
 }
 
 /// Wait for the right to claim for an enterprise, so that no claim runs beside this transaction.

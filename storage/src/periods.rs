@@ -75,7 +75,8 @@ async fn derived(
     let other = period(conn, enterprise, Some(to)).await?;
     let mut linked = BTreeMap::from([(id, config.clone())]);
     linked.extend(other.clone().map(|other| (to, other)));
-    refuse(links(&linked).into_iter().map(|link| link.fault).collect())?;
+    let own = links(&linked).into_iter().filter(|link| link.period == id);
+    refuse(own.map(|link| link.fault).collect())?;
     Ok(match other {
         Some(other) => config.outside(&other),
         None => config,

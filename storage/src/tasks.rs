@@ -10,6 +10,7 @@ pub mod plan;
 pub mod planned;
 pub mod progress;
 pub mod references;
+pub mod reorder;
 pub mod state;
 
 use outbound::Time;
@@ -26,6 +27,7 @@ pub use history::{Happened, history};
 pub use plan::{PlannedStep, Step, Stepped, due_steps, hours_of, hours_of_many, run_step};
 pub use planned::{TaskPage, WaitingTimes, planned_steps, waiting_times};
 pub use progress::{Progress, Waiting, progress};
+pub use reorder::{reorder, reordering};
 pub use state::{
     Ended, LiveCalls, apply, end, notify_dispatch, of_trunk, pause, start, trunk_changed,
 };
@@ -37,8 +39,11 @@ pub struct Task {
     pub enterprise: EnterpriseId,
     pub config: TaskConfig,
     pub state: TaskState,
-    /// Counts changes of the call order; numbers keep the revision that they were imported with.
+    /// Counts changes of the call order; numbers keep the revision that they were imported with, once the
+    /// task has started.
     pub order_revision: i32,
+    /// Its numbers are moving to a new call order ([`reorder`]); it is not dialled for until they have.
+    pub reordering: bool,
     /// The redial policy in force for calls triggered now.
     pub redial_policy: i64,
     /// The scheduled start that is still to come.
@@ -62,6 +67,7 @@ pub(crate) struct Row {
     state: String,
     pause_reason: Option<String>,
     order_revision: i32,
+    reorder_to: Option<i32>,
     redial_policy_id: Option<i64>,
     scheduled_start_at: Option<Time>,
     scheduled_end_at: Option<Time>,
@@ -84,6 +90,7 @@ impl TryFrom<Row> for Task {
             config: row.config.0,
             state: state.ok_or_else(|| StoreError::Damaged(format!("the state of {id}")))?,
             order_revision: row.order_revision,
+            reordering: row.reorder_to.is_some(),
             redial_policy: row
                 .redial_policy_id
                 .ok_or_else(|| StoreError::Damaged(format!("{id} has no redial policy")))?,
@@ -103,8 +110,8 @@ macro_rules! task_rows {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, config as "config: Json<TaskConfig>", state, pause_reason,
-                      order_revision, redial_policy_id, scheduled_start_at, scheduled_end_at,
-                      next_edge_at, started_at, created_at, version, deleted_at
+                      order_revision, reorder_to, redial_policy_id, scheduled_start_at,
+                      scheduled_end_at, next_edge_at, started_at, created_at, version, deleted_at
                  from task "# + $rest,
             $($argument),*
         )

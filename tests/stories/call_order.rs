@@ -195,3 +195,34 @@ async fn a_redial_that_falls_due_goes_ahead_of_uncalled_numbers_in_mid_run() {
     world.post(&format!("tasks/{task}/end"), json!({})).await;
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_change_before_the_first_start_holds_for_the_numbers_that_are_there_too() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let mut config = one_by_one("redial", "descending", "random");
+    config["redial"]["enabled"] = json!(false);
+    let task = world.task("by mistake", config).await;
+    let many: Vec<(u32, u32)> = (1..=40).map(|last| (9000 + last, 0)).collect();
+    import(&world, &task, "low", 0, numbers(1, &many)).await;
+    import(&world, &task, "high", 9, numbers(2, &[(9001, 0), (9002, 5)])).await;
+    let order = json!({"first": "uncalled", "redial": "ascending", "uncalled": "sequential"});
+    world.patch(&format!("tasks/{task}"), json!({"call_order": order})).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 42).await;
+    let mut wanted = vec!["00029002".to_owned(), "00029001".to_owned()];
+    wanted.extend((1..=40).map(|last| format!("0001{}", 9000 + last)));
+    assert_eq!(rung(&records, 8), wanted.join(" "));
+
+    // After the start it holds for later imports alone: the one that is there stays first.
+    world.pause(&task).await;
+    import(&world, &task, "there", 9, numbers(3, &[(9001, 0), (9002, 0)])).await;
+    world.patch(&format!("tasks/{task}"), json!({"call_order": {"uncalled": "random"}})).await;
+    import(&world, &task, "after", 0, numbers(4, &[(9001, 0)])).await;
+    world.start(&task).await;
+    let records = world.until_records(&task, 45).await;
+    let later = rung(&records[42..], 8);
+    let place = |phone: &str| later.split(' ').position(|other| other == phone);
+    assert!(place("00039001") < place("00039002"), "{later}");
+    world.post(&format!("tasks/{task}/end"), json!({})).await;
+    world.end().await;
+}

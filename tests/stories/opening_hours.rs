@@ -66,6 +66,7 @@ async fn opening_hours_of_a_task_with_both_periods_are_edited_in_one_request() {
     assert_eq!(wall(&world.until_records(&task, 2).await), "10:00 11:00");
 
     // What is stale, or wrong, or not there refuses all of it.
+    world.until_state(&task, "paused no_pending_numbers").await;
     let before = everything(&world, &task).await;
     let new_day = tag(&world, &day).await;
     let good = edit(&day, &new_day, ranges("10:00-18:00"));

@@ -4,21 +4,22 @@
 use std::collections::BTreeSet;
 
 use jobs::{
-    AnalyzeCall, ClockEdge, DialAttempt, EndTask, ImportBatch, Job, Queues, Redial, RunExport,
-    StartTask,
+    AnalyzeCall, ClockEdge, DialAttempt, EndTask, ImportBatch, Job, Queues, Redial, ReorderNumbers,
+    RunExport, StartTask,
 };
 use outbound::fleet::{Kind, SIGN_OF_LIFE_EVERY};
 use storage::{Store, workers};
 use tokio_util::sync::CancellationToken;
 
 /// Queues that are told of also while nothing is in them. Those of uploads have a name for each spool folder.
-pub(crate) const QUEUES: [&str; 8] = [
+pub(crate) const QUEUES: [&str; 9] = [
     AnalyzeCall::KIND,
     ClockEdge::KIND,
     DialAttempt::KIND,
     EndTask::KIND,
     ImportBatch::KIND,
     Redial::KIND,
+    ReorderNumbers::KIND,
     RunExport::KIND,
     StartTask::KIND,
 ];

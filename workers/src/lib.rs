@@ -18,6 +18,7 @@ mod import_batch;
 mod leases;
 mod ledger;
 mod redial;
+mod reorder_numbers;
 mod run_export;
 mod steps;
 mod upload_recording;

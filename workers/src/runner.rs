@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use apalis::prelude::WorkerBuilder;
 use jobs::{
-    AnalyzeCall, ClockEdge, DialAttempt, EndTask, ImportBatch, Job, Redial, RunExport, StartTask,
-    Subscription, UploadRecording,
+    AnalyzeCall, ClockEdge, DialAttempt, EndTask, ImportBatch, Job, Redial, ReorderNumbers,
+    RunExport, StartTask, Subscription, UploadRecording,
 };
 use outbound::fleet::Kind;
 use outbound::outcome::cause;
@@ -16,8 +16,8 @@ use crate::ledger::LedgerError;
 use crate::live::Notice;
 use crate::presence::Presence;
 use crate::{
-    analyze_call, dial_attempt, fleet, import_batch, leases, redial, run_export, steps, sweep,
-    upload_recording,
+    analyze_call, dial_attempt, fleet, import_batch, leases, redial, reorder_numbers, run_export,
+    steps, sweep, upload_recording,
 };
 
 /// Between the end of a worker that should not have ended and the start of its successor.
@@ -119,6 +119,15 @@ impl Running {
                     keep!(work, env, StartTask, StartTask::KIND.into(), 8, 100, steps::start_task);
                     keep!(work, env, EndTask, EndTask::KIND.into(), 8, 100, steps::end_task);
                     keep!(work, env, ClockEdge, ClockEdge::KIND.into(), 8, 100, steps::clock_edge);
+                    keep!(
+                        work,
+                        env,
+                        ReorderNumbers,
+                        ReorderNumbers::KIND.into(),
+                        2,
+                        100,
+                        reorder_numbers::reorder_numbers
+                    );
                 }
                 Kind::Dial => {
                     let concurrency = env.settings.dial_concurrency;

@@ -1,9 +1,10 @@
 //! `PATCH /v1/tasks/{task_id}`
 //!
 //! Concurrency, calls per second and schedule hold at once; the redial policy for calls triggered
-//! afterwards; the call order for numbers imported afterwards.
+//! afterwards; the call order for numbers imported afterwards, and for all before the first start.
 
 use axum::extract::State;
+use jobs::ReorderNumbers;
 use outbound::audit::Action;
 use outbound::task::TaskConfig;
 use serde_json::json;
@@ -32,6 +33,9 @@ pub(crate) async fn change(
     let task =
         tasks::update(store, caller.enterprise, path.task_id, version, new, now, &actor).await?;
     state.push_steps(task.steps()).await;
+    if task.reordering {
+        state.wake(&ReorderNumbers { task: task.id, revision: task.order_revision }).await;
+    }
     state.audit(&caller, Action::TaskEdit, task.id, detail).await;
     Ok(tagged(task))
 }

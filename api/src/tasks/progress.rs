@@ -129,7 +129,11 @@ fn why(progress: &Progress, fleet: &Fleet) -> Vec<Why> {
         reasons.extend(fleet.absent_for_calls().into_iter().map(Why::from));
     }
     let pending = progress.numbers.get(&NumberState::Pending).copied().unwrap_or(0);
-    if progress.state == TaskState::Running {
+    if progress.reordering {
+        let detail =
+            "its numbers are being put into the new call order; it dials when that is done";
+        reasons.push(Why { code: "reordering", detail: detail.to_owned() });
+    } else if progress.state == TaskState::Running {
         if progress.live() >= u64::from(progress.limit) {
             let detail = format!("all {} slots have a call", progress.limit);
             reasons.push(Why { code: "slots_full", detail });
@@ -194,6 +198,7 @@ mod tests {
     fn running(pending: u64, live: u64, limit: u32) -> Progress {
         Progress {
             state: TaskState::Running,
+            reordering: false,
             numbers: [(NumberState::Pending, pending)].into(),
             live_by_round: [(0, live)].into(),
             limit,
@@ -218,6 +223,8 @@ mod tests {
         assert_eq!(codes(&running(9, 5, 5)), ["running", "slots_full"]);
         assert_eq!(codes(&running(0, 2, 5)), ["running", "nothing_pending"]);
         assert_eq!(codes(&running(9, 2, 5)), ["running"]);
+        let moving = Progress { reordering: true, ..running(9, 0, 5) };
+        assert_eq!(codes(&moving), ["running", "reordering"]);
         let paused = Progress {
             state: TaskState::Paused(PauseReason::NoPendingNumbers),
             waiting: vec![Waiting {

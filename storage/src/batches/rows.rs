@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::StoreError;
+use crate::lanes::chance;
 use crate::rows::phone_column;
 
 /// Rows of one statement, from memory.
@@ -202,12 +203,10 @@ struct Columns {
 
 impl Columns {
     fn push(&mut self, into: &Into, row: &LandingRow, seq: i64) -> Result<(), StoreError> {
-        let id = NumberId::new().uuid();
-        // The last 32 bits of a UUIDv7 are random.
-        let random = u32::try_from(id.as_u128() & u128::from(u32::MAX)).unwrap_or(0);
-        let rank = rank(into.order, row.priority, seq, random);
+        let id = NumberId::new();
+        let rank = rank(into.order, row.priority, seq, chance(id));
         let backups = row.backups.iter().map(|backup| phone_column(*backup).to_string());
-        self.ids.push(id);
+        self.ids.push(id.uuid());
         self.seqs.push(seq);
         self.phones.push(phone_column(row.phone));
         self.backups.push(backups.collect::<Vec<_>>().join(","));

@@ -158,7 +158,7 @@ pub(super) async fn read(
                          order by p.id desc limit 1) as hours,
                        (select r.calls from task_rotation r where r.task_id = t.id) as calls
                   from task t
-                 where t.enterprise_id = $1 and t.deleted_at is null
+                 where t.enterprise_id = $1 and t.deleted_at is null and t.reorder_to is null
                    and (t.state = 'running' or t.pause_reason = 'trunk_failure')
                  order by t.id for share of t) x)
                 as "tasks: Json<Vec<TaskRow>>",
@@ -183,7 +183,7 @@ pub(super) async fn read(
                   from task t
                   join lane l on l.task_id = t.id
                   left join batch b on b.id = l.batch_id
-                 where t.enterprise_id = $1 and t.deleted_at is null
+                 where t.enterprise_id = $1 and t.deleted_at is null and t.reorder_to is null
                    and (t.state = 'running' or t.pause_reason = 'trunk_failure')) x)
                 as "lanes: Json<Vec<LaneRow>>"
         "#,

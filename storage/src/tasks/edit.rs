@@ -3,7 +3,8 @@
 //! A configuration is stored whole or not at all: everything wrong with it is a
 //! [`StoreError::Refused`] with pointers into it. What an edit touches is what SPEC section 3 says:
 //! concurrency, calls per second and schedule at once, the redial policy for calls triggered
-//! afterwards, the call order for numbers imported afterwards.
+//! afterwards, the call order for numbers imported afterwards, and before the first start for all
+//! ([`super::reorder`]).
 
 use chrono::NaiveDateTime;
 use outbound::Time;
@@ -16,7 +17,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::references::{judge, judge_schedule, refuse};
-use super::{Task, get, lock, lock_in, plan, state};
+use super::{Task, get, lock, lock_in, plan, reorder, state};
 use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{name_taken, same_version};
 use crate::{Store, StoreError, templates};
@@ -191,7 +192,7 @@ fn dates_to_judge(old: &Task, new: &Schedule, hours: &Hours, now: Time) -> Sched
 
 /// Write a configuration over the old one. The row is locked already.
 async fn write(conn: &mut PgConnection, old: &Task, config: &TaskConfig) -> Result<(), StoreError> {
-    let reordered = i32::from(old.config.call_order != config.call_order);
+    let reordered = old.config.call_order != config.call_order;
     sqlx::query!(
         "update task set name = $2, config = $3, order_revision = order_revision + $4,
                 version = version + 1, edited_slot = (select last_value from attempt_slot_seq)
@@ -199,11 +200,14 @@ async fn write(conn: &mut PgConnection, old: &Task, config: &TaskConfig) -> Resu
         old.id.uuid(),
         config.name,
         Json(config) as _,
-        reordered
+        i32::from(reordered)
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(|error| name_taken(error, &config.name))?;
+    if reordered && old.started_at.is_none() {
+        reorder::begin(conn, old, config.call_order).await?;
+    }
     Ok(())
 }
 

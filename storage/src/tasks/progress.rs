@@ -19,6 +19,8 @@ pub const WAITING_SEEN_MAX: i64 = 10_000;
 #[derive(Debug, Clone)]
 pub struct Progress {
     pub state: TaskState,
+    /// Its numbers are moving to a new call order.
+    pub reordering: bool,
     /// Every state is there, also with nothing in it.
     pub numbers: BTreeMap<NumberState, u64>,
     /// Calls that are up, by their round; an attempt that was claimed and not begun counts.
@@ -74,6 +76,7 @@ pub async fn progress(
         steps.into_iter().min_by_key(|planned| (planned.at, planned.step == Step::Edge));
     Ok(Progress {
         state: found.state,
+        reordering: found.reordering,
         numbers: numbers(store, task).await?,
         live_by_round: live(store, task).await?,
         limit: limit(store, enterprise, found.config.concurrency).await?,

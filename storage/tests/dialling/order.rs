@@ -262,7 +262,11 @@ async fn campaign(floor: &mut Floor, seed: u64) {
             0 | 1 => import(floor, task, seed, &mut dice, &mut reference, order).await,
             2 => {
                 order = dice.order();
+                if floor.state(task).await == TaskState::Initial {
+                    reference.numbers.iter_mut().for_each(|known| known.order = order);
+                }
                 floor.edit(task, json!({ "call_order": order }), now).await;
+                storage::tasks::reorder(&floor.store, task).await.unwrap();
             }
             3 if dice.roll(3) == 0 => {
                 reference.full_cache = dice.roll(2) > 0;
@@ -404,4 +408,139 @@ async fn live(floor: &Floor, task: TaskId) -> Vec<Call> {
         calls.push(floor.call_of(id.into(), 1).await);
     }
     calls
+}
+
+/// What a task's numbers become when it is called from beginning to end.
+async fn called(floor: &mut Floor, task: TaskId) -> Vec<u64> {
+    floor.start(task, at("09:00")).await;
+    who(&floor.claim(1_000, at("09:00")).await)
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn before_the_first_start_a_new_call_order_holds_for_the_numbers_that_are_there(
+    pool: PgPool,
+) {
+    let mut floor = Floor::open(pool).await;
+    let random = json!({ "call_order": { "uncalled": "random" } });
+    let sequential = json!({ "call_order": { "uncalled": "sequential" } });
+    let task = floor.task("A", random.clone()).await;
+    floor.import(task, batch("low", 1), &rows(1..=60)).await;
+    let mixed = [with_priority(71, 0), with_priority(72, 9), with_priority(73, 3)];
+    floor.import(task, batch("high", 9), &mixed).await;
+
+    // There and back, so that numbers move twice; the last of it is moved by two at a time.
+    floor.edit(task, sequential.clone(), at("08:40")).await;
+    storage::tasks::reorder(&floor.store, task).await.unwrap();
+    floor.edit(task, random, at("08:41")).await;
+    floor.edit(task, sequential.clone(), at("08:42")).await;
+    assert!(floor.get(task).await.reordering);
+    // What lands meanwhile has the new order already.
+    floor.import(task, batch("low", 1), &rows(61..=62)).await;
+    let moves = || storage::tasks::reorder(&floor.store, task);
+    let (one, other) = tokio::join!(moves(), moves());
+    assert_eq!(one.unwrap() + other.unwrap(), 63);
+    assert_eq!(moves().await.unwrap(), 0);
+    assert!(!floor.get(task).await.reordering);
+    let lanes = sqlx::query_scalar::<_, i64>("select count(*) from lane");
+    assert_eq!(lanes.fetch_one(&floor.pool).await.unwrap(), 2);
+    floor.sound().await;
+    let wanted: Vec<u64> = [72, 73, 71].into_iter().chain(1..=62).collect();
+    let calls = called(&mut floor, task).await;
+    assert_eq!(calls, wanted);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_sequence_imported_by_mistake_is_shuffled_before_the_first_start(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.task("A", json!({})).await;
+    floor.import(task, batch("low", 1), &rows(1..=60)).await;
+    let mixed = [with_priority(71, 0), with_priority(72, 9), with_priority(73, 3)];
+    floor.import(task, batch("high", 9), &mixed).await;
+    floor.edit(task, json!({ "call_order": { "uncalled": "random" } }), at("08:40")).await;
+    assert_eq!(storage::tasks::reorder(&floor.store, task).await.unwrap(), 63);
+    let calls = called(&mut floor, task).await;
+    assert_eq!(calls[..2], [72, 73], "those with a priority, by it");
+    let mut rest = calls[2..].to_vec();
+    assert_ne!(rest, (1..=60).chain([71]).collect::<Vec<_>>(), "in the order of the import");
+    rest.sort_unstable();
+    assert_eq!(rest, (1..=60).chain([71]).collect::<Vec<_>>(), "batch priority does not count");
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_task_is_not_dialled_for_before_the_last_number_has_moved(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.task("A", json!({ "call_order": { "uncalled": "random" } })).await;
+    floor.import(task, batch("first", 0), &rows(1..=40)).await;
+    floor.edit(task, json!({ "call_order": { "uncalled": "sequential" } }), at("08:40")).await;
+    floor.start(task, at("09:00")).await;
+    assert_eq!(who(&floor.claim(9, at("09:00")).await), [0; 0]);
+    assert_eq!(floor.state(task).await, TaskState::Running, "and it does not seem empty");
+    // After the start an edit holds for later imports alone: what is moving moves where it was to.
+    floor.edit(task, json!({ "call_order": { "uncalled": "random" } }), at("09:00")).await;
+    floor.import(task, batch("later", 9), &rows(41..=44)).await;
+    assert_eq!(storage::tasks::reorder(&floor.store, task).await.unwrap(), 40);
+    let calls = who(&floor.claim(100, at("09:01")).await);
+    let old: Vec<u64> = calls.iter().copied().filter(|n| *n <= 40).collect();
+    assert_eq!(old, (1..=40).collect::<Vec<_>>());
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn numbers_cancelled_or_listed_while_they_move_are_not_called(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.task("A", json!({ "call_order": { "uncalled": "random" } })).await;
+    floor.import(task, batch("first", 0), &rows(1..=40)).await;
+    let out = floor.import(task, batch("out", 0), &rows(41..=80)).await.batch.unwrap();
+    floor.edit(task, json!({ "call_order": { "uncalled": "sequential" } }), at("08:40")).await;
+    let which = storage::numbers::Which::Batch(out);
+    let cancels = storage::numbers::cancel(&floor.store, floor.enterprise, task, &which);
+    let (moved, cancelled) = tokio::join!(storage::tasks::reorder(&floor.store, task), cancels);
+    assert_eq!(cancelled.unwrap().numbers, 40);
+    assert!(moved.unwrap() >= 40);
+    let calls = called(&mut floor, task).await;
+    assert_eq!(calls, (1..=40).collect::<Vec<_>>());
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn before_the_first_start_which_class_goes_first_is_changed_for_all(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let redial = json!({ "redial": { "enabled": true, "retry_seconds": [600] } });
+    let task = floor.task("A", redial).await;
+    floor.import(task, batch("first", 0), &rows(1..=3)).await;
+    floor.edit(task, json!({ "call_order": { "first": "uncalled" } }), at("08:40")).await;
+    assert!(!floor.get(task).await.reordering, "no number has another rank");
+    floor.import(task, batch("second", 0), &rows(11..=11)).await;
+    floor.start(task, at("09:00")).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.ring(&calls, BUSY, at("09:00")).await;
+    floor.promote(at("09:12")).await;
+    assert_eq!(who(&floor.claim(9, at("09:12")).await), [2, 3, 11, 1]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn switches_that_are_set_before_the_first_start_hold_for_the_numbers_that_are_there(
+    pool: PgPool,
+) {
+    let mut floor = Floor::open(pool).await;
+    let switch = "predict_call_priority_strategy_gray";
+    let mixed = [with_priority(1, 0), with_priority(2, 7), with_priority(3, 1)];
+    let (mut found, mut tasks) = (Vec::new(), Vec::new());
+    for name in ["on", "off"] {
+        let task = floor.task(name, json!({ "call_order": { "uncalled": "random" } })).await;
+        floor.import(task, batch("first", 0), &mixed).await;
+        floor.edit(task, json!({ "call_order": { "uncalled": "sequential" } }), at("08:40")).await;
+        storage::tasks::reorder(&floor.store, task).await.unwrap();
+        tasks.push(task);
+    }
+    for (task, on) in tasks.into_iter().zip([true, false]) {
+        floor.edit_enterprise(json!({ switch: on }), at("08:50")).await;
+        floor.start(task, at("09:00")).await;
+        // Both tasks have the same phones: those of the first one are called to the end.
+        let calls = floor.claim(9, at("09:00")).await;
+        floor.ring(&calls, BUSY, at("09:00")).await;
+        found.push(who(&calls));
+    }
+    assert_eq!(found, [[2, 3, 1], [1, 2, 3]]);
 }

@@ -108,8 +108,18 @@ impl World {
         let hours = self.hours_of(change.windows);
         let task = &mut self.tasks[change.task];
         task.policy = redial.unwrap_or(task.policy);
-        task.revision += i32::from(task.order != change.order);
-        task.order = change.order;
+        if task.order != change.order {
+            task.revision += 1;
+            task.order = change.order;
+            // Before the first start it holds for the numbers that are there, too.
+            if task.state == outbound::task::TaskState::Initial {
+                for number in &mut self.numbers {
+                    if number.task == change.task {
+                        (number.order, number.revision) = (task.order, task.revision);
+                    }
+                }
+            }
+        }
         task.concurrency = change.concurrency;
         task.windows = change.windows;
         task.lines.clone_from(&change.lines);

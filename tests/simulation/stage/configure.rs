@@ -34,6 +34,9 @@ impl Stage<'_> {
                 tasks::update(&self.store, enterprise, task, version, config, now, ACTOR).await;
             let known = self.world.edit(&change).map_err(sorted);
             assert_eq!(faults(told), known, "{op:?}");
+            if tasks::get(&self.store, enterprise, task).await.expect("it").reordering {
+                tasks::reorder(&self.store, task).await.expect("a new order");
+            }
             return;
         }
         match op {

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use jobs::{AnalyzeCall, DialAttempt, ImportBatch, QueueError, RunExport, UploadRecording};
-use storage::{StoreError, attempts, exports, imports, recordings, records};
+use jobs::{
+    AnalyzeCall, DialAttempt, ImportBatch, QueueError, ReorderNumbers, RunExport, UploadRecording,
+};
+use storage::{StoreError, attempts, exports, imports, recordings, records, tasks};
 
 use crate::Environment;
 
@@ -43,6 +45,11 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         .into_iter()
         .map(|(export, token)| RunExport { export, token })
         .collect();
+    let reorders: Vec<_> = tasks::reordering(&env.store, ROWS_MAX)
+        .await?
+        .into_iter()
+        .map(|(task, revision)| ReorderNumbers { task, revision })
+        .collect();
     let uploads: Vec<_> = recordings::pending(&env.store, env.spool.id(), None, ROWS_MAX)
         .await?
         .into_iter()
@@ -61,6 +68,7 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         env.queues.push_all(&attempts).await?;
         env.queues.push_all(&imports).await?;
         env.queues.push_all(&exports).await?;
+        env.queues.push_all(&reorders).await?;
         env.queues.push_all(&uploads).await?;
         env.queues.push_all(&analyses).await?;
         Ok::<_, QueueError>(())
