@@ -15,7 +15,6 @@ create table number (
     variables        jsonb not null default '{}',
     province         text not null default '',
     city             text not null default '',
-    time_zone        text,                   -- of the callee, where the number tells it
     ord              bigint not null,        -- rank in a lane while priorities count
     plain_ord        bigint not null,        -- rank in a lane while they do not
     order_revision   integer not null,       -- the call order it was imported with

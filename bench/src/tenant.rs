@@ -182,7 +182,6 @@ fn row(n: u64) -> LandingRow {
         variables: std::collections::BTreeMap::new(),
         province: String::new(),
         city: String::new(),
-        time_zone: None,
     }
 }
 

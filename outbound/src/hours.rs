@@ -6,15 +6,19 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, Timelike};
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::fault::{Fault, Verdict, verdict};
 use crate::period::{MINUTES_A_DAY, PeriodConfig, PeriodKind};
+use crate::phone::Phone;
 use crate::task::PauseReason;
 
 /// How far ahead an opening or an edge is looked for.
 const DAYS_AHEAD_MAX: i64 = 400;
+/// How far ahead windows of several zones are looked for that are open together: they may never be.
+const DAYS_AHEAD_TOGETHER_MAX: i64 = 40;
 
 /// The windows of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,9 +27,41 @@ pub struct Hours {
     /// Interval calling: the period calls are made in.
     pub call: Option<PeriodConfig>,
     pub do_not_call: Option<PeriodConfig>,
-    /// The windows apply in the callee's own time zone.
-    pub callee_local_time: bool,
+    /// Whether the windows apply in the callee's own time zone.
+    pub callee_local_time: CalleeLocalTime,
 }
+
+/// Whose clock the windows go by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CalleeLocalTime {
+    /// The task's.
+    #[default]
+    Off,
+    /// The callee's, where the number tells its time zone; else the task's.
+    On,
+    /// Every clock that the callee may have: where the number does not tell its zone, the windows must be
+    /// open in all zones that it may be in.
+    Strict,
+}
+
+impl CalleeLocalTime {
+    /// Numbers have clocks of their own, and wait one by one.
+    pub const fn is_on(self) -> bool {
+        matches!(self, Self::On | Self::Strict)
+    }
+}
+
+/// Where a phone may be of which nothing is known, as one over a satellite.
+const EVERYWHERE: [Tz; 27] = {
+    use chrono_tz::Etc::*;
+    [
+        GMTPlus12, GMTPlus11, GMTPlus10, GMTPlus9, GMTPlus8, GMTPlus7, GMTPlus6, GMTPlus5,
+        GMTPlus4, GMTPlus3, GMTPlus2, GMTPlus1, GMT, GMTMinus1, GMTMinus2, GMTMinus3, GMTMinus4,
+        GMTMinus5, GMTMinus6, GMTMinus7, GMTMinus8, GMTMinus9, GMTMinus10, GMTMinus11, GMTMinus12,
+        GMTMinus13, GMTMinus14,
+    ]
+};
 
 /// Why no call may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,31 +83,83 @@ impl From<Closed> for PauseReason {
 impl Hours {
     /// No windows: calls may be made at all hours.
     pub const fn always(zone: Tz) -> Self {
-        Self { zone, call: None, do_not_call: None, callee_local_time: false }
+        Self { zone, call: None, do_not_call: None, callee_local_time: CalleeLocalTime::Off }
     }
 
-    /// Whether a call may start at `now`. The callee's zone counts only with `callee_local_time`.
-    pub fn may_call(&self, now: Time, callee: Option<Tz>) -> Result<(), Closed> {
-        let local = now.with_timezone(&self.zone_for(callee));
+    /// Whether a call to a phone may start at `now`; without a phone, by the task's clock.
+    pub fn may_call(&self, now: Time, callee: Option<Phone>) -> Result<(), Closed> {
+        self.all_open(now, self.zones(callee))
+    }
+
+    /// [`Self::may_call`] to a phone of which only the zones are known that it may be in.
+    pub fn may_call_where(&self, now: Time, callee: &[Tz]) -> Result<(), Closed> {
+        self.all_open(now, self.zones_among(callee))
+    }
+
+    fn all_open(&self, now: Time, zones: &[Tz]) -> Result<(), Closed> {
+        zones.iter().try_for_each(|zone| self.may_call_in(now, *zone))
+    }
+
+    /// The earliest instant from `from` on at which a call may start; none within 400 days, or within 40
+    /// where the windows of several zones must be open together.
+    pub fn next_open(&self, from: Time, callee: Option<Phone>) -> Option<Time> {
+        let zones = self.zones(callee);
+        if let [zone] = *zones {
+            return self.next_open_in(from, zone);
+        }
+        let until = from + TimeDelta::days(DAYS_AHEAD_TOGETHER_MAX);
+        let mut at = from;
+        while at <= until {
+            // No zone is open before its own next opening, so all are not before the latest of these.
+            let mut opens = at;
+            for zone in zones {
+                opens = self.next_open_in(opens, *zone)?;
+            }
+            if opens == at {
+                return Some(at);
+            }
+            at = opens;
+        }
+        None
+    }
+
+    /// The zones whose windows must be open.
+    fn zones(&self, callee: Option<Phone>) -> &[Tz] {
+        match callee.filter(|_| self.callee_local_time.is_on()) {
+            Some(callee) => self.zones_among(callee.time_zones()),
+            None => std::slice::from_ref(&self.zone),
+        }
+    }
+
+    fn zones_among<'z>(&'z self, callee: &'z [Tz]) -> &'z [Tz] {
+        match (self.callee_local_time, callee) {
+            (CalleeLocalTime::On, [_]) => callee,
+            (CalleeLocalTime::Strict, []) => &EVERYWHERE,
+            (CalleeLocalTime::Strict, _) => callee,
+            (CalleeLocalTime::On | CalleeLocalTime::Off, _) => std::slice::from_ref(&self.zone),
+        }
+    }
+
+    fn may_call_in(&self, now: Time, zone: Tz) -> Result<(), Closed> {
+        let local = now.with_timezone(&zone);
         match self.closed_on(local.date_naive(), minute_of(local.time())) {
             None => Ok(()),
             Some(closed) => Err(closed),
         }
     }
 
-    /// The earliest instant from `from` on at which a call may start; none within 400 days.
-    pub fn next_open(&self, from: Time, callee: Option<Tz>) -> Option<Time> {
-        if self.may_call(from, callee).is_ok() {
+    fn next_open_in(&self, from: Time, zone: Tz) -> Option<Time> {
+        let open = |at: &Time| self.may_call_in(*at, zone).is_ok();
+        if open(&from) {
             return Some(from);
         }
-        let zone = self.zone_for(callee);
-        self.edges(from, zone).find(|edge| self.may_call(*edge, callee).is_ok())
+        self.edges(from, zone).find(open)
     }
 
     /// Why the task as a whole may not call. With `callee_local_time` it always may: its numbers wait
     /// one by one.
     pub fn task_closed(&self, now: Time) -> Option<Closed> {
-        if self.callee_local_time {
+        if self.callee_local_time.is_on() {
             return None;
         }
         self.may_call(now, None).err()
@@ -79,7 +167,7 @@ impl Hours {
 
     /// The first instant after `after` at which [`Hours::task_closed`] changes.
     pub fn next_edge(&self, after: Time) -> Option<Time> {
-        if self.callee_local_time || (self.call.is_none() && self.do_not_call.is_none()) {
+        if self.callee_local_time.is_on() || (self.call.is_none() && self.do_not_call.is_none()) {
             return None;
         }
         let now = self.task_closed(after);
@@ -110,10 +198,6 @@ impl Hours {
             faults.push(fault);
         }
         verdict(faults)
-    }
-
-    fn zone_for(&self, callee: Option<Tz>) -> Tz {
-        callee.filter(|_| self.callee_local_time).unwrap_or(self.zone)
     }
 
     fn closed_on(&self, date: NaiveDate, minute: u16) -> Option<Closed> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::fault::{Fault, Verdict, verdict};
-use crate::hours::Hours;
+use crate::hours::{CalleeLocalTime, Hours};
 use crate::ids::PeriodId;
 
 /// Scheduled start and end, interval calling and the do-not-call period of a task.
@@ -22,8 +22,8 @@ pub struct Schedule {
     pub call_period: Option<PeriodId>,
     /// No calls are made in this period, of kind `do_not_call`.
     pub do_not_call_period: Option<PeriodId>,
-    /// The windows apply in the callee's own time zone.
-    pub callee_local_time: bool,
+    /// Whether the windows apply in the callee's own time zone.
+    pub callee_local_time: CalleeLocalTime,
 }
 
 /// The instant at which a wall clock in `zone` shows `local`.

@@ -232,21 +232,21 @@ impl Snapshot {
             .collect())
     }
 
-    /// The time zones of callees, where they are known and a task ever went by them.
-    pub async fn callee_zones(&mut self) -> Result<Vec<(NumberId, Tz)>, StoreError> {
+    /// The time zones that the callee of an attempt may be in, where its task ever went by them.
+    pub async fn callee_zones(&mut self) -> Result<Vec<(AttemptId, &'static [Tz])>, StoreError> {
         let rows = sqlx::query!(
-            r#"select id, time_zone as "zone!" from number
-                where time_zone is not null and task_id in (
-                      select task_id from task_plan where (hours->>'callee_local_time')::boolean)"#
+            r#"with by_callee as (
+                   select distinct task_id from task_plan where hours->>'callee_local_time' <> 'off')
+               select id as "id!", phone as "phone!" from (
+                   select r.id, r.customer_number as phone from call_record r
+                     join by_callee using (task_id)
+                   union all
+                   select a.id, a.phone from attempt a join by_callee using (task_id)) calls"#
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        rows.into_iter()
-            .map(|row| match row.zone.parse() {
-                Ok(zone) => Ok((row.id.into(), zone)),
-                Err(_) => Err(StoreError::Damaged(format!("`{}` is no time zone", row.zone))),
-            })
-            .collect()
+        let zones = |digits| phone(digits).time_zones();
+        Ok(rows.into_iter().map(|row| (row.id.into(), zones(row.phone))).collect())
     }
 
     /// The windows of every task, in the order that they came into force.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use clock::Clock;
 use dialog::conversation::Input;
 use outbound::Time;
@@ -54,10 +53,9 @@ pub struct Order {
     /// No INVITE leaves later than this. It is looked at right before: a process may be suspended
     /// anywhere on its way here, and wake when the call is another's, or nobody's, to place.
     pub invite_by: std::time::Instant,
-    /// Nor does it leave while these are closed, in the callee's zone where they go by that; the same
+    /// Nor does it leave while these are closed, by the callee's clock where they go by that; the same
     /// process may wake in a closed minute.
     pub hours: Arc<Hours>,
-    pub callee_zone: Option<Tz>,
 }
 
 /// A call that was placed. Dropping it hangs it up.

@@ -53,7 +53,6 @@ trait Line {
             max_call: Duration::from_secs(600),
             invite_by: Instant::now() + Duration::from_secs(3_600),
             hours: Arc::new(Hours::always(chrono_tz::UTC)),
-            callee_zone: None,
         }
     }
 

@@ -32,7 +32,6 @@ fn order(line: &Arc<TrunkConfig>, callee: u64, round: u16) -> Order {
         max_call: Duration::from_secs(600),
         invite_by: Instant::now() + Duration::from_secs(3_600),
         hours: Arc::new(Hours::always(chrono_tz::UTC)),
-        callee_zone: None,
     }
 }
 

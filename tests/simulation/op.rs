@@ -4,6 +4,7 @@
 //! stays meaningful when some are taken out of it. They print as the Rust that makes them.
 
 use outbound::enterprise::FrequencyCap;
+use outbound::hours::CalleeLocalTime;
 use outbound::import::{Dedupe, StartType};
 use outbound::order::{CallOrder, Class, RedialOrder, UncalledOrder};
 use outbound::outcome::CalledStatus;
@@ -82,7 +83,7 @@ pub struct Windows {
     /// One of the two call periods.
     pub call: Option<u8>,
     pub do_not_call: bool,
-    pub callee_local_time: bool,
+    pub callee_local_time: CalleeLocalTime,
 }
 
 /// What a call period covers.
@@ -282,7 +283,11 @@ fn rotation() -> impl Strategy<Value = Rotation> {
 }
 
 fn windows() -> impl Strategy<Value = Windows> {
-    let callee = proptest::bool::weighted(0.3);
+    let callee = proptest::prop_oneof![
+        7 => Just(CalleeLocalTime::Off),
+        2 => Just(CalleeLocalTime::On),
+        1 => Just(CalleeLocalTime::Strict),
+    ];
     (weighted(0.5, 0..2u8), proptest::bool::weighted(0.3), callee).prop_map(
         |(call, do_not_call, callee_local_time)| Windows { call, do_not_call, callee_local_time },
     )

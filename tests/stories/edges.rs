@@ -299,12 +299,58 @@ async fn every_other_step_that_was_missed_happens_late_and_once_when_the_workers
     world.end().await;
 }
 
+/// 09:00–17:59 in all of Australia is 10:30–15:59 in Perth in April, when Lord Howe is two and a half hours
+/// ahead of it, and Cocos one and a half behind.
+#[tokio::test]
+async fn an_australian_mobile_is_called_by_the_tasks_clock_or_strictly_while_all_of_the_country_is_open()
+ {
+    let world = World::at("2026-04-07T08:00:00+10:00").await;
+    let day = world.period("Day", "call", "09:00-17:59").await;
+    let task = |name: &str, mode: &str| {
+        let schedule = json!({"call_period": day, "callee_local_time": mode});
+        let config = json!({"time_zone": "Australia/Sydney", "schedule": schedule});
+        (name.to_owned(), config)
+    };
+    let mut tasks = Vec::new();
+    for (place, mode) in ["on", "strict"].into_iter().enumerate() {
+        let (name, config) = task(mode, mode);
+        let id = world.task(&name, config).await;
+        let phone = format!("+6141234567{place}");
+        world.import_auto(&id, "first", &[phone.as_str(), "+61291234567"]).await;
+        tasks.push(id);
+    }
+    for id in &tasks {
+        let opens = world.until_waiting(id, "callee_window").await;
+        assert_eq!(opens, harness::at("2026-04-07T09:00:00+10:00"));
+    }
+    // 09:00 in Sydney is 07:00 in Perth: the task's clock rings the mobile, the strict one waits.
+    world.set("2026-04-07T08:59:59+10:00");
+    let records = world.until_records(&tasks[0], 2).await;
+    let sydney = chrono_tz::Australia::Sydney;
+    assert!(records.iter().all(|record| wall_tens(record, sydney) == "04-07 09:00:0x"));
+    world.until_records(&tasks[1], 1).await;
+    let opens = world.until_waiting(&tasks[1], "callee_window").await;
+    assert_eq!(opens, harness::at("2026-04-07T10:30:00+08:00"));
+    world.set("2026-04-07T10:29:59+08:00");
+    let records = world.until_records(&tasks[1], 2).await;
+    assert_eq!(wall_tens(&records[1], chrono_tz::Australia::Perth), "04-07 10:30:0x");
+    // The last minute in which Lord Howe is open, and the next one.
+    world.set("2026-04-07T15:29:30+08:00");
+    world.import_auto(&tasks[1], "last", &["+61412345672"]).await;
+    world.until_records(&tasks[1], 3).await;
+    world.set("2026-04-07T15:30:00+08:00");
+    world.import_auto(&tasks[1], "late", &["+61412345673"]).await;
+    let opens = world.until_waiting(&tasks[1], "callee_window").await;
+    assert_eq!(opens, harness::at("2026-04-08T10:30:00+08:00"));
+    world.end().await;
+}
+
 #[tokio::test]
 async fn in_the_callees_own_time_zone_a_number_whose_window_is_closed_waits_and_others_go_on() {
     // 16:00 in Shanghai is 08:00 in London.
     let world = World::at("2026-12-01T16:00:00+08:00").await;
     let day = world.period("Day", "call", "09:00-18:00").await;
-    let schedule = json!({"call_period": day, "callee_local_time": true});
+    let schedule = json!({"call_period": day, "callee_local_time": "on"});
     let task = world.task("abroad", json!({"concurrency": 1, "schedule": schedule})).await;
     world.import_auto(&task, "first", &["+442071838750", "13800000002"]).await;
     let records = world.until_records(&task, 1).await;

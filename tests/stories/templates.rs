@@ -22,7 +22,7 @@ async fn everything(world: &World) -> Value {
                 "scheduled_end": "2026-12-09T18:00:00",
                 "call_period": call,
                 "do_not_call_period": night,
-                "callee_local_time": true,
+                "callee_local_time": "on",
             },
             "redial": {
                 "enabled": true,

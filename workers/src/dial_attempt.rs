@@ -143,7 +143,7 @@ enum Check {
 /// See that nothing forbids the INVITE of a begun attempt at this very moment.
 async fn check(env: &Environment, order: &DialOrder) -> Result<Check, Failure> {
     let now = env.clock.now();
-    if order.hours.may_call(now, order.callee_zone).is_err() {
+    if order.hours.may_call(now, Some(order.facts.callee)).is_err() {
         put_off(env, order, now).await?;
         return Ok(Check::PutOff);
     }
@@ -191,8 +191,8 @@ fn in_time(env: &Environment, turn: Time, now: Time) -> bool {
 
 /// The window closed on the way: the number goes back, and the task's state is made to say so.
 async fn put_off(env: &Environment, order: &DialOrder, now: Time) -> Result<(), StoreError> {
-    let until = if order.hours.callee_local_time {
-        order.hours.next_open(now, order.callee_zone).map(PutOff::callee_window)
+    let until = if order.hours.callee_local_time.is_on() {
+        order.hours.next_open(now, Some(order.facts.callee)).map(PutOff::callee_window)
     } else {
         let edge = PlannedStep { task: order.facts.task, step: Step::Edge, at: now };
         steps::take(env, edge).await?;
@@ -233,7 +233,6 @@ fn leg(order: &DialOrder) -> Order {
         max_call: Duration::from_secs(order.max_call_seconds.into()),
         invite_by: order.fenced + INVITE_WITHIN,
         hours: Arc::clone(&order.hours),
-        callee_zone: order.callee_zone,
     }
 }
 

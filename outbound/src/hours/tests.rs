@@ -186,20 +186,66 @@ fn a_holiday_is_closed_and_a_makeup_workday_is_open_in_both_kinds() {
     assert_eq!(hours.next_open(eve, None), Some(wall(Shanghai, "2026-10-02T09:00:00")));
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the rules take it")]
+fn of(digits: u64) -> Option<Phone> {
+    Some(Phone::from_digits(digits))
+}
+
+/// In 2026 Sydney's clock goes back on April 5; Perth, Brisbane, Darwin and Eucla keep theirs all year.
+#[test]
+fn strictly_a_number_that_may_be_in_several_zones_is_called_while_all_are_open() {
+    let mobile = of(61_412_345_678);
+    let on = interval(Berlin, &["09:00-17:59"]);
+    let on = Hours { callee_local_time: CalleeLocalTime::On, ..on };
+    let strict = Hours { callee_local_time: CalleeLocalTime::Strict, ..on.clone() };
+    // Of a mainland that spans from Cocos (UTC+6:30) to Lord Howe (UTC+11 in summer, +10:30 in winter).
+    for (day, opens, closes) in
+        [("2026-04-03", "T02:30:00Z", "T07:00:00Z"), ("2026-04-07", "T02:30:00Z", "T07:30:00Z")]
+    {
+        let at = |time: &str| at(&format!("{day}{time}"));
+        let (opens, closes) = (at(opens), at(closes));
+        let second = TimeDelta::seconds(1);
+        assert_eq!(strict.may_call(opens - second, mobile), Err(Closed::OutsideCallPeriod));
+        assert_eq!(strict.may_call(opens, mobile), Ok(()));
+        assert_eq!(strict.may_call(closes - second, mobile), Ok(()));
+        assert_eq!(strict.may_call(closes, mobile), Err(Closed::OutsideCallPeriod));
+        assert_eq!(strict.next_open(at("T00:00:00Z"), mobile), Some(opens));
+        assert_eq!(strict.next_open(opens + second, mobile), Some(opens + second));
+    }
+    // The number does not tell its zone: by the task's clock, 09:00 in Berlin.
+    assert_eq!(on.next_open(at("2026-04-03T00:00:00Z"), mobile), Some(at("2026-04-03T07:00:00Z")));
+    // One that does has one clock.
+    let perth = of(61_851_112_345);
+    for hours in [&on, &strict] {
+        let opens = hours.next_open(at("2026-04-03T00:00:00Z"), perth);
+        assert_eq!(opens, Some(at("2026-04-03T01:00:00Z")));
+    }
+    // Over a satellite somebody may be anywhere: it is never day in all the world.
+    let satellite = of(881_612_345_678);
+    assert_eq!(strict.next_open(at("2026-04-03T00:00:00Z"), satellite), None);
+    assert_eq!(on.may_call(at("2026-04-03T07:00:00Z"), satellite), Ok(()));
+    let always = Hours { call: None, ..strict };
+    assert_eq!(always.may_call(at("2026-04-03T00:00:00Z"), satellite), Ok(()));
+}
+
 #[test]
 fn windows_in_the_callees_zone_hold_for_each_number_and_not_for_the_task() {
-    let hours = Hours { callee_local_time: true, ..interval(Berlin, &["09:00-18:00"]) };
+    let hours =
+        Hours { callee_local_time: CalleeLocalTime::On, ..interval(Berlin, &["09:00-18:00"]) };
     // 16:00 in Berlin, 10:00 in New York, 23:00 in Shanghai.
     let now = at("2026-01-15T15:00:00Z");
-    assert_eq!(hours.may_call(now, Some(New_York)), Ok(()));
-    assert_eq!(hours.may_call(now, Some(Shanghai)), Err(Closed::OutsideCallPeriod));
-    assert_eq!(hours.next_open(now, Some(Shanghai)), Some(wall(Shanghai, "2026-01-16T09:00:00")));
+    assert_eq!(hours.may_call(now, of(12_125_550_100)), Ok(()));
+    assert_eq!(hours.may_call(now, of(8_613_800_000_001)), Err(Closed::OutsideCallPeriod));
+    assert_eq!(
+        hours.next_open(now, of(8_613_800_000_001)),
+        Some(wall(Shanghai, "2026-01-16T09:00:00"))
+    );
     assert_eq!(hours.may_call(now, None), Ok(()), "a zone that is not known: the task's");
     assert_eq!(hours.task_closed(at("2026-01-15T02:00:00Z")), None);
     assert_eq!(hours.next_edge(now), None);
 
-    let off = Hours { callee_local_time: false, ..hours };
-    assert_eq!(off.may_call(now, Some(Shanghai)), Ok(()));
+    let off = Hours { callee_local_time: CalleeLocalTime::Off, ..hours };
+    assert_eq!(off.may_call(now, of(8_613_800_000_001)), Ok(()));
 }
 
 #[test]
@@ -351,7 +397,7 @@ fn any_hours() -> impl Strategy<Value = Hours> {
         zone,
         call,
         do_not_call,
-        callee_local_time: false,
+        callee_local_time: CalleeLocalTime::Off,
     })
 }
 
@@ -398,6 +444,25 @@ proptest! {
             let back = PeriodConfig { kind: one.kind, ..other.clone() }.outside(&other);
             prop_assert_eq!(other.clone().outside(&back), other);
         }
+    }
+
+    /// Ten days around the clock changes of Spain, whose mobile numbers may be on the Canaries.
+    #[test]
+    fn an_opening_in_all_zones_agrees_with_a_scan_of_minutes(
+        hours in any_hours(),
+        autumn: bool,
+        minutes in 0i64..(10 * 1_440),
+    ) {
+        let hours = Hours { callee_local_time: CalleeLocalTime::Strict, ..hours };
+        let start = if autumn { at("2026-10-20T00:00:00Z") } else { at("2026-03-24T00:00:00Z") };
+        let from = start + TimeDelta::minutes(minutes);
+        let mobile = of(34_612_345_678);
+        let zones = [chrono_tz::Europe::Madrid, chrono_tz::Atlantic::Canary];
+        let open = |at: Time| zones.into_iter().all(|zone| hours.may_call_in(at, zone).is_ok());
+        let mut scan = (0..2 * 1_440).map(|minute| from + TimeDelta::minutes(minute));
+        let found = hours.next_open(from, mobile);
+        prop_assert_eq!(found.filter(|at| *at < from + TimeDelta::days(2)), scan.find(|at| open(*at)));
+        prop_assert_eq!(hours.may_call(from, mobile).is_ok(), open(from));
     }
 
     #[test]

@@ -1,29 +1,72 @@
-//! The time zone of a phone number, by its longest known prefix.
+//! The time zones that a phone number may be in.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use chrono_tz::Tz;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
 
 use super::Phone;
 
-const DATA: &str = include_str!("../../data/time_zones.txt");
+/// Prefixes of numbers that tell a place, with their zones: several where their clocks differ.
+const PREFIXES: &str = include_str!("../../data/time_zones.txt");
+/// Calling codes in which other numbers may be in several zones.
+const COUNTRIES: &str = include_str!("../../data/country_zones.txt");
 
-/// Prefixes and their zone; none: the prefix covers several whose clocks differ.
-static ZONES: LazyLock<HashMap<&str, Option<Tz>>> = LazyLock::new(|| {
-    let lines = DATA.lines().filter(|line| !line.starts_with('#'));
+type Zones = HashMap<&'static str, Vec<Tz>>;
+
+static BY_PREFIX: LazyLock<Zones> = LazyLock::new(|| zones(PREFIXES));
+static BY_COUNTRY: LazyLock<Zones> = LazyLock::new(|| zones(COUNTRIES));
+
+/// Countries whose mobile numbers have the area code of a place: Mexico, Argentina, Brazil. Those of North
+/// America can't be told from fixed lines, and tell their place as well.
+const MOBILES_WITH_A_PLACE: [&str; 3] = ["52", "54", "55"];
+
+fn zones(data: &'static str) -> Zones {
+    let lines = data.lines().filter(|line| !line.starts_with('#'));
     lines
         .filter_map(|line| line.split_once(' '))
-        .map(|(prefix, zone)| (prefix, zone.parse().ok()))
+        .map(|(prefix, zones)| {
+            (prefix, zones.split(' ').filter_map(|zone| zone.parse().ok()).collect())
+        })
         .collect()
-});
+}
+
+fn longest<'z>(zones: &'z Zones, digits: &str) -> Option<&'z [Tz]> {
+    (1..=digits.len()).rev().find_map(|length| zones.get(&digits[..length])).map(Vec::as_slice)
+}
 
 impl Phone {
-    /// Where the number tells its time zone. Mobile and toll-free numbers of countries whose clocks differ
-    /// don't.
-    pub fn time_zone(self) -> Option<Tz> {
+    /// The zones in which the number may be, those whose clocks differ: one where it tells its zone, none
+    /// where nothing is known of it (satellite phones, services of no country).
+    ///
+    /// In a country of several zones a mobile number tells none, wherever most of them are: somebody in Perth
+    /// has a number as in Sydney. Nor do toll-free numbers and their like.
+    pub fn time_zones(self) -> &'static [Tz] {
         let digits = self.digits().to_string();
-        (1..=digits.len()).rev().find_map(|length| ZONES.get(&digits[..length])).copied().flatten()
+        match longest(&BY_COUNTRY, &digits) {
+            Some(all) if all.len() > 1 && !self.tells_a_place(&digits) => all,
+            _ => longest(&BY_PREFIX, &digits).unwrap_or_default(),
+        }
+    }
+
+    /// Where the number tells its time zone.
+    pub fn time_zone(self) -> Option<Tz> {
+        match self.time_zones() {
+            [zone] => Some(*zone),
+            _ => None,
+        }
+    }
+
+    fn tells_a_place(self, digits: &str) -> bool {
+        let Ok(parsed) = PHONE_NUMBER_UTIL.parse(self.reveal(), None) else { return false };
+        match PHONE_NUMBER_UTIL.get_number_type(&parsed) {
+            PhoneNumberType::FixedLine | PhoneNumberType::FixedLineOrMobile => true,
+            PhoneNumberType::Mobile => {
+                MOBILES_WITH_A_PLACE.iter().any(|code| digits.starts_with(code))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -43,17 +86,78 @@ mod tests {
             (447_400_123_456, Some(chrono_tz::Europe::London)),
             (393_331_234_567, Some(chrono_tz::Europe::Rome)),
             (85_255_501_234, Some(chrono_tz::Asia::Hong_Kong)),
+            // Kazakhstan shares its calling code with Russia, and has one clock.
+            (77_011_234_567, Some(chrono_tz::Asia::Almaty)),
+            (380_501_234_567, Some(chrono_tz::Europe::Kyiv)),
+            (4_746_123_456, Some(chrono_tz::Europe::Oslo)),
+            (358_401_234_567, Some(chrono_tz::Europe::Helsinki)),
         ] {
             assert_eq!(Phone::from_digits(digits).time_zone(), zone, "{digits}");
         }
     }
 
     #[test]
+    fn a_mobile_number_of_a_country_with_several_clocks_tells_none_of_them() {
+        for (digits, country, zone) in [
+            (61_412_345_678, "61", None),
+            (79_161_234_567, "7", None),
+            (6_281_234_567_890, "62", None),
+            (56_961_234_567, "56", None),
+            (64_211_234_567, "64", None),
+            (34_612_345_678, "34", None),
+            (351_912_345_678, "351", None),
+            (593_991_234_567, "593", None),
+            (97_688_123_456, "976", None),
+            (243_991_234_567, "243", None),
+            (299_221_234, "299", None),
+            (67_570_123_456, "675", None),
+            // Fixed lines have a place, and the mobile numbers of some countries, too.
+            (61_851_112_345, "61", Some(chrono_tz::Australia::Perth)),
+            (61_291_234_567, "61", Some(chrono_tz::Australia::Sydney)),
+            (34_922_123_456, "34", Some(chrono_tz::Atlantic::Canary)),
+            (34_911_234_567, "34", Some(chrono_tz::Europe::Madrid)),
+            (74_951_234_567, "7", Some(chrono_tz::Europe::Moscow)),
+            (5_511_961_234_567, "55", Some(chrono_tz::America::Sao_Paulo)),
+            (5_592_961_234_567, "55", Some(chrono_tz::America::Manaus)),
+            (525_512_345_678, "52", Some(chrono_tz::America::Mexico_City)),
+        ] {
+            let found = Phone::from_digits(digits).time_zones();
+            match zone {
+                Some(zone) => assert_eq!(found, [zone], "{digits}"),
+                None => assert_eq!(found, BY_COUNTRY[country], "{digits}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_place_may_be_anywhere_in_its_countries_and_a_satellite_phone_anywhere() {
+        let of = |digits| Phone::from_digits(digits).time_zones();
+        let toll_free = of(18_005_550_100);
+        for zone in [chrono_tz::America::New_York, chrono_tz::Pacific::Honolulu] {
+            assert!(toll_free.contains(&zone), "{toll_free:?}");
+        }
+        let australia = of(61_412_345_678);
+        for zone in [chrono_tz::Australia::Perth, chrono_tz::Australia::Sydney] {
+            assert!(australia.contains(&zone), "{australia:?}");
+        }
+        let russia = of(79_161_234_567);
+        for zone in [chrono_tz::Europe::Kaliningrad, chrono_tz::Asia::Kamchatka] {
+            assert!(russia.contains(&zone), "{russia:?}");
+        }
+        for none in [881_612_345_678, 870_773_123_456, 88_212_345_678, 80_012_345_678] {
+            assert_eq!(of(none), [], "{none}");
+        }
+    }
+
+    #[test]
     fn every_zone_of_the_data_is_known() {
-        let unknown = |line: &&str| {
-            let zone = line.split_once(' ').map(|(_, zone)| zone);
-            zone.is_none_or(|zone| zone != "-" && zone.parse::<Tz>().is_err())
-        };
-        assert_eq!(DATA.lines().skip(1).find(unknown), None);
+        for data in [PREFIXES, COUNTRIES] {
+            for line in data.lines().filter(|line| !line.starts_with('#')) {
+                let (prefix, zones) = line.split_once(' ').unwrap();
+                assert!(prefix.bytes().all(|byte| byte.is_ascii_digit()), "{line}");
+                let known = zones.split(' ').filter(|zone| zone.parse::<Tz>().is_ok()).count();
+                assert_eq!(known, zones.split(' ').count(), "{line}");
+            }
+        }
     }
 }

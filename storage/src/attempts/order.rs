@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono_tz::Tz;
 use dialog::navigation::Published;
 use outbound::Time;
 use outbound::hours::Hours;
@@ -43,8 +42,6 @@ pub struct DialOrder {
     pub recording: bool,
     /// The task's windows, for the check at the last moment.
     pub hours: Arc<Hours>,
-    /// Of the callee, where the number tells it.
-    pub callee_zone: Option<Tz>,
     /// The navigation that was published when the call was triggered.
     pub content: Arc<Published>,
     /// Who, what and where.
@@ -144,7 +141,6 @@ impl Frame<'_> {
         begun: ClaimedAttempt,
         probe: bool,
         (begun_at, fenced): (Time, Instant),
-        callee_zone: Option<Tz>,
         content: Arc<Published>,
         facts: AttemptFacts,
     ) -> DialOrder {
@@ -161,7 +157,6 @@ impl Frame<'_> {
             max_call_seconds: self.task.max_call_seconds,
             recording: self.task.recording,
             hours: Arc::clone(self.hours),
-            callee_zone,
             content,
             facts,
         }
@@ -185,7 +180,7 @@ pub(super) async fn orders<'a>(
         let content = store.immutable.navigation(conn, navigation, version).await?;
         let begun = ClaimedAttempt { attempt: id.into(), token: found.token };
         let at = (found.begun_at, fenced);
-        let order = frame.order(begun, found.probe, at, found.callee_zone, content, facts);
+        let order = frame.order(begun, found.probe, at, content, facts);
         orders.insert(id, order);
     }
     Ok(orders)
@@ -213,7 +208,6 @@ pub(super) struct Found {
     pub probe: bool,
     pub begun_at: Time,
     pub navigation: (Uuid, i32),
-    pub callee_zone: Option<Tz>,
     pub facts: AttemptFacts,
 }
 
@@ -228,7 +222,7 @@ pub(super) async fn read(
                   a.probe, coalesce(a.started_at, a.claimed_at) as "begun_at!",
                   n.variables as "variables: Json<BTreeMap<String, String>>",
                   t.config->'variables' as "defaults: Json<BTreeMap<String, String>>",
-                  n.time_zone, t.name as task_name, b.name as batch_name,
+                  t.name as task_name, b.name as batch_name,
                   tr.name as trunk_name, c.phone as caller, c.province as caller_province,
                   c.city as caller_city
              from attempt a
@@ -271,7 +265,6 @@ pub(super) async fn read(
             probe: row.probe,
             begun_at: row.begun_at,
             navigation: (row.navigation_id, row.navigation_version),
-            callee_zone: row.time_zone.as_deref().and_then(|zone| zone.parse().ok()),
             facts,
         };
         (row.id, found)

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chrono_tz::Tz;
 use outbound::Time;
 use outbound::ids::{CallerIdId, EnterpriseId, NumberId, TaskId};
 use outbound::import::Dedupe;
@@ -30,7 +29,6 @@ pub struct LandingRow {
     /// Of the callee; empty where not known.
     pub province: String,
     pub city: String,
-    pub time_zone: Option<Tz>,
 }
 
 /// Where a landing takes its rows from, chunk by chunk, in the order of the file.
@@ -196,7 +194,6 @@ struct Columns {
     variables: Vec<String>,
     provinces: Vec<String>,
     cities: Vec<String>,
-    zones: Vec<Option<&'static str>>,
     ords: Vec<i64>,
     plain_ords: Vec<i64>,
 }
@@ -215,7 +212,6 @@ impl Columns {
         self.variables.push(serde_json::to_string(&row.variables)?);
         self.provinces.push(row.province.clone());
         self.cities.push(row.city.clone());
-        self.zones.push(row.time_zone.map(|zone| zone.name()));
         self.ords.push(rank.ord);
         self.plain_ords.push(rank.plain_ord);
         Ok(())
@@ -225,19 +221,19 @@ impl Columns {
         sqlx::query!(
             "with landed as (
                  insert into number (id, enterprise_id, task_id, batch_id, seq, phone, backups, priority,
-                        caller_id, variables, province, city, time_zone, ord, plain_ord,
+                        caller_id, variables, province, city, ord, plain_ord,
                         order_revision, state)
                  select u.id, $1, $2, $3, u.seq, u.phone, string_to_array(u.backups, ',')::bigint[],
-                        u.priority, u.caller, u.variables::jsonb, u.province, u.city, u.zone, u.ord,
+                        u.priority, u.caller, u.variables::jsonb, u.province, u.city, u.ord,
                         u.plain_ord, $4, 'pending'
                    from unnest($5::uuid[], $6::bigint[], $7::bigint[], $8::text[], $9::integer[],
-                               $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[],
-                               $15::bigint[], $16::bigint[])
+                               $10::uuid[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+                               $15::bigint[])
                         as u (id, seq, phone, backups, priority, caller, variables, province, city,
-                              zone, ord, plain_ord))
+                              ord, plain_ord))
              insert into ready (lane_id, ord, plain_ord, number_id, task_id)
-             select $17, u.ord, u.plain_ord, u.id, $2
-               from unnest($5::uuid[], $15::bigint[], $16::bigint[]) as u (id, ord, plain_ord)",
+             select $16, u.ord, u.plain_ord, u.id, $2
+               from unnest($5::uuid[], $14::bigint[], $15::bigint[]) as u (id, ord, plain_ord)",
             into.enterprise.uuid(),
             into.task.uuid(),
             into.batch,
@@ -251,7 +247,6 @@ impl Columns {
             &self.variables,
             &self.provinces,
             &self.cities,
-            &self.zones as &[Option<&str>],
             &self.ords,
             &self.plain_ords,
             into.lane

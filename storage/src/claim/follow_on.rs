@@ -151,5 +151,5 @@ async fn order(
     let (navigation, version) = task.navigation;
     let content = store.immutable.navigation(conn, navigation, version).await?;
     let frame = Frame { line: &trunk.config, task: &task.config, hours: &task.hours };
-    Ok(frame.order(opened, dial.probe, (now, fenced), details.zone, content, facts))
+    Ok(frame.order(opened, dial.probe, (now, fenced), content, facts))
 }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use outbound::Time;
 use outbound::claim::{frequency_wait, pick_line};
 use outbound::ids::EnterpriseId;
@@ -34,7 +33,6 @@ pub(super) struct Details {
     caller: Option<Uuid>,
     province: String,
     city: String,
-    pub zone: Option<Tz>,
     pub batch_name: String,
     /// JSON of names to values: read where the call is begun.
     pub variables: String,
@@ -91,7 +89,7 @@ pub(super) async fn facts(
 ) -> Result<Facts, StoreError> {
     let rows = sqlx::query!(
         r#"select n.id, n.batch_id, n.seq, n.priority, n.phone, n.backups, n.caller_id, n.province,
-                  n.city, n.time_zone, n.round, n.chain_index, n.chain_statuses, n.policy_id,
+                  n.city, n.round, n.chain_index, n.chain_statuses, n.policy_id,
                   n.order_revision, n.refusals, n.first_called_at, n.round_called_at,
                   n.last_called_at, n.variables::text as "variables!", b.name as batch_name,
                   b.started_at is not null as "batch_started!",
@@ -145,7 +143,6 @@ pub(super) async fn facts(
                 caller: row.caller_id,
                 province: row.province,
                 city: row.city,
-                zone: row.time_zone.as_deref().and_then(|zone| zone.parse().ok()),
                 batch_name: row.batch_name,
                 variables: row.variables,
             },
@@ -242,21 +239,14 @@ pub(super) async fn judge(
         details.chain.place.chain_index
     };
     let phone = details.chain.phone(chain_index)?;
-    if let Some(wait) = wait(scene, task, details, facts, phone, now) {
+    if let Some(wait) = wait(scene, task, facts, phone, now) {
         return Ok(wait);
     }
     Ok(line(scene, task, details, facts, (chain_index, phone), random, now))
 }
 
 /// Why a phone can't be called now, though a line may be free.
-fn wait(
-    scene: &Scene,
-    task: usize,
-    details: &Details,
-    facts: &Facts,
-    phone: i64,
-    now: Time,
-) -> Option<Verdict> {
+fn wait(scene: &Scene, task: usize, facts: &Facts, phone: i64, now: Time) -> Option<Verdict> {
     if facts.live.contains(&phone) {
         return Some(Verdict::Wait { due_at: now + PHONE_BUSY_WAIT, reason: "phone_busy", phone });
     }
@@ -266,8 +256,9 @@ fn wait(
         return Some(Verdict::Wait { due_at, reason: "frequency_cap", phone });
     }
     let hours = &scene.tasks[task].hours;
-    hours.may_call(now, details.zone).err().map(|_| {
-        let opens = hours.next_open(now, details.zone);
+    let callee = Some(crate::rows::phone(phone));
+    hours.may_call(now, callee).err().map(|_| {
+        let opens = hours.next_open(now, callee);
         Verdict::Wait {
             due_at: opens.unwrap_or(now + NEVER_OPEN_WAIT),
             reason: "callee_window",

@@ -83,7 +83,6 @@ fn row(n: u64) -> LandingRow {
         variables: Default::default(),
         province: String::new(),
         city: String::new(),
-        time_zone: None,
     }
 }
 

@@ -268,16 +268,60 @@ async fn a_number_whose_own_window_is_closed_waits_and_others_go_on(pool: PgPool
     let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"))
         .await
         .unwrap();
-    let schedule = json!({ "schedule": { "call_period": period.id, "callee_local_time": true } });
-    let urumqi = LandingRow { time_zone: Some(chrono_tz::Asia::Urumqi), ..row(1) };
-    let task = floor.running("A", schedule, &[urumqi, row(2)]).await;
-    // In Urumqi it is two hours earlier.
+    let schedule = json!({ "schedule": { "call_period": period.id, "callee_local_time": "on" } });
+    let dhaka = Phone::from_digits(8_801_712_345_678);
+    let abroad = LandingRow { phone: dhaka, ..row(1) };
+    let task = floor.running("A", schedule, &[abroad, row(2)]).await;
+    // In Dhaka it is two hours earlier.
     assert_eq!(who(&floor.claim(9, at("09:30")).await), [2]);
-    assert_eq!(floor.waits(1).await.unwrap(), (at("11:00"), "callee_window".into()));
+    assert_eq!(floor.waits(nth(dhaka)).await.unwrap(), (at("11:00"), "callee_window".into()));
     floor.promote(at("11:00")).await;
-    assert_eq!(who(&floor.claim(9, at("11:00")).await), [1]);
+    assert_eq!(who(&floor.claim(9, at("11:00")).await), [nth(dhaka)]);
     assert_eq!(floor.state(task).await, TaskState::Running);
     floor.sound().await;
+}
+
+/// A mobile number of Spain may be on the Canaries, where it is an hour earlier.
+#[sqlx::test(migrations = "../migrations")]
+async fn strictly_a_number_waits_until_it_is_open_in_all_zones_that_it_may_be_in(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let period =
+        json!({ "name": "Day", "kind": "call", "ranges": [{ "start": "16:30", "end": "18:00" }] });
+    let period = serde_json::from_value(period).unwrap();
+    let period = storage::periods::create(&floor.store, floor.enterprise, period, at("07:00"))
+        .await
+        .unwrap();
+    let spain = Phone::from_digits(34_612_345_678);
+    // A backup has a clock of its own.
+    let abroad =
+        [LandingRow { phone: spain, ..row(1) }, LandingRow { backups: vec![spain], ..row(2) }];
+    // 16:30 on the Canaries and in Shanghai; in Madrid it is 17:30.
+    let (opens, here) = (on("2026-03-03", "00:30"), at("16:30"));
+    for (mode, called, waits) in
+        [("on", vec![nth(spain), 2], None), ("strict", vec![2], Some(opens))]
+    {
+        let schedule =
+            json!({ "schedule": { "call_period": period.id, "callee_local_time": mode } });
+        let task = floor.running(mode, schedule, &abroad).await;
+        let calls = floor.claim(9, here).await;
+        assert_eq!(who(&calls), called, "{mode}");
+        floor.ring(&calls, BUSY, here).await;
+        let backup = who(&floor.claim(9, here).await);
+        assert_eq!(backup.is_empty(), waits.is_some(), "{mode}");
+        if let Some(opens) = waits {
+            assert_eq!(floor.waits(nth(spain)).await.unwrap(), (opens, "callee_window".into()));
+        }
+        storage::tasks::end(
+            &floor.store,
+            floor.enterprise,
+            task,
+            storage::tasks::LiveCalls::Finish,
+            here,
+            ACTOR,
+        )
+        .await
+        .unwrap();
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

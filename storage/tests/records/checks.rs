@@ -220,7 +220,7 @@ async fn a_check_reads_history_and_records_in_order(pool: PgPool) {
             .unwrap();
     }
     world.run("insert into task_event (task_id, at, event, state, reason, actor) values ($1, now(), 'pause', 'paused', 'manual', 'key')", world.task.uuid()).await;
-    world.run("insert into task_plan (task_id, at, hours) values ($1, now(), '{\"zone\": \"UTC\", \"call\": null, \"do_not_call\": null, \"callee_local_time\": false}')", world.task.uuid()).await;
+    world.run("insert into task_plan (task_id, at, hours) values ($1, now(), '{\"zone\": \"UTC\", \"call\": null, \"do_not_call\": null, \"callee_local_time\": \"off\"}')", world.task.uuid()).await;
     world
         .run(
             "insert into redial_policy (task_id, policy, created_at) values ($1, '{}', now())",

@@ -22,8 +22,8 @@ pub struct Truth {
     pub plans: Vec<Change<TaskId, Hours>>,
     /// Starts and stops of tasks, in the order they were made.
     pub moves: Vec<Move>,
-    /// Time zones of callees, where they are known.
-    pub callee_zones: BTreeMap<NumberId, Tz>,
+    /// The time zones that the callee of an attempt may be in, where its task ever went by them.
+    pub callee_zones: BTreeMap<AttemptId, &'static [Tz]>,
     /// Redial policies by the id that records carry.
     pub policies: BTreeMap<i64, RedialPolicy>,
     pub records: Vec<RecordBrief>,

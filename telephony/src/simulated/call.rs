@@ -107,9 +107,9 @@ impl SimulatedCall {
 
     /// What allowed the call still does, at this moment.
     fn may_leave(&self) -> bool {
-        let Order { invite_by, hours, callee_zone, .. } = &self.order;
+        let Order { invite_by, hours, callee, .. } = &self.order;
         Instant::now() <= *invite_by
-            && hours.may_call(self.network.clock.now(), *callee_zone).is_ok()
+            && hours.may_call(self.network.clock.now(), Some(*callee)).is_ok()
     }
 
     fn plan(&mut self, Plan { setup_ms, outcome }: Plan) {

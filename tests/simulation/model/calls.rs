@@ -9,6 +9,7 @@ use outbound::redial::After;
 use outbound::task::TaskState;
 
 use super::{Begun, Call, Holder, Invite, Record, Stands, Why, World};
+use crate::furniture;
 use crate::op::Outcome;
 use crate::rules::redial::{Ending, next};
 
@@ -129,8 +130,8 @@ impl World {
     /// The INVITE of a call leaves now.
     pub fn invite(&mut self, place: usize) {
         let call = &self.calls[place];
-        let (task, trunk, number) = (call.task, call.trunk, &self.numbers[call.number]);
-        let closed = self.tasks[task].plan.closed(self.now, number.zone);
+        let (task, trunk) = (call.task, call.trunk);
+        let closed = self.tasks[task].plan.closed(self.now, furniture::phone(call.phone));
         assert_eq!(closed, None, "an INVITE in a closed minute");
         self.invites.push(Invite { at: self.now, trunk, task });
         let from = self.now - TimeDelta::seconds(1);

@@ -6,6 +6,7 @@ use outbound::task::Event;
 
 use super::tasks::Step;
 use super::{Call, Why, World};
+use crate::furniture;
 use crate::op::Op;
 
 impl World {
@@ -93,11 +94,11 @@ impl World {
     #[allow(clippy::option_option, reason = "it goes back at once, or waits")]
     pub fn closes_on_the_way(&mut self, place: usize) -> Option<Option<(Time, Why)>> {
         let call = &self.calls[place];
-        let (task, zone) = (call.task, self.numbers[call.number].zone);
+        let (task, phone) = (call.task, furniture::phone(call.phone));
         let plan = &self.tasks[task].plan;
-        plan.closed(self.now, zone)?;
-        if plan.hours.callee_local_time {
-            let opens = plan.next_open(self.now, zone);
+        plan.closed(self.now, phone)?;
+        if plan.hours.callee_local_time.is_on() {
+            let opens = plan.next_open(self.now, phone);
             return Some(opens.map(|opens| (opens, Why::CalleeWindow)));
         }
         self.step(task, Step::Edge);

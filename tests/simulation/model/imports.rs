@@ -5,7 +5,6 @@ use outbound::order::LaneClass;
 use outbound::task::Event;
 
 use super::{Batch, Number, Stands, World};
-use crate::furniture::zone_of;
 use crate::op::Row;
 
 /// An import that is about to land.
@@ -114,7 +113,6 @@ impl World {
             phones,
             priority: row.priority.into(),
             line: row.line.map(|line| usize::from(line) % lines),
-            zone: zone_of(row.phone),
             order: found.order,
             revision: found.revision,
             random,

@@ -11,6 +11,7 @@ use outbound::redial::After;
 use super::claim::Round;
 use super::numbers::NEVER_OPEN_WAIT;
 use super::{Stands, Why, World};
+use crate::furniture;
 use crate::furniture::{phone, place_of};
 use crate::rules::lines::{Choice, allowed, pick, wait};
 use crate::rules::order::{Standing, best};
@@ -85,8 +86,9 @@ impl World {
             return Verdict::Wait { due, why: Why::FrequencyCap };
         }
         let plan = &self.tasks[found.task].plan;
-        if plan.closed(self.now, found.zone).is_some() {
-            let opens = plan.next_open(self.now, found.zone);
+        let callee = furniture::phone(phone);
+        if plan.closed(self.now, callee).is_some() {
+            let opens = plan.next_open(self.now, callee);
             let due = opens.unwrap_or(self.now + NEVER_OPEN_WAIT);
             return Verdict::Wait { due, why: Why::CalleeWindow };
         }

@@ -17,7 +17,6 @@ pub mod tasks;
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta};
-use chrono_tz::Tz;
 use outbound::Time;
 use outbound::enterprise::EnterpriseSettings;
 use outbound::hours::Hours;
@@ -116,7 +115,6 @@ pub struct Number {
     pub phones: Vec<u8>,
     pub priority: u32,
     pub line: Option<usize>,
-    pub zone: Option<Tz>,
     pub order: CallOrder,
     pub revision: i32,
     pub random: u32,

@@ -30,7 +30,7 @@ impl World {
         };
         // Of a task that a person stopped they stand ready for its start, whatever the hour.
         if !stopped && found.plan.task_closed(now).is_some() {
-            let opens = found.plan.next_open(now, None).unwrap_or(now + NEVER_OPEN_WAIT);
+            let opens = found.plan.task_opens(now).unwrap_or(now + NEVER_OPEN_WAIT);
             for number in &due {
                 if let Stands::Waiting { due, put_off, .. } = &mut self.numbers[*number].stands {
                     (*due, *put_off) = (opens, true);

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use chrono::{Datelike, NaiveDateTime, TimeDelta, Timelike, Weekday};
 use chrono_tz::Tz;
 use outbound::Time;
-use outbound::hours::{Closed, Hours};
+use outbound::hours::{CalleeLocalTime, Closed, Hours};
 use outbound::period::{ExceptionDay, PeriodConfig, PeriodKind, WEEK};
+use outbound::phone::Phone;
 use outbound::schedule::{self, Schedule};
 
 /// Longer spans are looked at minute by minute on their first and last day only.
@@ -36,24 +37,32 @@ impl Plan {
         Self { hours, looked_at: RefCell::default() }
     }
 
-    fn zone(&self, callee: Option<Tz>) -> Tz {
-        match callee {
-            Some(zone) if self.hours.callee_local_time => zone,
-            _ => self.hours.zone,
+    /// The zones whose windows must be open for a phone.
+    fn zones(&self, callee: Phone) -> Vec<Tz> {
+        let own = vec![self.hours.zone];
+        let zones = callee.time_zones();
+        match self.hours.callee_local_time {
+            CalleeLocalTime::Off => own,
+            CalleeLocalTime::On if zones.len() > 1 => own,
+            CalleeLocalTime::On | CalleeLocalTime::Strict => zones.to_vec(),
         }
     }
 
-    /// Why no call may start at `at`.
-    pub fn closed(&self, at: Time, callee: Option<Tz>) -> Option<Closed> {
-        let said = self.hours.may_call(at, callee).err();
-        assert_eq!(said, look(&self.hours, at, self.zone(callee)), "may_call at {at} {callee:?}");
+    fn look(&self, at: Time, zones: &[Tz]) -> Option<Closed> {
+        zones.iter().find_map(|zone| look(&self.hours, at, *zone))
+    }
+
+    /// Why no call to a phone may start at `at`.
+    pub fn closed(&self, at: Time, callee: Phone) -> Option<Closed> {
+        let said = self.hours.may_call(at, Some(callee)).err();
+        assert_eq!(said, self.look(at, &self.zones(callee)), "may_call at {at} {callee:?}");
         said
     }
 
     /// Why the task as a whole may not call.
     pub fn task_closed(&self, at: Time) -> Option<Closed> {
         let said = self.hours.task_closed(at);
-        let looked = if self.hours.callee_local_time {
+        let looked = if self.hours.callee_local_time.is_on() {
             None
         } else {
             look(&self.hours, at, self.hours.zone)
@@ -62,33 +71,45 @@ impl Plan {
         said
     }
 
-    /// The first instant from `from` on at which a call may start.
-    pub fn next_open(&self, from: Time, callee: Option<Tz>) -> Option<Time> {
-        let (said, zone) = (self.hours.next_open(from, callee), self.zone(callee));
+    /// The first instant from `from` on at which a call to a phone may start.
+    pub fn next_open(&self, from: Time, callee: Phone) -> Option<Time> {
+        let said = self.hours.next_open(from, Some(callee));
+        self.check_opening(from, said, &self.zones(callee));
+        said
+    }
+
+    /// The first instant from `from` on at which the task's own window is open.
+    pub fn task_opens(&self, from: Time) -> Option<Time> {
+        let said = self.hours.next_open(from, None);
+        self.check_opening(from, said, &[self.hours.zone]);
+        said
+    }
+
+    fn check_opening(&self, from: Time, said: Option<Time>, zones: &[Tz]) {
         let Some(opens) = said else {
             let mut at = from;
             while at < from + TimeDelta::days(NEVER_DAYS) {
-                assert!(look(&self.hours, at, zone).is_some(), "no opening was found, but {at} is");
+                assert!(self.look(at, zones).is_some(), "no opening was found, but {at} is");
                 at += TimeDelta::minutes(STRIDE);
             }
-            return None;
+            return;
         };
         if opens > from {
             // Two reasons to be closed may follow each other.
             let mut at = from;
             while at < opens {
-                assert!(look(&self.hours, at, zone).is_some(), "{at} is open, before {opens}");
-                at = self.change(at, opens, zone);
+                let shut = zones.iter().find(|zone| look(&self.hours, at, **zone).is_some());
+                let Some(zone) = shut else { panic!("{at} is open, before {opens}") };
+                at = self.change(at, opens, *zone);
             }
         }
-        assert_eq!(look(&self.hours, opens, zone), None, "said to open at {opens}");
-        said
+        assert_eq!(self.look(opens, zones), None, "said to open at {opens}");
     }
 
     /// The first instant after `after` at which the task's window changes.
     pub fn next_edge(&self, after: Time) -> Option<Time> {
         let (said, zone) = (self.hours.next_edge(after), self.hours.zone);
-        if self.hours.callee_local_time {
+        if self.hours.callee_local_time.is_on() {
             assert_eq!(said, None, "a task whose numbers wait one by one has no edge");
             return None;
         }

@@ -141,14 +141,14 @@ impl Stage<'_> {
         }
         let order = &self.orders[&self.world.calls[place].id];
         let now = self.world.now;
-        let closed = order.hours.may_call(now, order.callee_zone).is_err();
+        let closed = order.hours.may_call(now, Some(order.facts.callee)).is_err();
         let Some(put_off) = self.world.closes_on_the_way(place) else {
             assert!(!closed, "the worker sees other windows");
             self.world.invite(place);
             return;
         };
         assert!(closed, "the worker sees other windows");
-        if !order.hours.callee_local_time {
+        if !order.hours.callee_local_time.is_on() {
             let step = storage::tasks::Step::Edge;
             let edge = storage::tasks::PlannedStep { task: order.facts.task, step, at: now };
             storage::tasks::run_step(&self.store, edge, now).await.expect("a step");

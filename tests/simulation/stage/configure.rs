@@ -13,7 +13,7 @@ use storage::tasks::{LiveCalls, PlannedStep};
 use storage::{StoreError, batches, enterprises, numbers, periods, tasks, trunks};
 
 use super::{ACTOR, Stage, faults, refused, sorted};
-use crate::furniture::{phone, place_of, zone_of};
+use crate::furniture::{phone, place_of};
 use crate::model::Holder;
 use crate::model::imports::{Import, Landed, phones};
 use crate::model::tasks::Step;
@@ -301,7 +301,6 @@ impl Stage<'_> {
             variables: std::collections::BTreeMap::new(),
             province: province.to_owned(),
             city: city.to_owned(),
-            time_zone: zone_of(row.phone),
         }
     }
 

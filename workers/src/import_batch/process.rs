@@ -170,7 +170,6 @@ fn landing(
         variables: row.variables,
         province: location.map(|location| location.province.into()).unwrap_or_default(),
         city: location.map(|location| location.city.into()).unwrap_or_default(),
-        time_zone: row.phone.time_zone(),
     })
 }
 

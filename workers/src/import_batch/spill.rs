@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Error, ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
-use chrono_tz::Tz;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
@@ -33,7 +32,6 @@ struct Spilled {
     variables: BTreeMap<String, String>,
     province: String,
     city: String,
-    time_zone: Option<Tz>,
 }
 
 impl From<LandingRow> for Spilled {
@@ -46,7 +44,6 @@ impl From<LandingRow> for Spilled {
             variables: row.variables,
             province: row.province,
             city: row.city,
-            time_zone: row.time_zone,
         }
     }
 }
@@ -61,7 +58,6 @@ impl From<Spilled> for LandingRow {
             variables: row.variables,
             province: row.province,
             city: row.city,
-            time_zone: row.time_zone,
         }
     }
 }
@@ -161,7 +157,6 @@ mod tests {
             variables: BTreeMap::from([("v".into(), "李\"明".repeat(300))]),
             province: "Beijing".into(),
             city: String::new(),
-            time_zone: Some(chrono_tz::Asia::Shanghai),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Each rule finds a deliberate violation, and finds nothing in a clean trace.
 
 use chrono::{TimeDelta, TimeZone, Utc};
-use outbound::hours::Hours;
+use chrono_tz::Tz;
+use outbound::hours::{CalleeLocalTime, Hours};
 use outbound::ids::{EnterpriseId, ImportId, NumberId, TaskId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus, cause};
 use outbound::redial::{Mode, RedialPolicy, Reference};
@@ -254,15 +255,22 @@ fn no_call_starts_in_a_closed_minute() {
 
 #[test]
 fn the_callees_own_time_counts_where_the_task_says_so() {
-    let run = |zone| {
+    const UTC: Tz = chrono_tz::UTC;
+    const SHANGHAI: Tz = chrono_tz::Asia::Shanghai;
+    let run = |callee_local_time, zones| {
         let mut run = Run::of([call(1, 1, 0.0, 60.0, BUSY)]);
-        let value = Hours { callee_local_time: true, ..office_hours() };
+        let value = Hours { callee_local_time, ..office_hours() };
         run.truth.plans.push(Change { of: id(1), at: at(-3_600.0), value });
-        run.truth.callee_zones.insert(id(1), zone);
+        run.truth.callee_zones.insert(id(1), zones);
         run
     };
-    run(chrono_tz::UTC).finds(&[]);
-    run(chrono_tz::Asia::Shanghai).finds(&[Rule::ClosedMinute]);
+    let (on, strict) = (CalleeLocalTime::On, CalleeLocalTime::Strict);
+    run(on, &[UTC]).finds(&[]);
+    run(on, &[SHANGHAI]).finds(&[Rule::ClosedMinute]);
+    // Where the number does not tell its zone.
+    run(on, &[UTC, SHANGHAI]).finds(&[]);
+    run(strict, &[UTC]).finds(&[]);
+    run(strict, &[UTC, SHANGHAI]).finds(&[Rule::ClosedMinute]);
 }
 
 #[test]

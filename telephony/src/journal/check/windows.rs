@@ -1,9 +1,9 @@
 //! When calls may be placed: open minutes, running tasks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use outbound::Time;
-use outbound::ids::{AttemptId, NumberId, TaskId};
+use outbound::ids::TaskId;
 
 use super::{Changes, Findings, Rule, Trace};
 use crate::journal::truth::{Move, MoveTo, Truth};
@@ -15,15 +15,11 @@ pub(super) fn check(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
 
 fn closed_minutes(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
     let plans = Changes::new(&truth.plans);
-    let records = truth.records.iter().map(|record| (record.id, record.number));
-    let live = truth.live.iter().map(|live| (live.attempt, live.number));
-    let numbers: HashMap<AttemptId, NumberId> = records.chain(live).collect();
     for entry in trace.invites() {
-        let number = numbers.get(&entry.attempt);
-        let zone = number.and_then(|number| truth.callee_zones.get(number)).copied();
+        let zones = truth.callee_zones.get(&entry.attempt).copied().unwrap_or_default();
         let mut closed = None;
         for hours in plans.between(entry.task, entry.at - truth.grace.begin, entry.at) {
-            match hours.may_call(entry.at, zone) {
+            match hours.may_call_where(entry.at, zones) {
                 Ok(()) => {
                     closed = None;
                     break;
