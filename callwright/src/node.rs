@@ -76,7 +76,7 @@ impl Node {
         let carrier = SimulatedCarrier::new(self.clock.clone(), Arc::new(journal));
         let settings = Settings {
             lease: config.lease,
-            die_at: config.die_at,
+            die_at: config.die_at.clone(),
             drain: config.drain.unwrap_or(LONGEST_CALL),
             metrics,
             dial_concurrency: config.dial_concurrency,

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
-use workers::fail_point::FailPoint;
+use workers::fail_point::{FAILED, FailPoint};
 
 /// How long a process may take to end in order.
 const STOP: Duration = Duration::from_secs(60);
@@ -75,7 +75,7 @@ pub struct Fleet {
     environment: Vec<(String, String)>,
     logs: PathBuf,
     processes: Vec<Process>,
-    /// Fail points at which a process has died.
+    /// Fail points at which a process has died, or failed.
     pub died_at: Vec<FailPoint>,
     /// Processes that ended by themselves after they had started.
     pub broken: Vec<String>,
@@ -130,9 +130,14 @@ impl Fleet {
 
     /// Whether a process has worked since its last start.
     fn has_worked(&self, place: usize) -> Result<bool> {
+        self.has_said(place, self.processes[place].role.at_work())
+    }
+
+    /// Whether it stands in a process's log since its last start.
+    fn has_said(&self, place: usize, what: &str) -> Result<bool> {
         let Process { role, log_from, .. } = self.processes[place];
         let log = fs::read(self.log(role, place))?;
-        Ok(String::from_utf8_lossy(&log[log_from..]).contains(role.at_work()))
+        Ok(String::from_utf8_lossy(&log[log_from..]).contains(what))
     }
 
     /// The places of the processes of a role.
@@ -210,6 +215,13 @@ impl Fleet {
     /// while it starts may take long to fail.
     pub fn tend(&mut self) -> Result<()> {
         for place in 0..self.processes.len() {
+            // It fails there and goes on; where it dies, its status tells.
+            if let Some(point) = self.processes[place].armed.filter(|point| !point.is_death())
+                && self.has_said(place, FAILED)?
+            {
+                self.processes[place].armed = None;
+                self.died_at.push(point);
+            }
             let process = &mut self.processes[place];
             let Some(child) = &mut process.child else { continue };
             let Some(status) = child.try_wait()? else { continue };

@@ -18,6 +18,7 @@ use storage::objects::{Objects, ObjectsConfig, embedded};
 use storage::{Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use workers::fail_point::{DieAt, FailPoint};
 use workers::{Kind, Running, Settings};
 
 use crate::gate::Gate;
@@ -150,6 +151,13 @@ impl World {
         env.settings =
             Settings { sweep_every: Duration::from_millis(50), reader: program(), ..env.settings };
         self.running = Some(Running::start(env, kinds));
+    }
+
+    /// Start the workers anew, to fail at this point, once.
+    pub async fn fail_at(&mut self, point: FailPoint) {
+        self.stop_workers().await;
+        self.config.die_at = DieAt::at(point);
+        self.run(&Kind::ALL);
     }
 
     /// Start the workers anew with a gate before their Redis; the API keeps its own way to it.

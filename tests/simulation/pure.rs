@@ -75,7 +75,7 @@ fn apply(world: &mut World, op: &Op) {
         }
         Op::Withdraw { call, minutes } => {
             if let Some(place) = world.call(*call)
-                && world.begin(place, 0) == (Begin::Dial { again: false })
+                && deliver(world, place, 0)
             {
                 let wait = |minutes| chrono::TimeDelta::minutes(i64::from(minutes));
                 let until = minutes.map(|minutes| (world.now + wait(minutes), Why::TrunkRefused));
@@ -103,16 +103,25 @@ fn is_up(world: &World, call: usize) -> bool {
     world.calls[call].begun.is_some_and(|Begun { by, .. }| by != Holder::Sweep)
 }
 
+/// A job is delivered; whether its INVITE may leave.
+fn deliver(world: &mut World, place: usize, worker: u8) -> bool {
+    let begun = world.begin(place, worker, false);
+    if begun == Begin::Lost {
+        world.finish_lost(place);
+    }
+    begun == Begin::Dial
+}
+
 fn begin(world: &mut World, call: u8, worker: u8) {
     let Some(place) = world.call(call) else { return };
-    if !matches!(world.begin(place, worker), Begin::Dial { again: false }) {
+    if !deliver(world, place, worker) {
         return;
     }
     if world.is_paced(place) {
         let turn = world.pace(place);
         if turn > world.now {
             world.now = turn;
-            world.begin(place, worker);
+            world.begin(place, worker, true);
         }
     }
     if let Some(put_off) = world.closes_on_the_way(place) {

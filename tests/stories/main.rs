@@ -15,6 +15,7 @@ mod edits;
 mod emptied_redis;
 mod execution_logic;
 mod exports;
+mod failures;
 mod first_call;
 mod imports;
 mod journal;

@@ -1,5 +1,6 @@
 //! Dial one phone number once; then the next, while the slot is ours to fill.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,10 @@ use dialog::conversation::Report;
 use dialog::transcript::Speaker;
 use jobs::DialAttempt;
 use outbound::Time;
+use outbound::ids::AttemptId;
 use outbound::outcome::RobotResult;
 use outbound::record::CallRecord;
-use storage::StoreError;
-use storage::attempts::{self, Begun, DialOrder, PutOff};
+use storage::attempts::{self, Begun, DialOrder, PutOff, ToBegin};
 use storage::finish::{Finished, NewConversation, NewRecording};
 use storage::tasks::{PlannedStep, Step};
 use telephony::carrier::{CarrierError, Order};
@@ -23,7 +24,7 @@ use crate::fail_point::FailPoint;
 use crate::ledger::{Ended, Ending, FollowOnCall};
 use crate::live::LiveCall;
 use crate::runner::Failure;
-use crate::steps;
+use crate::{lost_calls, steps};
 
 /// The INVITE leaves within this of the begin, or the attempt is begun again: what a pause's
 /// acknowledgement waits for (250 ms), less a margin.
@@ -39,8 +40,9 @@ const CALLS_MAX: u32 = 1_000;
 /// How long a number waits when the line takes no call at all.
 const LINE_AWAY: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
-/// The row says whether this happens: a second delivery finds it begun, and does nothing. When the call
-/// ends, the job goes on with the calls that follow on the slot it frees: they need no wake-up.
+/// The row says whether this happens: a second delivery finds it begun. When the call is up here, it does
+/// nothing; when the first one failed, nobody knows what left, and the attempt ends as `worker_lost`. When
+/// the call ends, the job goes on with the calls that follow on the slot it frees: they need no wake-up.
 ///
 /// The call runs as a task of its own: when Redis forgets the job, the call goes on.
 pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<(), BoxDynError> {
@@ -52,7 +54,8 @@ pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<()
 async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
     let Some(live) = env.live.enter(job.attempt) else { return Ok(()) };
     env.settings.die_at.pass(FailPoint::Delivered);
-    let Some(order) = place(env, job).await? else { return Ok(()) };
+    let first = ToBegin::new(job.attempt, job.token);
+    let Some(order) = place(env, first).await? else { return Ok(()) };
     let mut next = Some((order, live));
     for left in (0..CALLS_MAX).rev() {
         let Some((order, live)) = next else { return Ok(()) };
@@ -69,7 +72,7 @@ async fn call(
     mut live: LiveCall,
     may_go_on: bool,
 ) -> Result<Option<FollowOnCall>, Failure> {
-    let die_at = env.settings.die_at;
+    let die_at = &env.settings.die_at;
     let mut placed = Some(order);
     let (order, started_at, call) = loop {
         let Some(order) = placed else { return Ok(None) };
@@ -79,7 +82,9 @@ async fn call(
         match env.carrier.originate(leg(&order)).await {
             Ok(call) => break (order, started_at, call),
             // Held up on the last steps: the fence is asked again.
-            Err(CarrierError::Late) => placed = place_again(env, &order).await?,
+            Err(CarrierError::Late) => {
+                placed = place(env, ToBegin::again(order.attempt, order.token)).await?;
+            }
             Err(error) => {
                 not_placed(env, &order, &error).await?;
                 return Ok(None);
@@ -87,6 +92,10 @@ async fn call(
         }
     };
     die_at.pass(FailPoint::Invited);
+    die_at.pass(FailPoint::InvitePanics);
+    if die_at.fails(FailPoint::InviteFails) {
+        return Err(Failure::Broken(FailPoint::InviteFails.to_string()));
+    }
     metrics::counter!("callwright_calls_started_total").increment(1);
     let call_id = call.call_id().to_owned();
     let talk = Talk::new(env, &order, call);
@@ -107,26 +116,29 @@ async fn follow(
     let FollowOnCall { order, live } = followed;
     let placed = match check(env, &order).await? {
         Check::Place => Some(order),
-        Check::TooLate => place_again(env, &order).await?,
+        Check::TooLate => place(env, ToBegin::again(order.attempt, order.token)).await?,
         Check::PutOff => None,
     };
     Ok(placed.map(|placed| (placed, live)))
 }
 
-/// Begin an attempt again that is begun, and whose INVITE has not left. Nobody else may while its lease
-/// lasts, so a database that is away is asked until then.
-async fn place_again(env: &Environment, order: &DialOrder) -> Result<Option<DialOrder>, Failure> {
-    let job = DialAttempt { attempt: order.attempt, token: order.token };
+/// Do something for a begun attempt whose INVITE has not left. Nobody else may while its lease lasts, so a
+/// database that is away is asked until then: left to the next delivery, the call would count as lost.
+async fn insist<T, Try, Tried>(env: &Environment, of: AttemptId, attempt: Try) -> Result<T, Failure>
+where
+    Try: Fn() -> Tried,
+    Tried: Future<Output = Result<T, Failure>>,
+{
     let asked = Instant::now();
     loop {
-        match place(env, &job).await {
+        match attempt().await {
             Err(error @ (Failure::Store(_) | Failure::Shared(_)))
                 if asked.elapsed() < env.settings.lease =>
             {
-                tracing::warn!(%error, attempt = %order.attempt, "a begin is tried again");
+                tracing::warn!(%error, attempt = %of, "a step before an INVITE is tried again");
                 tokio::time::sleep(RETRY).await;
             }
-            placed => return placed,
+            done => return done,
         }
     }
 }
@@ -155,20 +167,32 @@ async fn check(env: &Environment, order: &DialOrder) -> Result<Check, Failure> {
 
 /// Begin the attempt, in its turn. `None`: it is not to be dialled, and whatever had to be done about
 /// that is done.
-async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>, Failure> {
+async fn place(env: &Environment, mut begin: ToBegin) -> Result<Option<DialOrder>, Failure> {
+    let attempt = begin.attempt;
     let mut turn: Option<Time> = None;
     for _ in 0..TRIES_MAX {
         if let Some(at) = turn {
             tokio::time::sleep(env.clock.until(at)).await;
         }
-        let order = match env.ledger.begin(job.attempt, job.token).await {
-            Ok(Begun::Dial(order)) => *order,
-            Ok(Begun::Refused) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let begun = || async { Ok(env.ledger.begin(begin).await?) };
+        // Should the first begin fail, nobody knows whether it was written, nor who begins it next.
+        let begun = match begin.unplaced {
+            true => insist(env, attempt, begun).await?,
+            false => begun().await?,
         };
+        let order = match begun {
+            Begun::Dial(order) => *order,
+            Begun::Refused => return Ok(None),
+            Begun::Lost(lost) => {
+                lost_calls::end(env, &[lost]).await?;
+                return Ok(None);
+            }
+        };
+        // From here on it is known that no INVITE has left.
+        begin.unplaced = true;
         let now = env.clock.now();
         if order.paced && !turn.is_some_and(|at| in_time(env, at, now)) {
-            turn = env.ledger.pace(job.attempt).await?;
+            turn = insist(env, attempt, || async { Ok(env.ledger.pace(attempt).await?) }).await?;
             if turn.is_some_and(|at| !in_time(env, at, env.clock.now())) {
                 continue;
             }
@@ -179,9 +203,22 @@ async fn place(env: &Environment, job: &DialAttempt) -> Result<Option<DialOrder>
             Check::PutOff => return Ok(None),
         }
     }
-    tracing::warn!(attempt = %job.attempt, "no INVITE got out in time; the number goes back");
-    attempts::withdraw(&env.store, job.attempt, job.token, env.clock.now(), None).await?;
+    tracing::warn!(%attempt, "no INVITE got out in time; the number goes back");
+    undo(env, attempt, begin.token, None).await?;
     Ok(None)
+}
+
+/// Give back a begun attempt whose INVITE has not left.
+async fn undo(
+    env: &Environment,
+    attempt: AttemptId,
+    token: i64,
+    until: Option<PutOff>,
+) -> Result<(), Failure> {
+    let withdraw = || async {
+        Ok(attempts::withdraw(&env.store, attempt, token, env.clock.now(), until).await?)
+    };
+    insist(env, attempt, withdraw).await
 }
 
 /// Whether an INVITE that leaves now keeps the turn that calls per second gave it.
@@ -190,16 +227,15 @@ fn in_time(env: &Environment, turn: Time, now: Time) -> bool {
 }
 
 /// The window closed on the way: the number goes back, and the task's state is made to say so.
-async fn put_off(env: &Environment, order: &DialOrder, now: Time) -> Result<(), StoreError> {
+async fn put_off(env: &Environment, order: &DialOrder, now: Time) -> Result<(), Failure> {
     let until = if order.hours.callee_local_time.is_on() {
         order.hours.next_open(now, Some(order.facts.callee)).map(PutOff::callee_window)
     } else {
         let edge = PlannedStep { task: order.facts.task, step: Step::Edge, at: now };
-        steps::take(env, edge).await?;
+        insist(env, order.attempt, || async { Ok(steps::take(env, edge).await?) }).await?;
         None
     };
-    attempts::withdraw(&env.store, order.attempt, order.token, now, until).await?;
-    Ok(())
+    undo(env, order.attempt, order.token, until).await
 }
 
 /// No INVITE left: the number goes back and waits a little for the line.
@@ -210,10 +246,8 @@ async fn not_placed(
 ) -> Result<(), Failure> {
     metrics::counter!("callwright_calls_not_placed_total").increment(1);
     tracing::error!(%error, attempt = %order.attempt, "the line placed no call; the number waits");
-    let now = env.clock.now();
-    let until = PutOff::trunk_refused(now + LINE_AWAY);
-    attempts::withdraw(&env.store, order.attempt, order.token, now, Some(until)).await?;
-    Ok(())
+    let until = PutOff::trunk_refused(env.clock.now() + LINE_AWAY);
+    undo(env, order.attempt, order.token, Some(until)).await
 }
 
 fn leg(order: &DialOrder) -> Order {
@@ -269,7 +303,7 @@ async fn finish(
         suppress: account.report.as_ref().is_some_and(|report| report.suppress),
     };
     let ending = Ending { finished, go_on: may_go_on && env.goes_on() };
-    let ended = env.ledger.finish(ending).await.map_err(|_| Failure::Stopping)?;
+    let ended = env.ledger.finish(ending).await?;
     let Ended { done, next, pushed } = ended;
     if done.written {
         metrics::counter!("callwright_calls_finished_total", "result" => result.word())

@@ -1,8 +1,11 @@
 //! Places between two steps of the dial path where a process can be made to die, as by kill -9: what is
-//! written is written, what is in memory is gone. `CALLWRIGHT_DIE_AT` names one; `make chaos` uses each.
+//! written is written, what is in memory is gone. At some it does not die: a handler panics or fails there,
+//! once, and the process goes on. `CALLWRIGHT_DIE_AT` names one; `make chaos` uses each.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 macro_rules! fail_points {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
@@ -45,6 +48,19 @@ fail_points! {
     Promoted = "promoted",
     /// The lost calls of another worker were found; they are not written down.
     FoundLost = "found_lost",
+    /// The INVITE has left; the handler of its job panics.
+    InvitePanics = "invite_panics",
+    /// The INVITE has left; the handler of its job ends with an error.
+    InviteFails = "invite_fails",
+    /// Ended calls are written but for the commit; their writer panics.
+    FinishPanics = "finish_panics",
+}
+
+impl FailPoint {
+    /// Whether the process ends here, or goes on without what it was doing.
+    pub const fn is_death(self) -> bool {
+        !matches!(self, Self::InvitePanics | Self::InviteFails | Self::FinishPanics)
+    }
 }
 
 impl fmt::Display for FailPoint {
@@ -67,22 +83,42 @@ impl FromStr for DieAt {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        Ok(Self(Some(word.parse()?)))
+        Ok(Self::at(word.parse()?))
     }
 }
 
-/// Where this process is to die, if anywhere.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DieAt(pub Option<FailPoint>);
+/// Where this process is to die, or to fail once, if anywhere. Clones fail once between them.
+#[derive(Debug, Clone, Default)]
+pub struct DieAt {
+    point: Option<FailPoint>,
+    failed: Arc<AtomicBool>,
+}
 
 impl DieAt {
-    /// Die here, if this is the place. No destructor runs and nothing is flushed.
-    pub fn pass(self, point: FailPoint) {
-        if self.0 == Some(point) {
+    pub fn at(point: FailPoint) -> Self {
+        Self { point: Some(point), failed: Arc::default() }
+    }
+
+    /// Die here, if this is the place: no destructor runs and nothing is flushed. Or panic.
+    pub fn pass(&self, point: FailPoint) {
+        if self.point == Some(point) && point.is_death() {
             std::process::abort();
         }
+        assert!(!self.fails(point), "the fail point {point}");
+    }
+
+    /// Whether this is the place to fail, for the first time.
+    pub fn fails(&self, point: FailPoint) -> bool {
+        let fails = self.point == Some(point) && !self.failed.swap(true, Ordering::Relaxed);
+        if fails {
+            tracing::error!(%point, "{}", FAILED);
+        }
+        fails
     }
 }
+
+/// What the log says when a fail point that is no death has come.
+pub const FAILED: &str = "a fail point has come";
 
 #[cfg(test)]
 mod tests {

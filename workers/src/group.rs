@@ -5,7 +5,9 @@
 
 use std::future::Future;
 use std::ops::RangeInclusive;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that wait while a group is being written, at most; past it, submitters wait.
@@ -23,17 +25,25 @@ impl<In, Out> Clone for Group<In, Out> {
     }
 }
 
-/// The group's writer has ended: the process is stopping.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the process is stopping")]
-pub struct Stopping;
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// The group's writer has ended.
+    #[error("the process is stopping")]
+    Stopping,
+    /// The writer panicked with this request: nobody knows what was written of it.
+    #[error("the writer of a group panicked")]
+    Panicked,
+}
 
 impl<In: Send + 'static, Out: Send + 'static> Group<In, Out> {
     /// Write groups with `write`, which gives one answer a request, in order. A group is half of what
-    /// waits, held to `sizes`; at the lower bound it is whatever waits. It ends when the last clone of the group is gone and all that was asked is written.
+    /// waits, held to `sizes`; at the lower bound it is whatever waits. It ends when the last clone of the
+    /// group is gone and all that was asked is written. A `write` that panics costs its own requests their
+    /// answers, and no later ones.
     pub fn start<Write, Written>(sizes: RangeInclusive<usize>, write: Write) -> Self
     where
-        Write: Fn(Vec<In>) -> Written + Send + 'static,
+        Write: Fn(Vec<In>) -> Written + Send + Sync + 'static,
         Written: Future<Output = Vec<Out>> + Send,
     {
         let (requests, mut waiting) = mpsc::channel::<(In, oneshot::Sender<Out>)>(WAITING_MAX);
@@ -45,7 +55,12 @@ impl<In: Send + 'static, Out: Send + 'static> Group<In, Out> {
                     return;
                 }
                 let (items, replies): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
-                let answers = write(items).await;
+                let written = AssertUnwindSafe(async { write(items).await }).catch_unwind().await;
+                let Ok(answers) = written else {
+                    metrics::counter!("callwright_groups_panicked_total").increment(1);
+                    tracing::error!(requests = replies.len(), "the writer of a group panicked");
+                    continue;
+                };
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Whoever asked may have gone: its lease was lost.
                     let _ = reply.send(answer);
@@ -56,10 +71,13 @@ impl<In: Send + 'static, Out: Send + 'static> Group<In, Out> {
     }
 
     /// Ask, and wait until it is durable.
-    pub async fn submit(&self, item: In) -> Result<Out, Stopping> {
+    pub async fn submit(&self, item: In) -> Result<Out, Unanswered> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send((item, reply)).await.map_err(|_| Stopping)?;
-        answer.await.map_err(|_| Stopping)
+        self.requests.send((item, reply)).await.map_err(|_| Unanswered::Stopping)?;
+        answer.await.map_err(|_| match self.requests.is_closed() {
+            true => Unanswered::Stopping,
+            false => Unanswered::Panicked,
+        })
     }
 }
 
@@ -97,5 +115,15 @@ mod tests {
             assert_eq!(answer as usize, item * 2);
         }
         assert!(writes.load(Ordering::SeqCst) < 10, "groups were not shared");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_panics_answers_those_who_come_later() {
+        let group = Group::start(1..=1, |items: Vec<u32>| async move {
+            assert!(items != [1], "this one can't be written");
+            items
+        });
+        assert_eq!(group.submit(1).await, Err(Unanswered::Panicked));
+        assert_eq!(group.submit(2).await, Ok(2));
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
+use futures::FutureExt;
 use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId};
-use storage::attempts::{self, Begun, DialOrder};
+use storage::attempts::{self, Begun, DialOrder, ToBegin};
 use storage::claim::{ClaimedAttempt, Claimer, FollowOn, InLine};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
@@ -17,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::environment::Settings;
 use crate::fail_point::{DieAt, FailPoint};
-use crate::group::{Group, Stopping};
+use crate::group::{Group, Unanswered};
 use crate::live::{LiveCall, LiveCalls};
 
 /// Attempts in one begin, at most.
@@ -38,7 +40,7 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Where attempts are begun and finished.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    begins: Group<(AttemptId, i64), Result<Begun, Arc<StoreError>>>,
+    begins: Group<ToBegin, Result<Begun, Arc<StoreError>>>,
     paces: Group<AttemptId, Result<Option<Time>, Arc<StoreError>>>,
     finishes: Group<Ending, Ended>,
 }
@@ -88,10 +90,10 @@ impl Ledger {
         live: LiveCalls,
         settings: &Settings,
     ) -> Self {
-        let (lease, die_at) = (settings.lease, settings.die_at);
+        let (lease, die_at) = (settings.lease, settings.die_at.clone());
         let begins = {
             let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
-            Group::start(BEGINS_MAX..=BEGINS_MAX, move |items: Vec<(AttemptId, i64)>| {
+            Group::start(BEGINS_MAX..=BEGINS_MAX, move |items: Vec<ToBegin>| {
                 let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
                 async move {
                     let begun =
@@ -133,8 +135,8 @@ impl Ledger {
     }
 
     /// Begin an attempt: the fence before its INVITE.
-    pub async fn begin(&self, attempt: AttemptId, token: i64) -> Result<Begun, LedgerError> {
-        self.begins.submit((attempt, token)).await?.map_err(LedgerError::Store)
+    pub async fn begin(&self, attempt: ToBegin) -> Result<Begun, LedgerError> {
+        self.begins.submit(attempt).await?.map_err(LedgerError::Store)
     }
 
     /// The earliest moment of an attempt's INVITE, with calls per second. One transaction gives out the
@@ -153,7 +155,7 @@ impl Ledger {
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     #[error(transparent)]
-    Stopping(#[from] Stopping),
+    Unanswered(#[from] Unanswered),
     #[error(transparent)]
     Store(Arc<StoreError>),
 }
@@ -180,14 +182,19 @@ impl Writer {
         let (items, go_on): (Vec<_>, Vec<_>) =
             items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
         let (done, next, claimed) = loop {
-            match self.try_write(claimer, &items, &go_on).await {
-                Ok(written) => break written,
-                Err(error) => {
-                    metrics::counter!("callwright_finish_retries_total").increment(1);
-                    tracing::warn!(%error, calls = items.len(), "finishing calls is tried again");
-                    tokio::time::sleep(RETRY).await;
+            // Others would wait for ever behind a panic, and these would be lost.
+            let tried = AssertUnwindSafe(self.try_write(claimer, &items, &go_on)).catch_unwind();
+            let error = match tried.await {
+                Ok(Ok(written)) => break written,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => {
+                    *claimer = Claimer::new();
+                    "it panicked".to_owned()
                 }
-            }
+            };
+            metrics::counter!("callwright_finish_retries_total").increment(1);
+            tracing::warn!(error, calls = items.len(), "finishing calls is tried again");
+            tokio::time::sleep(RETRY).await;
         };
         self.die_at.pass(FailPoint::Finished);
         let pushed = self.push(claimed, Followers::of(&self.clock, &items, &done));
@@ -208,11 +215,11 @@ impl Writer {
             tracing::warn!("jobs after calls are left to the sweeps: too many are being pushed");
             return Pushed(pushed);
         };
-        let (queues, die_at) = (self.queues.clone(), self.die_at);
+        let (queues, die_at) = (self.queues.clone(), self.die_at.clone());
         tokio::spawn(async move {
             let _permit = permit;
             if !claimed.is_empty() {
-                push_claimed(&queues, die_at, &claimed).await;
+                push_claimed(&queues, &die_at, &claimed).await;
             }
             followers.push(&queues).await;
             die_at.pass(FailPoint::Followed);
@@ -248,6 +255,7 @@ impl Writer {
         });
         let next: Vec<_> = next.collect();
         let claimed = finishing.claimed().map_or_else(Vec::new, |claimed| claimed.attempts.clone());
+        self.die_at.pass(FailPoint::FinishPanics);
         let done = finishing.commit(&self.store).await?;
         metrics::counter!("callwright_claimed_total")
             .increment((next.len() + claimed.len()) as u64);
@@ -321,7 +329,7 @@ impl Followers {
 }
 
 /// Push the jobs of attempts that were claimed.
-pub(crate) async fn push_claimed(queues: &Queues, die_at: DieAt, claimed: &[ClaimedAttempt]) {
+pub(crate) async fn push_claimed(queues: &Queues, die_at: &DieAt, claimed: &[ClaimedAttempt]) {
     die_at.pass(FailPoint::Claimed);
     let job =
         |claimed: &ClaimedAttempt| DialAttempt { attempt: claimed.attempt, token: claimed.token };

@@ -17,6 +17,7 @@ mod dial_attempt;
 mod import_batch;
 mod leases;
 mod ledger;
+mod lost_calls;
 mod redial;
 mod reorder_numbers;
 mod run_export;

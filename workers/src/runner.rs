@@ -12,6 +12,7 @@ use outbound::outcome::cause;
 use tokio::task::JoinSet;
 
 use crate::environment::Environment;
+use crate::group::Unanswered;
 use crate::ledger::LedgerError;
 use crate::live::Notice;
 use crate::presence::Presence;
@@ -47,7 +48,8 @@ pub enum Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Stopping(_) => Self::Stopping,
+            LedgerError::Unanswered(Unanswered::Stopping) => Self::Stopping,
+            LedgerError::Unanswered(Unanswered::Panicked) => Self::Broken(error.to_string()),
             LedgerError::Store(error) => Self::Shared(error),
         }
     }

@@ -14,10 +14,31 @@ use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use super::order::Frame;
-use super::{AttemptFacts, DialOrder, limits, order, withdraw};
+use super::{AttemptFacts, DialOrder, LostAttempt, leases, limits, order, withdraw};
 use crate::lanes::{self, Counts};
 use crate::tasks::hours_of_many;
 use crate::{Store, StoreError};
+
+/// An attempt that is to be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToBegin {
+    pub attempt: AttemptId,
+    pub token: i64,
+    /// Whoever asks may have begun it before, and knows that no INVITE has left since.
+    pub unplaced: bool,
+}
+
+impl ToBegin {
+    /// For whoever has just been given its job, and knows nothing of what was done for it before.
+    pub const fn new(attempt: AttemptId, token: i64) -> Self {
+        Self { attempt, token, unplaced: false }
+    }
+
+    /// For whoever has begun it, and whose INVITE has not left.
+    pub const fn again(attempt: AttemptId, token: i64) -> Self {
+        Self { attempt, token, unplaced: true }
+    }
+}
 
 /// What came of a begin.
 #[derive(Debug, Clone)]
@@ -28,13 +49,17 @@ pub enum Begun {
     /// limit was lowered or its phone was put on the do-not-call list, and the number is back in its
     /// lane.
     Refused,
+    /// This worker had begun it before, and whoever asks does not know that no INVITE left: the phone may
+    /// have rung. Nobody dials it any more: ask the line for the call and hang it up, then
+    /// [`super::finish_lost`].
+    Lost(LostAttempt),
 }
 
 /// Begin attempts for a worker; the answers stand in the order of `items`.
 ///
-/// The lease counts from now; renew it until the attempt is finished. To begin again with the same
-/// token is allowed to the same worker, as long as its INVITE has not left: it judges the attempt
-/// anew, and may withdraw it.
+/// The lease counts from now; renew it until the attempt is finished. A worker that knows that no INVITE
+/// has left may begin again with the same token: that judges the attempt anew, and may withdraw it. One
+/// that does not know (its job failed, or was delivered again) gets [`Begun::Lost`].
 ///
 /// Locks the enterprises, trunks and tasks for share, so that a pause waits for the begins before it;
 /// then the attempts.
@@ -43,10 +68,14 @@ pub async fn begin_many(
     worker: &str,
     lease: Duration,
     now: Time,
-    items: &[(AttemptId, i64)],
+    items: &[ToBegin],
 ) -> Result<Vec<Begun>, StoreError> {
     let mut tx = store.hot.begin().await?;
     let (candidates, scene) = Scene::read(&mut tx, worker, items).await?;
+    let (lost, candidates): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| candidate.lost);
+    let lost: Vec<_> = lost.iter().map(|lost| (lost.attempt, lost.token)).collect();
+    let lost = leases::take_over(&mut tx, worker, lease, &lost).await?;
     let over = match candidates.iter().any(|candidate| scene.may_be_over(candidate)) {
         true => limits::over(store, &mut tx, &scene.limits, &candidates).await?,
         false => HashSet::new(),
@@ -67,17 +96,16 @@ pub async fn begin_many(
     let paced = go.iter().filter(first).filter(|go| scene.is_paced(go)).map(|go| go.enterprise);
     let paced: BTreeSet<_> = paced.collect();
     let ids: Vec<Uuid> = begun.keys().copied().collect();
-    let mut orders =
-        order::orders(store, &mut tx, &ids, fenced, |facts| scene.frame(facts)).await?;
-    for (attempt, again) in begun {
-        orders.entry(attempt).and_modify(|order| order.again = again);
-    }
+    let orders = order::orders(store, &mut tx, &ids, fenced, |facts| scene.frame(facts)).await?;
     counts.write(&mut tx).await?;
     lanes::notify(&mut tx, paced).await?;
     tx.commit().await?;
-    let answer = |(attempt, _): &(AttemptId, i64)| match orders.get(&attempt.uuid()) {
+    let answer = |item: &ToBegin| match orders.get(&item.attempt.uuid()) {
         Some(order) => Begun::Dial(Box::new(order.clone())),
-        None => Begun::Refused,
+        None => lost
+            .iter()
+            .find(|lost| lost.attempt == item.attempt)
+            .map_or(Begun::Refused, |lost| Begun::Lost(*lost)),
     };
     Ok(items.iter().map(answer).collect())
 }
@@ -92,6 +120,8 @@ pub(super) struct Candidate {
     pub task: Uuid,
     slot: i64,
     probe: bool,
+    /// It is begun, and whoever asks does not know that no INVITE left.
+    lost: bool,
 }
 
 /// The rows that a begin depends on, locked for share.
@@ -134,15 +164,17 @@ impl Scene {
     async fn read(
         conn: &mut PgConnection,
         worker: &str,
-        items: &[(AttemptId, i64)],
+        items: &[ToBegin],
     ) -> Result<(Vec<Candidate>, Self), StoreError> {
-        let ids: Vec<Uuid> = items.iter().map(|(attempt, _)| attempt.uuid()).collect();
-        let tokens: Vec<i64> = items.iter().map(|(_, token)| *token).collect();
+        let ids: Vec<Uuid> = items.iter().map(|item| item.attempt.uuid()).collect();
+        let tokens: Vec<i64> = items.iter().map(|item| item.token).collect();
+        let unplaced: Vec<bool> = items.iter().map(|item| item.unplaced).collect();
         let row = sqlx::query!(
             r#"with candidate as materialized (
                    select a.id as attempt, a.token, a.enterprise_id as enterprise,
-                          a.trunk_id as trunk, a.task_id as task, a.slot, a.probe
-                     from unnest($1::uuid[], $2::bigint[]) as u (id, token)
+                          a.trunk_id as trunk, a.task_id as task, a.slot, a.probe,
+                          a.phase = 'begun' and not u.unplaced as lost
+                     from unnest($1::uuid[], $2::bigint[], $4::boolean[]) as u (id, token, unplaced)
                      join attempt a on a.id = u.id and a.token = u.token
                     where (a.phase = 'claimed' and a.lease_until > clock_timestamp())
                        or (a.phase = 'begun' and a.worker = $3))
@@ -164,7 +196,8 @@ impl Scene {
                     as "tasks: Json<Vec<TaskRow>>""#,
             &ids,
             &tokens,
-            worker
+            worker,
+            &unplaced
         )
         .fetch_one(&mut *conn)
         .await?;

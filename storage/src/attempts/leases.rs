@@ -5,6 +5,7 @@ use std::time::Duration;
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus, cause};
+use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::{ClaimedAttempt, order};
@@ -104,6 +105,48 @@ pub async fn expire_leases(store: &Store, lease: Duration) -> Result<Expired, St
         }
     }
     Ok(expired)
+}
+
+/// Take over attempts that this worker has begun, for whoever does not know whether their INVITEs left:
+/// each gets a new token, and is to be recorded as lost. Those that are another's by now are left.
+///
+/// Locks those attempts.
+pub(super) async fn take_over(
+    conn: &mut PgConnection,
+    worker: &str,
+    lease: Duration,
+    attempts: &[(Uuid, i64)],
+) -> Result<Vec<LostAttempt>, StoreError> {
+    if attempts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (ids, tokens): (Vec<Uuid>, Vec<i64>) = attempts.iter().copied().unzip();
+    let rows = sqlx::query!(
+        "with held as (
+             select a.id from unnest($1::uuid[], $2::bigint[]) as u (id, token)
+               join attempt a on a.id = u.id and a.token = u.token
+              where a.phase = 'begun' and a.worker = $3
+              order by a.id for update of a)
+         update attempt a
+            set token = token + 1, worker = $4,
+                lease_until = clock_timestamp() + make_interval(secs => $5)
+           from held where a.id = held.id
+         returning a.id, a.token, a.enterprise_id, a.trunk_id",
+        &ids,
+        &tokens,
+        worker,
+        SWEEP,
+        lease.as_secs_f64()
+    )
+    .fetch_all(conn)
+    .await?;
+    let lost = rows.into_iter().map(|row| LostAttempt {
+        attempt: row.id.into(),
+        token: row.token,
+        enterprise: row.enterprise_id.into(),
+        trunk: row.trunk_id.into(),
+    });
+    Ok(lost.collect())
 }
 
 /// Record attempts whose worker was lost with the call up: `call_failed`, cause `worker_lost`. Their

@@ -25,8 +25,6 @@ use crate::{Store, StoreError};
 pub struct DialOrder {
     pub attempt: AttemptId,
     pub token: i64,
-    /// This worker had begun it before: its INVITE may have left, unless the worker knows better.
-    pub again: bool,
     /// It lets a call through an open breaker.
     pub probe: bool,
     /// Trunk or task has calls per second: ask for its turn ([`super::pace`]) before the INVITE.
@@ -135,7 +133,7 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// The order of an attempt that is begun for the first time.
+    /// The order of an attempt that is begun.
     pub fn order(
         &self,
         begun: ClaimedAttempt,
@@ -147,7 +145,6 @@ impl Frame<'_> {
         DialOrder {
             attempt: begun.attempt,
             token: begun.token,
-            again: false,
             probe,
             paced: self.line.calls_per_second.or(self.task.calls_per_second).is_some(),
             begun_at,

@@ -11,14 +11,39 @@ async fn a_job_that_is_delivered_twice_is_dialled_once(pool: PgPool) {
     floor.running("A", json!({}), &rows(1..=2)).await;
     let calls = floor.claim(2, at("09:00")).await;
     let order = floor.begin(&calls[..1], at("09:00")).await.remove(0);
-    assert_eq!((order.facts.callee, order.again), (phone(1), false));
+    assert_eq!(order.facts.callee, phone(1));
     assert_eq!((order.facts.task_name.as_str(), order.facts.batch_name.as_str()), ("A", "first"));
     let other = floor.try_begin("dialer-2", &calls[..1], at("09:00")).await;
     assert!(matches!(other[0], Begun::Refused));
-    let same = floor.begin(&calls[..1], at("09:00")).await;
-    assert!(same[0].again, "the same worker is told that it had begun before");
     let stale = Call { token: 2, ..calls[1] };
     assert!(matches!(floor.try_begin(WORKER, &[stale], at("09:00")).await[0], Begun::Refused));
+}
+
+/// Its handler panicked, or an error ended it: whether the phone rang, nobody knows.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_job_that_failed_after_its_begin_does_not_ring_again(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let redial = json!({ "redial": { "enabled": true, "retry_seconds": [600] } });
+    let task = floor.running("A", redial, &rows(1..=2)).await;
+    let calls = floor.claim(2, at("09:00")).await;
+    let order = floor.begin(&calls[..1], at("09:00")).await.remove(0);
+    // It knows that no INVITE left: it goes on.
+    assert_eq!(dials(floor.begin_again(calls[0], at("09:00")).await).token, order.token);
+    // It does not.
+    let both = floor.try_begin(WORKER, &calls, at("09:01")).await;
+    let [Begun::Lost(lost), Begun::Dial(_)] = both[..] else { panic!("{both:?}") };
+    assert_eq!((lost.attempt, lost.token), (calls[0].attempt, calls[0].token + 1));
+    let late = floor.begin_again(calls[0], at("09:01")).await;
+    assert!(matches!(late, Begun::Refused), "{late:?}");
+    let zombie = finished(&order, ANSWERED, at("09:00"), at("09:01"));
+    assert!(!finish_many(&floor.store, at("09:01"), &[zombie]).await.unwrap()[0].written);
+    assert!(finish_lost(&floor.store, at("09:01"), &[lost]).await.unwrap()[0].written);
+    let causes: Vec<String> =
+        sqlx::query_scalar("select cause from call_record").fetch_all(&floor.pool).await.unwrap();
+    assert_eq!(causes, [cause::WORKER_LOST]);
+    assert_eq!(floor.waits(1).await.unwrap().1, "redial");
+    assert_eq!(floor.count(task, "calling").await, 1);
+    floor.sound().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -46,7 +71,7 @@ async fn the_time_for_an_invite_counts_from_when_its_begin_waits_no_more(pool: P
     sqlx::query("select from task for update").execute(&mut *edit).await.unwrap();
     let (store, call) = (floor.store.clone(), calls[0]);
     let begin = tokio::spawn(async move {
-        let call = [(call.attempt, call.token)];
+        let call = [to_begin(&call)];
         begin_many(&store, WORKER, LEASE, at("09:00"), &call).await.unwrap().remove(0)
     });
     until_it_waits(&floor, &begin).await;

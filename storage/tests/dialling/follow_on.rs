@@ -93,17 +93,16 @@ async fn a_freed_slot_rings_again_at_once_with_the_number_that_is_next(pool: PgP
     let after = floor.go_on(&orders[..1], ANSWERED, at("09:01")).await;
     assert_eq!(after.who(), [21]);
     let [next] = &after.next[..] else { panic!("one call follows") };
-    assert_eq!((next.token, next.again, next.paced, next.begun_at), (1, false, false, at("09:01")));
+    assert_eq!((next.token, next.paced, next.begun_at), (1, false, at("09:01")));
     let facts = &next.facts;
     assert_eq!((facts.batch_name.as_str(), facts.task_name.as_str()), ("vip", "A"));
     assert_eq!(facts.variables.get("city").map(String::as_str), Some("Shanghai"));
     // It is begun: its worker has the lease, another may not begin it, and it is finished as any.
     let begun = [Call { attempt: next.attempt, token: 1, task, phone: phone(21) }];
     assert!(matches!(floor.try_begin("dialer-2", &begun, at("09:01")).await[0], Begun::Refused));
-    let again = floor.begin(&begun, at("09:01")).await.remove(0);
-    assert!(again.again);
+    let again = dials(floor.begin_again(begun[0], at("09:01")).await);
     let same = |order: &DialOrder| {
-        let order = DialOrder { again: false, fenced: next.fenced, ..order.clone() };
+        let order = DialOrder { fenced: next.fenced, ..order.clone() };
         format!("{order:?}")
     };
     assert_eq!(same(&again), same(next), "a begin gives the same order");

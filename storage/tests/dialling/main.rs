@@ -32,7 +32,7 @@ use outbound::schedule::instant;
 use outbound::task::{TaskConfig, TaskState};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use storage::attempts::{Begun, ClaimedAttempt, DialOrder, begin_many};
+use storage::attempts::{Begun, ClaimedAttempt, DialOrder, ToBegin, begin_many};
 use storage::batches::{InMemory, Landed, Landing, LandingRow, land};
 use storage::claim::{Claimed, Claimer};
 use storage::finish::{Finished, FinishedAs, finish_many};
@@ -360,19 +360,18 @@ impl Floor {
     }
 
     async fn try_begin(&self, worker: &str, calls: &[Call], now: Time) -> Vec<Begun> {
-        let items: Vec<_> = calls.iter().map(|call| (call.attempt, call.token)).collect();
+        let items: Vec<_> = calls.iter().map(to_begin).collect();
         begin_many(&self.store, worker, LEASE, now, &items).await.unwrap()
     }
 
     async fn begin(&self, calls: &[Call], now: Time) -> Vec<DialOrder> {
-        let begun = self.try_begin(WORKER, calls, now).await;
-        begun
-            .into_iter()
-            .map(|begun| match begun {
-                Begun::Dial(order) => *order,
-                Begun::Refused => panic!("a begin was refused"),
-            })
-            .collect()
+        self.try_begin(WORKER, calls, now).await.into_iter().map(dials).collect()
+    }
+
+    /// Begin again what the worker has begun, and whose INVITE has not left.
+    async fn begin_again(&self, call: Call, now: Time) -> Begun {
+        let item = ToBegin::again(call.attempt, call.token);
+        begin_many(&self.store, WORKER, LEASE, now, &[item]).await.unwrap().remove(0)
     }
 
     /// Begin and finish calls at one moment, each with this result.
@@ -457,6 +456,19 @@ impl Floor {
         .await
         .unwrap();
         id.into()
+    }
+}
+
+/// For a worker that was just given its job.
+fn to_begin(call: &Call) -> ToBegin {
+    ToBegin::new(call.attempt, call.token)
+}
+
+/// The order of a begin that was allowed.
+fn dials(begun: Begun) -> DialOrder {
+    match begun {
+        Begun::Dial(order) => *order,
+        other => panic!("a begin was refused: {other:?}"),
     }
 }
 

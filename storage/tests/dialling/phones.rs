@@ -150,7 +150,7 @@ async fn a_call_that_begins_again_while_its_phone_is_being_listed_does_not_start
     sqlx::query(entry).execute(&mut *listing).await.unwrap();
     let (store, call) = (floor.store.clone(), calls[0]);
     let begin = tokio::spawn(async move {
-        let call = [(call.attempt, call.token)];
+        let call = [ToBegin::again(call.attempt, call.token)];
         begin_many(&store, WORKER, LEASE, at("09:00"), &call).await.unwrap()
     });
     until_it_waits(&floor, &begin).await;

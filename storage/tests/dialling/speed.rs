@@ -30,7 +30,7 @@ async fn a_hundred_thousand_rows_land_and_are_called(pool: PgPool) {
         let claimed = floor.try_claim(100, at("09:00")).await.attempts;
         claims += turn.elapsed();
         let items: Vec<_> =
-            claimed.iter().map(|claimed| (claimed.attempt, claimed.token)).collect();
+            claimed.iter().map(|claimed| ToBegin::new(claimed.attempt, claimed.token)).collect();
         let turn = Instant::now();
         let begun = begin_many(&floor.store, WORKER, LEASE, at("09:00"), &items).await.unwrap();
         begins += turn.elapsed();
@@ -38,7 +38,7 @@ async fn a_hundred_thousand_rows_land_and_are_called(pool: PgPool) {
             .iter()
             .map(|begun| match begun {
                 Begun::Dial(order) => finished(order, BUSY, at("09:00"), at("09:00")),
-                Begun::Refused => panic!("a begin was refused"),
+                other => panic!("a begin was refused: {other:?}"),
             })
             .collect();
         let turn = Instant::now();
@@ -79,11 +79,11 @@ async fn the_rate_holds_while_an_old_snapshot_is_held_open(pool: PgPool) {
         while called < 10_000 {
             let claimed = floor.try_claim(100, at("09:00")).await.attempts;
             let items: Vec<_> =
-                claimed.iter().map(|claimed| (claimed.attempt, claimed.token)).collect();
+                claimed.iter().map(|claimed| ToBegin::new(claimed.attempt, claimed.token)).collect();
             let begun = begin_many(&floor.store, WORKER, LEASE, at("09:00"), &items).await.unwrap();
             let done = begun.iter().filter_map(|begun| match begun {
                 Begun::Dial(order) => Some(finished(order, BUSY, at("09:00"), at("09:00"))),
-                Begun::Refused => None,
+                Begun::Refused | Begun::Lost(_) => None,
             });
             let done: Vec<_> = done.collect();
             finish_many(&floor.store, at("09:00"), &done).await.unwrap();

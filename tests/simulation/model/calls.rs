@@ -17,7 +17,9 @@ use crate::rules::redial::{Ending, next};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
     /// The INVITE may leave.
-    Dial { again: bool },
+    Dial,
+    /// Its worker had begun it, and does not know whether the INVITE left.
+    Lost,
     /// The attempt is another's: nothing happened.
     NotIts,
     /// The attempt is undone.
@@ -45,15 +47,22 @@ impl Outcome {
 }
 
 impl World {
-    /// A worker begins a call with the token that its attempt has now.
-    pub fn begin(&mut self, place: usize, worker: u8) -> Begin {
-        let call = &self.calls[place];
-        let again = match call.begun {
+    /// A worker begins a call with the token that its attempt has now; `unplaced`: it knows that no
+    /// INVITE has left.
+    pub fn begin(&mut self, place: usize, worker: u8, unplaced: bool) -> Begin {
+        let call = &mut self.calls[place];
+        let again = match &mut call.begun {
             None if call.lease_over => return Begin::NotIts,
             None => false,
-            Some(begun) if begun.by == Holder::Worker(worker) => true,
-            Some(_) => return Begin::NotIts,
+            Some(begun) if begun.by != Holder::Worker(worker) => return Begin::NotIts,
+            Some(_) if unplaced => true,
+            Some(begun) => {
+                (begun.by, call.lease_over) = (Holder::Sweep, false);
+                call.token += 1;
+                return Begin::Lost;
+            }
         };
+        let call = &self.calls[place];
         let running = self.tasks[call.task].state == TaskState::Running;
         if !running || !self.trunks[call.trunk].in_service || self.is_over(place) {
             self.undo(place, None);
@@ -65,7 +74,7 @@ impl World {
         if !again {
             self.keeps_limits(place);
         }
-        Begin::Dial { again }
+        Begin::Dial
     }
 
     /// Whether a limit that was lowered leaves no room for a call: those that are begun come first,

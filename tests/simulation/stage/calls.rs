@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use outbound::ids::AttemptId;
 use storage::attempts::{
-    Begun, ClaimedAttempt, DialOrder, PutOff, begin_many, expire_leases, finish_lost, lost_jobs,
-    pace, withdraw,
+    Begun, ClaimedAttempt, DialOrder, LostAttempt, PutOff, ToBegin, begin_many, expire_leases,
+    finish_lost, lost_jobs, pace, withdraw,
 };
 use storage::claim::{FollowOn, InLine};
 use storage::finish::{Finished, finish_and_follow_on, finish_many};
@@ -97,34 +97,41 @@ impl Stage<'_> {
         (self.attempts[&call.id], call.token)
     }
 
-    /// The fence; whether the INVITE of a call that had not begun may leave.
-    async fn fence(&mut self, place: usize, worker: u8) -> bool {
+    /// The fence, for a worker that knows that no INVITE has left (`unplaced`), or has just been given the
+    /// job; whether the INVITE may leave. A call that is lost by it is recorded.
+    async fn fence(&mut self, place: usize, worker: u8, unplaced: bool) -> bool {
         let call = self.world.calls[place].clone();
         let (name, now) = (worker_name(worker), self.world.now);
-        let items = [self.attempt(&call)];
+        let (attempt, token) = self.attempt(&call);
+        let items = [ToBegin { attempt, token, unplaced }];
         let told = begin_many(&self.store, &name, LEASE, now, &items).await.expect("a begin");
-        let told = match told.into_iter().next().expect("an answer") {
-            Begun::Dial(order) => {
-                let again = order.again;
+        let known = self.world.begin(place, worker, unplaced);
+        match (told.into_iter().next().expect("an answer"), known) {
+            (Begun::Dial(order), Begin::Dial) => {
                 assert_eq!(order.begun_at, now, "the begin of a call");
                 self.orders.insert(call.id, *order);
-                Some(again)
+                true
             }
-            Begun::Refused => None,
-        };
-        let known = self.world.begin(place, worker);
-        let dials = match known {
-            Begin::Dial { again } => Some(again),
-            Begin::NotIts | Begin::Withdrawn => None,
-        };
-        assert_eq!(told, dials, "the begin of {call:?}, which is {known:?}");
-        dials == Some(false)
+            (Begun::Lost(lost), Begin::Lost) => {
+                self.record_lost(&[lost]).await;
+                self.world.finish_lost(place);
+                false
+            }
+            (Begun::Refused, Begin::NotIts | Begin::Withdrawn) => false,
+            (told, known) => panic!("the begin of {call:?}: {told:?}, which is {known:?}"),
+        }
+    }
+
+    async fn record_lost(&self, lost: &[LostAttempt]) {
+        let done = finish_lost(&self.store, self.world.now, lost).await;
+        let done = done.expect("they are recorded");
+        assert!(done.iter().all(|done| done.written), "a loss is recorded");
     }
 
     /// A job is delivered: begin, wait for a turn, look at the clock, send the INVITE.
     pub async fn begin(&mut self, n: u8, worker: u8) {
         let Some(place) = self.world.call(n) else { return };
-        if !self.fence(place, worker).await {
+        if !self.fence(place, worker, false).await {
             return;
         }
         let (attempt, token) = self.attempt(&self.world.calls[place]);
@@ -136,7 +143,7 @@ impl Stage<'_> {
             assert_eq!(told, Some(turn), "the turn of a call");
             if turn > self.world.now {
                 self.world.now = turn;
-                self.fence(place, worker).await;
+                self.fence(place, worker, true).await;
             }
         }
         let order = &self.orders[&self.world.calls[place].id];
@@ -161,7 +168,7 @@ impl Stage<'_> {
     /// The line places no call: the number goes back, or waits for the line.
     pub async fn place_no_call(&mut self, n: u8, minutes: Option<u8>) {
         let Some(place) = self.world.call(n) else { return };
-        if !self.fence(place, 0).await {
+        if !self.fence(place, 0, false).await {
             return;
         }
         let (attempt, token) = self.attempt(&self.world.calls[place]);
@@ -218,7 +225,7 @@ impl Stage<'_> {
         self.claimed(&attempts, claimed.more, 1, false);
         for order in orders {
             assert!(!self.world.is_paced(next), "it would have to wait for its turn");
-            assert_eq!(self.world.begin(next, worker), Begin::Dial { again: false });
+            assert_eq!(self.world.begin(next, worker, false), Begin::Dial);
             assert_eq!(self.world.closes_on_the_way(next), None, "the windows of a claim");
             self.orders.insert(self.world.calls[next].id, order);
             self.world.invite(next);
@@ -275,9 +282,7 @@ impl Stage<'_> {
         }
         let mut ours = expired.lost;
         ours.retain(|lost| of_this(&lost.attempt).is_some());
-        let done =
-            finish_lost(&self.store, self.world.now, &ours).await.expect("they are recorded");
-        assert!(done.iter().all(|done| done.written), "a loss is recorded");
+        self.record_lost(&ours).await;
         for (id, _) in lost {
             let place = self.world.calls.iter().position(|call| call.id == id).expect("it is live");
             self.world.finish_lost(place);
@@ -298,7 +303,7 @@ impl Stage<'_> {
         match late {
             Late::Begin => {
                 let worker = worker_name(0);
-                let items = [(attempt, token)];
+                let items = [ToBegin::new(attempt, token)];
                 let told = begin_many(&self.store, &worker, LEASE, now, &items).await;
                 let told = told.expect("an answer");
                 assert!(matches!(told[0], Begun::Refused), "a zombie begins {call:?}");

@@ -88,7 +88,7 @@ async fn claim(
     metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
     if !claimed.attempts.is_empty() {
         metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
-        push_claimed(&env.queues, env.settings.die_at, &claimed.attempts).await;
+        push_claimed(&env.queues, &env.settings.die_at, &claimed.attempts).await;
     }
     if claimed.more {
         turns.want(enterprise);

@@ -1,0 +1,35 @@
+//! Calls of workers that are lost: they are hung up where they still stand, and written down.
+
+use jobs::Redial;
+use storage::StoreError;
+use storage::attempts::{LostAttempt, finish_lost};
+
+use crate::Environment;
+use crate::fail_point::FailPoint;
+
+/// End attempts whose calls nobody carries any more: `call_failed`, cause `worker_lost`. Their numbers go
+/// the redial way.
+pub async fn end(env: &Environment, lost: &[LostAttempt]) -> Result<(), StoreError> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    for lost in lost {
+        metrics::counter!("callwright_workers_lost_calls_total").increment(1);
+        // The line is asked for the call, and hangs it up where it still stands.
+        let stood = env.carrier.hang_up_lost(lost.attempt).await;
+        tracing::warn!(attempt = %lost.attempt, stood, "a worker was lost with this call");
+    }
+    env.settings.die_at.pass(FailPoint::FoundLost);
+    let finished = finish_lost(&env.store, env.clock.now(), lost).await?;
+    let redials: Vec<_> = finished
+        .iter()
+        .filter_map(|finished| {
+            let at = finished.due_at()?;
+            Some((Redial::at(finished.task, at), env.clock.until(at)))
+        })
+        .collect();
+    if let Err(error) = env.queues.push_all_in(&redials).await {
+        tracing::warn!(%error, "redials of lost calls were not pushed; the sweep makes up for it");
+    }
+    Ok(())
+}
