@@ -47,7 +47,8 @@ impl Setting {
         Self { real, business, factor: factor.clamp(1, FACTOR_MAX) }
     }
 
-    fn at(&self, real: DateTime<Utc>) -> DateTime<Utc> {
+    /// The business time at this real time.
+    pub fn at(&self, real: DateTime<Utc>) -> DateTime<Utc> {
         let gone = real - self.real;
         let factor = i32::try_from(self.factor).unwrap_or(1);
         self.business + gone * factor

@@ -20,7 +20,7 @@ mod withdraw;
 
 pub use crate::claim::ClaimedAttempt;
 pub use begin::{Begun, ToBegin, begin_many};
-pub use leases::{Expired, LostAttempt, expire_leases, finish_lost, lost_jobs, renew};
+pub use leases::{Expired, LostAttempt, Renewals, expire_leases, finish_lost, lost_jobs};
 pub use order::{AttemptFacts, DialOrder};
 pub(crate) use order::{Frame, location, variables};
 pub use pace::{PACE_LATENESS_MS, pace, pace_many};

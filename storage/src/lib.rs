@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod objects;
+mod presence;
 pub mod reach;
 pub mod rows;
 pub mod store;

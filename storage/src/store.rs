@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::StoreError;
 use crate::attempts::immutable::Immutable;
 use crate::attempts::slots::Slots;
+use crate::presence::Presence;
 use crate::reach::database_url;
 
 /// Where PostgreSQL is, and how many connections each use may hold.
@@ -40,6 +41,7 @@ pub struct Store {
     pub(crate) long: PgPool,
     pub(crate) immutable: Immutable,
     pub(crate) slots: Slots,
+    pub(crate) presence: Presence,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,6 +87,7 @@ impl Store {
             long: pool(config.long_connections, true, &options),
             immutable: Immutable::default(),
             slots: Slots::default(),
+            presence: Presence::default(),
         })
     }
 
@@ -96,6 +99,7 @@ impl Store {
             long: pool,
             immutable: Immutable::default(),
             slots: Slots::default(),
+            presence: Presence::default(),
         }
     }
 
@@ -111,6 +115,12 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query_scalar!("select 1").fetch_one(&self.api).await?;
         Ok(())
+    }
+
+    /// Whether the looks at leases that have run out ([`crate::attempts::expire_leases`]) have had an answer
+    /// for so long: who ends other leases goes by it, too.
+    pub fn has_answered_for(&self, time: Duration) -> bool {
+        self.presence.lasts(time)
     }
 
     /// Listen for enterprises that have a claim to make.

@@ -21,6 +21,8 @@ pub const SPEED: u32 = 20;
 /// All windows of all tasks are open from this time of a day on, at all times of the year, for this long.
 const OPEN_FROM: (&str, u32) = ("T14:15:00Z", 14);
 const OPEN_UNTIL: (u32, u32) = (14, 58);
+/// How long phones ring that nobody answers.
+pub const RING_SECONDS: u32 = 30;
 /// How long what must succeed is tried.
 const PATIENCE: Duration = Duration::from_secs(90);
 const RETRY: Duration = Duration::from_millis(500);
@@ -58,6 +60,11 @@ pub struct Campaign {
     /// Imports that were asked for: the task's place and what answered.
     pub imports: Vec<(usize, String)>,
     chunks: usize,
+}
+
+/// What phones do that are called.
+pub fn mix() -> Value {
+    json!({"answered": 50, "no_answer": 20, "busy": 20, "power_off": 10})
 }
 
 /// The clock that all processes of a run read.
@@ -124,8 +131,7 @@ impl Campaign {
         let api = Api::new(Access { url: url.to_owned(), key })?;
         let line = json!({"name": "line", "concurrency": trunk_concurrency,
             "breaker": {"enabled": false},
-            "simulated": {"seed": 7, "test_numbers": false, "refuse_percent": 1,
-                "mix": {"answered": 50, "no_answer": 20, "busy": 20, "power_off": 10},
+            "simulated": {"seed": 7, "test_numbers": false, "refuse_percent": 1, "mix": mix(),
                 "setup_ms": [300, 1_500], "ring_ms": [1_000, 8_000]}});
         let trunk = made(&api, "trunks", line).await?;
         self.enterprises.push(Enterprise { api, trunk, trunk_concurrency, concurrency });
@@ -156,7 +162,7 @@ impl Campaign {
         let caller = made(api, "caller_ids", json!({"trunk": trunk, "phone": phone})).await?;
         let concurrency = 30;
         let config = json!({"name": name, "concurrency": concurrency, "navigation": navigation,
-            "caller_ids": [caller], "ring_timeout_seconds": 30, "max_call_seconds": 60,
+            "caller_ids": [caller], "ring_timeout_seconds": RING_SECONDS, "max_call_seconds": 60,
             "schedule": {(format!("{kind}_period")): period}, "redial": redial,
             "recording": name == "Quiet"});
         let id = made(api, "tasks", config).await?;
@@ -221,13 +227,23 @@ impl Campaign {
     /// Move the clock forward to a time; back it never goes.
     pub async fn move_to(&self, time: Time) -> Result<()> {
         if time > self.clock.now() {
-            // Known to all processes before it takes over: else one that knows already would make ready what
-            // another calls by the time before.
-            let known = clock::FILE_CHECK * 2;
-            let then = Setting::new(Utc::now() + known, time, SPEED);
-            write_clock(&self.clock_file, &[self.clock.setting(), then])?;
-            tokio::time::sleep(known).await;
+            self.set_clock(|now| Setting::new(now, time, SPEED)).await?;
         }
+        Ok(())
+    }
+
+    /// Let the clock go on so many times as fast as real time.
+    pub async fn run_at(&self, speed: u32) -> Result<()> {
+        let goes = self.clock.setting();
+        self.set_clock(|now| Setting::new(now, goes.at(now), speed)).await
+    }
+
+    /// Known to all processes before it takes over: else one that knows already would make ready what
+    /// another calls by the time before.
+    async fn set_clock(&self, setting: impl Fn(chrono::DateTime<Utc>) -> Setting) -> Result<()> {
+        let known = clock::FILE_CHECK * 2;
+        write_clock(&self.clock_file, &[self.clock.setting(), setting(Utc::now() + known)])?;
+        tokio::time::sleep(known).await;
         Ok(())
     }
 

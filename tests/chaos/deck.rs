@@ -25,6 +25,8 @@ pub enum Card {
     /// Redis comes back with what it had some time ago.
     RollBackRedis,
     RestartPostgres(Death),
+    /// PostgreSQL is away for two leases while 200 calls are up.
+    PostgresAbsent,
     ObjectsDown,
     ObjectsSlow,
     /// Another limit on the calls of a task, a trunk or an enterprise.
@@ -42,7 +44,7 @@ pub enum Card {
 }
 
 impl Card {
-    const ONCE: [Self; 20] = [
+    const ONCE: [Self; 21] = [
         Self::Kill(Role::Dialer),
         Self::Kill(Role::Dispatcher),
         Self::Kill(Role::Courier),
@@ -56,6 +58,7 @@ impl Card {
         Self::RollBackRedis,
         Self::RestartPostgres(Death::Asked),
         Self::RestartPostgres(Death::Sudden),
+        Self::PostgresAbsent,
         Self::ObjectsDown,
         Self::ObjectsSlow,
         Self::TaskConcurrency,
@@ -83,6 +86,7 @@ impl Card {
             Self::RollBackRedis => "roll_back_redis",
             Self::RestartPostgres(Death::Asked) => "restart_postgres",
             Self::RestartPostgres(Death::Sudden) => "crash_postgres",
+            Self::PostgresAbsent => "postgres_absent",
             Self::ObjectsDown => "objects_down",
             Self::ObjectsSlow => "objects_slow",
             Self::TaskConcurrency => "task_concurrency",

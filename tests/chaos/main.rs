@@ -5,6 +5,7 @@
 //! seed says. Then all faults end, every number is waited for, and the journal is checked against the
 //! database. It ends with 0 when nothing was found. `docs/operations/chaos.md` tells how to read it.
 
+mod absence;
 mod campaign;
 mod deck;
 mod processes;
@@ -118,7 +119,7 @@ async fn chaos(asked: &Asked) -> Result<Vec<String>> {
     let campaign = Campaign::make(&store, &url, &clock_file, clock.clone()).await?;
     let deck = Deck::of(asked.seed, IMPORTS - IMPORTS_AHEAD, STOPS.len(), &asked.only);
     let chunk = (asked.numbers / IMPORTS).max(1);
-    let mut run = Run::new(servers, fleet, campaign, store, deck, LEASE, chunk);
+    let mut run = Run::new(servers, fleet, campaign, store, deck, &config, chunk);
     for _ in 0..IMPORTS_AHEAD {
         run.import().await?;
     }

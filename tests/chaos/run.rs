@@ -1,9 +1,11 @@
 //! A run while it goes on: cards are played, and what must be undone is undone when its time has come.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use callwright::config::Config;
 use harness::gate::Passage;
 use outbound::Time;
 use serde_json::json;
@@ -55,6 +57,10 @@ pub struct Run {
     pub deck: Deck,
     pub watch: Watch,
     pub lease: Duration,
+    /// The folder of what was done on the lines.
+    pub journal: PathBuf,
+    /// PostgreSQL is to be away for long, when the other faults have ended.
+    pub is_to_be_absent: bool,
     /// Numbers of one import.
     pub chunk: usize,
     pub played: BTreeMap<&'static str, u32>,
@@ -74,7 +80,7 @@ impl Run {
         campaign: Campaign,
         store: Store,
         deck: Deck,
-        lease: Duration,
+        config: &Config,
         chunk: usize,
     ) -> Self {
         Self {
@@ -84,7 +90,9 @@ impl Run {
             store,
             deck,
             watch: Watch::default(),
-            lease,
+            lease: config.lease,
+            journal: config.journal.clone(),
+            is_to_be_absent: false,
             chunk,
             played: BTreeMap::new(),
             notes: Vec::new(),
@@ -183,6 +191,8 @@ impl Run {
             }
             Card::RollBackRedis => self.roll_back().await?,
             Card::RestartPostgres(death) => self.servers.restart_postgres(death).await?,
+            // A call that a worker died with is lost indeed: it comes when nobody dies any more.
+            Card::PostgresAbsent => self.is_to_be_absent = true,
             Card::ObjectsDown => self.gate(Passage::Shut),
             Card::ObjectsSlow => self.gate(Passage::Slow),
             Card::TaskConcurrency | Card::TrunkConcurrency | Card::EnterpriseConcurrency => {

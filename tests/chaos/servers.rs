@@ -71,6 +71,13 @@ impl Servers {
         Ok(())
     }
 
+    /// End PostgreSQL in order, and start it again when it has been away for so long.
+    pub async fn absent_postgres(&mut self, away: Duration) -> Result<()> {
+        let postgres = self.postgres.take().context("PostgreSQL is gone")?;
+        self.postgres = Some(postgres.restart_after(away).await?);
+        Ok(())
+    }
+
     pub async fn restart_redis(&mut self, death: Death) -> Result<()> {
         let redis = self.redis.take().context("Redis is gone")?;
         if death == Death::Sudden {

@@ -29,7 +29,11 @@ pub async fn judge(
     run.die_out().await?;
     run.fleet.all_up()?;
     println!("all faults have ended; waiting for every number");
-    let mut findings = slots_equal_calls(&run.store, &config.journal, run.lease).await?;
+    let mut findings = Vec::new();
+    if run.is_to_be_absent {
+        findings.extend(run.absence().await?);
+    }
+    findings.extend(slots_equal_calls(&run.store, &config.journal, run.lease).await?);
     findings.extend(all_ended(run, clock, until).await?);
     findings.extend(settled(run, until).await?);
     findings.extend(imports(run).await?);

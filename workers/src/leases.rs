@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use outbound::outcome::cause;
-use storage::attempts;
+use storage::StoreError;
+use storage::attempts::Renewals;
 
 use crate::environment::Environment;
 use crate::live::Notice;
@@ -15,6 +16,9 @@ const RETRY: Duration = Duration::from_millis(200);
 /// worker's is told so: its slot was given back.
 pub async fn renew(env: Environment) {
     let every = env.settings.lease / 3;
+    // A database that takes the question and never answers must not cost the lease.
+    let patience = env.settings.lease / 2;
+    let mut renewals = Renewals::of(&env.store);
     loop {
         // Looked at before the renewal: a call that begins meanwhile has a fresh lease.
         let up = env.live.begun();
@@ -23,7 +27,11 @@ pub async fn renew(env: Environment) {
         }
         let mut pause = every;
         if !up.is_empty() {
-            match attempts::renew(&env.store, &env.worker, env.settings.lease, &up).await {
+            let renewed = renewals.renew(&env.worker, env.settings.lease, &up);
+            let renewed = tokio::time::timeout(patience, renewed).await.unwrap_or_else(|_| {
+                Err(StoreError::Unavailable("a renewal of leases got no answer".into()))
+            });
+            match renewed {
                 Ok(ours) => {
                     let ours: HashSet<_> = ours.into_iter().collect();
                     for lost in up.into_iter().filter(|attempt| !ours.contains(attempt)) {

@@ -83,8 +83,14 @@ impl Postgres {
 
     /// Stop it as a crash would and start it again on the same port.
     pub async fn restart(self) -> Result<Self> {
+        self.restart_after(Duration::ZERO).await
+    }
+
+    /// [`Self::restart`], with a time in which it is away.
+    pub async fn restart_after(self, away: Duration) -> Result<Self> {
         let Self { child, url, folder, data, port, user } = self;
         child.stop().await?;
+        tokio::time::sleep(away).await;
         let bin = programs(version(&data)?)?;
         let child = spawn(&bin, &folder, &data, port, user).await?;
         let postgres = Self { child, url, folder, data, port, user };

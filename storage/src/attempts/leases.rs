@@ -5,8 +5,9 @@ use std::time::Duration;
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus, cause};
-use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
+use sqlx::{Connection, PgConnection};
 
 use super::{ClaimedAttempt, order};
 use crate::finish::{Finished, FinishedAs, finish_many};
@@ -19,13 +20,44 @@ const CLAIM_LEASE_SECONDS: f64 = 60.0;
 /// Attempts of one statement, at most.
 const CHUNK_MAX: i64 = 500;
 
-/// Renew the leases of calls that a worker has up. What comes back is all that it still holds: a call
-/// that is not among it was lost to another, and must be hung up without a record. An attempt that was
-/// begun for the worker and that it never heard of, as the answer to the commit got lost, is not renewed.
-///
-/// Locks those attempts, in the order of their ids as everybody does who locks several.
-pub async fn renew(
-    store: &Store,
+/// Renews the leases of a worker's calls, over a connection of its own. After an outage it is connected
+/// again before anything else, and waits for nobody's turn in a pool.
+#[derive(Debug)]
+pub struct Renewals {
+    options: PgConnectOptions,
+    /// None after it failed, or was given up in mid-query.
+    connection: Option<PgConnection>,
+}
+
+impl Renewals {
+    pub fn of(store: &Store) -> Self {
+        Self { options: store.hot.connect_options().as_ref().clone(), connection: None }
+    }
+
+    /// Renew the leases of calls that a worker has up. What comes back is all that it still holds: a call
+    /// that is not among it was lost to another, and must be hung up without a record. An attempt that was
+    /// begun for the worker and that it never heard of, as the answer to the commit got lost, is not
+    /// renewed. When this fails or is dropped, the next one connects anew.
+    ///
+    /// Locks those attempts, in the order of their ids as everybody does who locks several.
+    pub async fn renew(
+        &mut self,
+        worker: &str,
+        lease: Duration,
+        up: &[AttemptId],
+    ) -> Result<Vec<AttemptId>, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => PgConnection::connect_with(&self.options).await?,
+        };
+        let ours = renew(&mut connection, worker, lease, up).await?;
+        self.connection = Some(connection);
+        Ok(ours)
+    }
+}
+
+async fn renew(
+    conn: &mut PgConnection,
     worker: &str,
     lease: Duration,
     up: &[AttemptId],
@@ -41,7 +73,7 @@ pub async fn renew(
         lease.as_secs_f64(),
         &up
     )
-    .fetch_all(&store.hot)
+    .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(AttemptId::from).collect())
 }
@@ -69,11 +101,34 @@ pub struct Expired {
 /// who held it does nothing any more. Should this process die before it has recorded a loss, another
 /// finds it again after `lease`.
 ///
+/// Nothing ends before the database has been there for `back_for`, a whole lease outside of tests: since the
+/// server started, and since this process first got an answer, or got one again. Those who live have
+/// renewed their leases by then.
+///
 /// Locks those attempts, but none that is locked.
-pub async fn expire_leases(store: &Store, lease: Duration) -> Result<Expired, StoreError> {
+pub async fn expire_leases(
+    store: &Store,
+    lease: Duration,
+    back_for: Duration,
+) -> Result<Expired, StoreError> {
+    let expired = try_expire(store, lease, back_for).await;
+    match &expired {
+        Ok(_) => store.presence.answered(),
+        Err(_) => store.presence.lost(),
+    }
+    expired
+}
+
+async fn try_expire(
+    store: &Store,
+    lease: Duration,
+    back_for: Duration,
+) -> Result<Expired, StoreError> {
     let rows = sqlx::query!(
         r#"with held as (
-               select id from attempt where lease_until < clock_timestamp()
+               select id from attempt
+                where lease_until < clock_timestamp() and $5
+                  and clock_timestamp() >= pg_postmaster_start_time() + make_interval(secs => $6)
                 order by id limit $4 for update skip locked)
            update attempt a
               set token = token + 1, pushed_at = clock_timestamp(),
@@ -86,7 +141,9 @@ pub async fn expire_leases(store: &Store, lease: Duration) -> Result<Expired, St
         SWEEP,
         lease.as_secs_f64(),
         CLAIM_LEASE_SECONDS,
-        CHUNK_MAX
+        CHUNK_MAX,
+        store.presence.lasts(back_for),
+        back_for.as_secs_f64()
     )
     .fetch_all(&store.hot)
     .await?;

@@ -1,7 +1,7 @@
 //! A call is dialled at most once, by one worker, and a worker that was given up writes nothing.
 
 use outbound::outcome::cause;
-use storage::attempts::{PutOff, expire_leases, finish_lost, lost_jobs, renew, withdraw};
+use storage::attempts::{PutOff, Renewals, expire_leases, finish_lost, lost_jobs, withdraw};
 
 use super::*;
 
@@ -114,7 +114,7 @@ async fn a_claimed_call_that_no_worker_took_is_handed_out_again(pool: PgPool) {
 
     floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
     assert!(matches!(floor.try_begin(WORKER, &[call], at("09:00")).await[0], Begun::Refused));
-    let expired = expire_leases(&floor.store, LEASE).await.unwrap();
+    let expired = expire_leases(&floor.store, LEASE, Duration::ZERO).await.unwrap();
     assert_eq!(expired.again, [ClaimedAttempt { attempt: call.attempt, token: 2 }]);
     assert!(matches!(floor.try_begin(WORKER, &[call], at("09:00")).await[0], Begun::Refused));
     floor.begin(&[Call { token: 2, ..call }], at("09:00")).await;
@@ -153,8 +153,10 @@ async fn ends_of_calls_and_renewals_of_leases_never_wait_for_each_other_in_a_cir
     let ends: Vec<_> = ends.collect();
     let store = floor.store.clone();
     let up: Vec<_> = calls.iter().map(|call| call.attempt).collect();
-    let renewal =
-        async move { assert_eq!(renew(&store, WORKER, LEASE, &up).await.unwrap().len(), 9) };
+    let renewal = async move {
+        let renewed = Renewals::of(&store).renew(WORKER, LEASE, &up).await.unwrap();
+        assert_eq!(renewed.len(), 9);
+    };
     assert_eq!(locked_past_the_first(&floor, ids[0], renewal).await, 0);
     let store = floor.store.clone();
     let finish = async move {
@@ -195,16 +197,17 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     let calls = floor.claim(1, at("09:00")).await;
     let order = floor.begin(&calls, at("09:00")).await.remove(0);
     let up = [order.attempt];
-    assert_eq!(renew(&floor.store, WORKER, LEASE, &up).await.unwrap(), up);
-    assert_eq!(renew(&floor.store, WORKER, LEASE, &[]).await.unwrap(), []);
+    let mut renewals = Renewals::of(&floor.store);
+    assert_eq!(renewals.renew(WORKER, LEASE, &up).await.unwrap(), up);
+    assert_eq!(renewals.renew(WORKER, LEASE, &[]).await.unwrap(), []);
 
     floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
-    let expired = expire_leases(&floor.store, LEASE).await.unwrap();
+    let expired = expire_leases(&floor.store, LEASE, Duration::ZERO).await.unwrap();
     assert_eq!((expired.lost[0].attempt, expired.lost[0].trunk), (order.attempt, floor.trunk));
     assert_eq!(floor.claim(9, at("09:02")).await.len(), 0, "the slot is taken until it is hung up");
 
     // The worker was only asleep: what it knows is nobody's by now.
-    assert_eq!(renew(&floor.store, WORKER, LEASE, &up).await.unwrap(), []);
+    assert_eq!(renewals.renew(WORKER, LEASE, &up).await.unwrap(), []);
     let zombie = finished(&order, ANSWERED, at("09:00"), at("09:01"));
     let done = finish_many(&floor.store, at("09:02"), &[zombie]).await.unwrap();
     assert!(!done[0].written);
@@ -222,6 +225,58 @@ async fn a_call_whose_worker_died_is_recorded_as_worker_lost_and_redialled(pool:
     assert_eq!(finish_lost(&floor.store, at("09:02"), &expired.lost).await.unwrap().len(), 0);
 }
 
+/// While it was away, nobody could renew a lease.
+#[sqlx::test(migrations = "../migrations")]
+async fn no_lease_ends_before_the_database_has_been_back_for_a_whole_one(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let order = floor.begin(&calls, at("09:00")).await.remove(0);
+    floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
+    let url = floor.pool.connect_options().to_url_lossy().to_string();
+    let sweeper = Store::connect(&storage::StoreConfig::new(url)).unwrap();
+    let (lease, back) = (Duration::from_secs(5), Duration::from_millis(300));
+    let look = async |back_for| expire_leases(&sweeper, lease, back_for).await;
+    // The server has not been up for so long.
+    assert_eq!(look(Duration::from_secs(1_000_000)).await.unwrap().lost, []);
+    cut(&floor).await;
+    look(back).await.expect_err("the connection was cut");
+    let cut_at = std::time::Instant::now();
+    let lost = loop {
+        let lost = look(back).await.unwrap().lost;
+        if !lost.is_empty() {
+            break lost;
+        }
+    };
+    assert!(cut_at.elapsed() >= back, "after {:?}", cut_at.elapsed());
+    assert_eq!(lost[0].attempt, order.attempt);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn leases_are_renewed_at_once_when_the_database_is_back(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    let up = [floor.begin(&calls, at("09:00")).await.remove(0).attempt];
+    let mut renewals = Renewals::of(&floor.store);
+    assert_eq!(renewals.renew(WORKER, LEASE, &up).await.unwrap(), up);
+    cut(&floor).await;
+    renewals.renew(WORKER, LEASE, &up).await.expect_err("the connection was cut");
+    // And while everything else waits for the pool.
+    let mut taken = Vec::new();
+    while taken.len() < floor.pool.options().get_max_connections() as usize {
+        taken.push(floor.pool.acquire().await.unwrap());
+    }
+    assert_eq!(renewals.renew(WORKER, LEASE, &up).await.unwrap(), up);
+}
+
+/// The server breaks off every other connection to this database.
+async fn cut(floor: &Floor) {
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(cut).execute(&floor.pool).await.unwrap();
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_loss_whose_finder_died_before_recording_it_is_found_again_after_the_lease(pool: PgPool) {
     let mut floor = Floor::open(pool).await;
@@ -230,11 +285,11 @@ async fn a_loss_whose_finder_died_before_recording_it_is_found_again_after_the_l
     floor.begin(&calls, at("09:00")).await;
     floor.sql("update attempt set lease_until = clock_timestamp() - interval '1 s'", &[]).await;
     let lease = Duration::from_secs(5);
-    let first = expire_leases(&floor.store, lease).await.unwrap().lost;
-    assert_eq!(expire_leases(&floor.store, lease).await.unwrap().lost, []);
+    let first = expire_leases(&floor.store, lease, Duration::ZERO).await.unwrap().lost;
+    assert_eq!(expire_leases(&floor.store, lease, Duration::ZERO).await.unwrap().lost, []);
     // Five seconds pass, and not a minute: a slot that nobody uses comes back.
     floor.sql("update attempt set lease_until = lease_until - interval '5 s'", &[]).await;
-    let second = expire_leases(&floor.store, lease).await.unwrap().lost;
+    let second = expire_leases(&floor.store, lease, Duration::ZERO).await.unwrap().lost;
     assert_eq!(second[0].attempt, first[0].attempt);
     let late = finish_lost(&floor.store, at("09:02"), &first).await.unwrap();
     assert!(!late[0].written, "the first finder has come too late");

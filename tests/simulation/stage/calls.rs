@@ -260,7 +260,7 @@ impl Stage<'_> {
     }
 
     pub async fn sweep(&mut self, record: bool) {
-        let expired = expire_leases(&self.store, LEASE).await.expect("a sweep");
+        let expired = expire_leases(&self.store, LEASE, Duration::ZERO).await.expect("a sweep");
         let of_this = |attempt: &AttemptId| {
             let call = self.attempts.iter().find(|(_, known)| *known == attempt);
             call.map(|(call, _)| *call)

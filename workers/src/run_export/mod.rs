@@ -27,7 +27,7 @@ use storage::{StoreError, enterprises};
 use crate::Environment;
 
 /// The export's lease, renewed at each look: when its worker dies, another goes on after it.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Between two looks whether it is cancelled, with which progress is told.
 const LOOK: Duration = Duration::from_secs(1);
 /// An export that a server's outage broke is given back for as long as this.

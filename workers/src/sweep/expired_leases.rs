@@ -6,7 +6,8 @@ use storage::{StoreError, attempts};
 use crate::{Environment, lost_calls};
 
 pub async fn look(env: Environment) -> Result<u64, StoreError> {
-    let expired = attempts::expire_leases(&env.store, env.settings.lease).await?;
+    let lease = env.settings.lease;
+    let expired = attempts::expire_leases(&env.store, lease, lease).await?;
     let found = expired.again.len() + expired.lost.len();
     let again: Vec<DialAttempt> = expired
         .again

@@ -9,7 +9,7 @@ use jobs::{
 };
 use storage::{StoreError, attempts, exports, imports, recordings, records, tasks};
 
-use crate::Environment;
+use crate::{Environment, import_batch, run_export};
 
 /// A claimed attempt that nobody began for this long, or for half a lease, has lost its job.
 const UNBEGUN_MAX: Duration = Duration::from_secs(5);
@@ -33,8 +33,14 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         .iter()
         .map(|claimed| DialAttempt { attempt: claimed.attempt, token: claimed.token })
         .collect();
-    let again = imports::requeue_expired(&env.store, ROWS_MAX).await?
-        + exports::requeue_expired(&env.store, ROWS_MAX).await?;
+    // Whoever carries one could not renew its lease while the database was away.
+    let mut again = 0;
+    if env.store.has_answered_for(import_batch::LEASE) {
+        again += imports::requeue_expired(&env.store, ROWS_MAX).await?;
+    }
+    if env.store.has_answered_for(run_export::LEASE) {
+        again += exports::requeue_expired(&env.store, ROWS_MAX).await?;
+    }
     let imports: Vec<_> = imports::queued(&env.store, ROWS_MAX)
         .await?
         .into_iter()

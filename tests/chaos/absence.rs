@@ -1,0 +1,110 @@
+//! PostgreSQL is away for two leases while many calls are up: not one of them may be hung up for it.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use outbound::ids::AttemptId;
+use serde_json::{Value, json};
+use storage::checks::Snapshot;
+use telephony::journal::{Event, read_all};
+
+use crate::campaign::{SPEED, surely};
+use crate::run::Run;
+
+/// Calls that are up when it goes.
+const CALLS: usize = 200;
+/// Numbers of each task that are called for it.
+const NUMBERS: usize = 80;
+/// How long they may take to be up.
+const PATIENCE: Duration = Duration::from_secs(90);
+const LOOK: Duration = Duration::from_millis(200);
+/// Calls ring for so long, in business seconds: past the end of it all.
+const RING_SECONDS: u32 = 120;
+
+impl Run {
+    /// Let many phones ring by real time, take PostgreSQL away, and see that they ring on when it is back.
+    pub async fn absence(&mut self) -> Result<Vec<String>> {
+        self.campaign.open_windows().await?;
+        self.campaign.run_at(1).await?;
+        let rings = json!({"answered": 0, "busy": 0, "power_off": 0, "no_answer": 1});
+        self.lines(300, &rings, 0).await?;
+        self.tasks(100, RING_SECONDS).await?;
+        for task in 0..self.campaign.tasks.len() {
+            self.campaign.import(task, NUMBERS).await?;
+        }
+        let mut findings = Vec::new();
+        let up = self.many_up().await?;
+        if up.len() < CALLS {
+            findings.push(format!("not_played {} of {CALLS} calls came to be up", up.len()));
+        } else {
+            println!("{} calls are up; PostgreSQL goes for two leases", up.len());
+            self.servers.absent_postgres(self.lease * 2).await?;
+            // What would be hung up is, by then.
+            tokio::time::sleep(self.lease * 3).await;
+            let hung_up = self.ended(&up)?;
+            if hung_up > 0 {
+                findings.push(format!("hung_up {hung_up} calls of {} were not left up", up.len()));
+            }
+        }
+        for task in 0..self.campaign.tasks.len() {
+            self.campaign.surely(task, "end", &json!({"hang_up": true})).await?;
+            self.watch.stopped(&self.campaign.tasks[task].id, "end");
+        }
+        self.campaign.run_at(SPEED).await?;
+        self.lines(0, &crate::campaign::mix(), 1).await?;
+        self.tasks(0, crate::campaign::RING_SECONDS).await?;
+        for task in 0..self.campaign.tasks.len() {
+            self.start(task).await?;
+        }
+        Ok(findings)
+    }
+
+    /// Limits of enterprises and trunks (0: their own), and what the phones do.
+    async fn lines(&self, limit: u32, mix: &Value, refuse_percent: u32) -> Result<()> {
+        let of = |own: u32| if limit == 0 { own } else { limit };
+        for enterprise in &self.campaign.enterprises {
+            let settings = json!({"concurrency_limit": of(enterprise.concurrency)});
+            let line = json!({"concurrency": of(enterprise.trunk_concurrency),
+                "simulated": {"mix": mix, "refuse_percent": refuse_percent}});
+            let trunk = format!("trunks/{}", enterprise.trunk);
+            surely(|| enterprise.api.patch("settings", &settings)).await?;
+            surely(|| enterprise.api.patch(&trunk, &line)).await?;
+        }
+        Ok(())
+    }
+
+    /// Limits of tasks (0: their own), and for how long phones ring.
+    async fn tasks(&self, limit: u32, ring_seconds: u32) -> Result<()> {
+        for (place, task) in self.campaign.tasks.iter().enumerate() {
+            let concurrency = if limit == 0 { task.concurrency } else { limit };
+            let change = json!({"concurrency": concurrency, "ring_timeout_seconds": ring_seconds});
+            let path = format!("tasks/{}", task.id);
+            surely(|| self.campaign.api(place).patch(&path, &change)).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls that ring, once there are enough.
+    async fn many_up(&mut self) -> Result<HashSet<AttemptId>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.tend().await?;
+            self.start_idle().await?;
+            let live = Snapshot::take(&self.store).await?.live().await?;
+            let begun = live.into_iter().filter(|attempt| attempt.begun).map(|attempt| attempt.id);
+            let begun: HashSet<_> = begun.collect();
+            if begun.len() >= CALLS || Instant::now() > until {
+                return Ok(begun);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How many of these calls have ended on the line.
+    fn ended(&self, calls: &HashSet<AttemptId>) -> Result<usize> {
+        let entries = read_all(&self.journal)?;
+        let ended = entries.iter().filter(|entry| entry.event == Event::Bye);
+        Ok(ended.filter(|entry| calls.contains(&entry.attempt)).count())
+    }
+}
