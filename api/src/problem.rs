@@ -215,7 +215,7 @@ impl From<StoreError> for Problem {
             },
             StoreError::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             StoreError::Refused(faults) => Self::refused(faults),
-            StoreError::Unavailable(reason) => {
+            StoreError::Unavailable(reason) | StoreError::Rejected(reason) => {
                 tracing::error!(reason, "storage is not available");
                 Self {
                     retry_after_seconds: Some(1),

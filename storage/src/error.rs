@@ -22,6 +22,10 @@ pub enum StoreError {
     /// The input is refused, nothing was changed.
     #[error("the input was refused")]
     Refused(Vec<Fault>),
+    /// The database is well and does not take this, nor will it the next time: a defect or damage. Loud, and
+    /// left with its row.
+    #[error("the database does not take it: {0}")]
+    Rejected(String),
     /// A row can't be read as what it should be: a defect or damage. Loud, never skipped.
     #[error("stored data can't be read: {0}")]
     Damaged(String),
@@ -31,7 +35,16 @@ impl StoreError {
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::Conflict { code, detail: detail.into() }
     }
+
+    /// The servers are the reason, not what was asked of them: it may be done when it is asked again.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
 }
+
+/// Classes of SQLSTATE, and codes, by which PostgreSQL says that the data is the reason: exceptions of data,
+/// violated constraints, rows and keys that are too large, damaged rows and indexes.
+const OF_THE_DATA: [&str; 6] = ["21", "22", "23", "54", "XX001", "XX002"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -43,11 +56,11 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(inner) => {
                 let code = inner.code().unwrap_or_default();
                 let constraint = inner.constraint().unwrap_or("no constraint");
-                let told = format!("SQLSTATE {code}, {constraint}: {}", inner.message());
-                // Values that no column can hold, and limits of the program: no later try ends otherwise.
-                match code.get(..2) {
-                    Some("22" | "54") => Self::Damaged(told),
-                    _ => Self::Unavailable(told),
+                let detail = format!("SQLSTATE {code}, {constraint}: {}", inner.message());
+                if OF_THE_DATA.iter().any(|known| code.starts_with(known)) {
+                    Self::Rejected(detail)
+                } else {
+                    Self::Unavailable(detail)
                 }
             }
             other => Self::Unavailable(other.to_string()),

@@ -14,6 +14,8 @@ pub mod sweep;
 
 mod analyze_call;
 mod dial_attempt;
+mod faults;
+mod finishes;
 mod import_batch;
 mod leases;
 mod ledger;

@@ -5,6 +5,7 @@ use storage::StoreError;
 use storage::attempts::{LostAttempt, finish_lost};
 
 use crate::Environment;
+use crate::faults;
 use crate::fail_point::FailPoint;
 
 /// End attempts whose calls nobody carries any more: `call_failed`, cause `worker_lost`. Their numbers go
@@ -20,7 +21,19 @@ pub async fn end(env: &Environment, lost: &[LostAttempt]) -> Result<(), StoreErr
         tracing::warn!(attempt = %lost.attempt, stood, "a worker was lost with this call");
     }
     env.settings.die_at.pass(FailPoint::FoundLost);
-    let finished = finish_lost(&env.store, env.clock.now(), lost).await?;
+    let finished = match finish_lost(&env.store, env.clock.now(), lost).await {
+        Err(error) if error.is_passing() => return Err(error),
+        Ok(finished) => finished,
+        // One of them can't be written: the others can.
+        Err(_) => {
+            let mut finished = Vec::new();
+            for lost in lost {
+                let done = finish_lost(&env.store, env.clock.now(), &[*lost]).await;
+                finished.extend(faults::stays("lost_call", lost.attempt, done)?.into_iter().flatten());
+            }
+            finished
+        }
+    };
     let redials: Vec<_> = finished
         .iter()
         .filter_map(|finished| {

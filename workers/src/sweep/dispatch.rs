@@ -14,14 +14,16 @@ use storage::StoreError;
 use storage::claim::{Claimer, InLine};
 use tokio::time::Instant;
 
-use crate::Environment;
-use crate::ledger::push_claimed;
+use crate::finishes::push_claimed;
+use crate::{Environment, faults};
 
 /// Attempts that one claim opens, at most.
 const CLAIM_MAX: u32 = 100;
 /// Behind the notifications: a look at every enterprise that has a running task.
 const TICK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
+/// Before the next claim for an enterprise that has a damaged row.
+const FAILED: Duration = Duration::from_secs(5);
 /// When somebody else is claiming: it may have begun before what this claim was to see.
 const BUSY: Duration = Duration::from_millis(20);
 /// How long a claim stands in line then, and holds up those of other enterprises.
@@ -61,8 +63,19 @@ async fn listen(env: &Environment) -> Result<(), StoreError> {
             turns.want(woken);
         }
         turns.move_due();
-        if let Some(enterprise) = turns.next() {
-            claim(env, &mut claimer, &mut turns, enterprise).await?;
+        if let Some(enterprise) = turns.next()
+            && let Err(error) = claim(env, &mut claimer, &mut turns, enterprise).await
+        {
+            // The others have their turns.
+            let passing = error.is_passing();
+            if passing {
+                metrics::counter!("callwright_sweep_failed_total", "sweep" => "dispatch")
+                    .increment(1);
+                tracing::warn!(%error, %enterprise, "a claim is made again");
+            } else {
+                faults::tell_of("claim", enterprise, &error);
+            }
+            turns.wake(enterprise, Instant::now() + if passing { RETRY } else { FAILED });
         }
     }
 }

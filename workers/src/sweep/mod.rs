@@ -12,8 +12,10 @@ mod soundness;
 mod spool;
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use storage::StoreError;
 
 use crate::Environment;
@@ -56,7 +58,10 @@ where
     Looked: Future<Output = Result<u64, StoreError>>,
 {
     while !env.stopping.is_cancelled() {
-        let pause = match look(env.clone()).await {
+        // A look that panics must not end the others.
+        let looked = AssertUnwindSafe(async { look(env.clone()).await }).catch_unwind().await;
+        let looked = looked.unwrap_or_else(|_| Err(StoreError::Damaged("it panicked".into())));
+        let pause = match looked {
             Ok(0) => every,
             Ok(found) => {
                 metrics::counter!("callwright_sweep_found_total", "sweep" => name).increment(found);

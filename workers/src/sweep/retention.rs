@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use storage::objects::{Objects, keys};
 use storage::{StoreError, exports, idempotency, imports, recordings, records};
 
-use crate::Environment;
+use crate::{Environment, faults};
 
 /// Rows of one batch.
 const ROWS_MAX: u32 = 1_000;
@@ -152,9 +152,7 @@ async fn deleted<Id: Copy>(
         match deletion {
             Ok(id) => gone.push(id),
             Err((key, error)) => {
-                metrics::counter!("callwright_sweep_failed_total", "sweep" => "retention")
-                    .increment(1);
-                tracing::warn!(key, %error, "an object could not be deleted");
+                faults::tell_of("object", &key, &error);
                 refused += 1;
                 // Where all are refused, the store may be away: then the look ends with that.
                 if refused == DELETIONS_AHEAD && gone.is_empty() {

@@ -1,0 +1,275 @@
+//! Finishes of this process: written, with the calls that follow on, and the jobs that follow from them.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use futures::FutureExt;
+use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
+use outbound::ids::EnterpriseId;
+use storage::claim::{ClaimedAttempt, Claimer, FollowOn, InLine};
+use storage::finish::{self, Finished, FinishedAs};
+use storage::{Store, StoreError};
+use tokio::sync::{Semaphore, watch};
+
+use crate::environment::Settings;
+use crate::fail_point::{DieAt, FailPoint};
+use crate::faults;
+use crate::ledger::{Ended, Ending, FollowOnCall, Pushed};
+use crate::live::LiveCalls;
+
+/// How long a finish waits for whoever claims for the enterprise, at most: a busy claim is through by then,
+/// and a stalled one must not hold back records.
+const CLAIMS_WAIT: Duration = Duration::from_millis(50);
+/// Groups of calls whose jobs are being pushed, at most: half a second of a Redis that hangs.
+const PUSHES_MAX: usize = 256;
+/// Between two tries while the database is away.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What was finished, what follows on, and what was claimed only.
+type Written = (Vec<FinishedAs>, Vec<FollowOnCall>, Vec<ClaimedAttempt>);
+
+/// What finishes are written with.
+pub struct Writer {
+    store: Store,
+    queues: Queues,
+    clock: Clock,
+    worker: Arc<str>,
+    lease: Duration,
+    die_at: DieAt,
+    live: LiveCalls,
+    pushes: Arc<Semaphore>,
+}
+
+impl Writer {
+    pub fn new(
+        store: Store,
+        queues: Queues,
+        clock: Clock,
+        worker: Arc<str>,
+        live: LiveCalls,
+        settings: &Settings,
+    ) -> Self {
+        let (lease, die_at) = (settings.lease, settings.die_at.clone());
+        let pushes = Arc::new(Semaphore::new(PUSHES_MAX));
+        Self { store, queues, clock, worker, lease, die_at, live, pushes }
+    }
+
+    /// A record is not given up for a server: while the database is away the calls wait, and when it is back
+    /// the fence tells whether they are still ours. What fails in another way must not hold up the others:
+    /// calls that can't be claimed are left to the dispatchers, and a call that can't be written is lost.
+    pub async fn write(&self, claimer: &mut Claimer, items: Vec<Ending>) -> Vec<Ended> {
+        let (items, go_on): (Vec<_>, Vec<_>) =
+            items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
+        let written = match self.write_and_follow_on(claimer, &items, &go_on).await {
+            Some(written) => written,
+            None => (self.write_only(&items).await, Vec::new(), Vec::new()),
+        };
+        let (done, next, claimed) = written;
+        self.die_at.pass(FailPoint::Finished);
+        let pushed = self.push(claimed, Followers::of(&self.clock, &items, &done));
+        let mut next = next.into_iter();
+        let ended = done.into_iter().zip(go_on).map(|(done, go_on)| Ended {
+            done,
+            next: if go_on { next.next() } else { None },
+            pushed: pushed.clone(),
+        });
+        ended.collect()
+    }
+
+    /// Beside whatever comes next: a call that follows on must not wait for Redis. Nor are jobs gathered
+    /// without bound while it hangs: the sweeps push them later.
+    fn push(&self, claimed: Vec<ClaimedAttempt>, followers: Followers) -> Pushed {
+        let (pushing, pushed) = watch::channel(());
+        let Ok(permit) = self.pushes.clone().try_acquire_owned() else {
+            tracing::warn!("jobs after calls are left to the sweeps: too many are being pushed");
+            return Pushed::when_dropped(pushed);
+        };
+        let (queues, die_at) = (self.queues.clone(), self.die_at.clone());
+        tokio::spawn(async move {
+            let _permit = permit;
+            if !claimed.is_empty() {
+                push_claimed(&queues, &die_at, &claimed).await;
+            }
+            followers.push(&queues).await;
+            die_at.pass(FailPoint::Followed);
+            drop(pushing);
+        });
+        Pushed::when_dropped(pushed)
+    }
+
+    /// In one transaction with the calls that follow on. `None`: it failed, or nobody goes on.
+    async fn write_and_follow_on(
+        &self,
+        claimer: &mut Claimer,
+        items: &[Finished],
+        go_on: &[bool],
+    ) -> Option<Written> {
+        let (enterprise, at_most) = most_freed(items, go_on)?;
+        let follow_on = FollowOn {
+            claimer,
+            enterprise,
+            at_most,
+            worker: &self.worker,
+            lease: self.lease,
+            in_line: InLine { at_most: CLAIMS_WAIT, now: &|| self.clock.now() },
+            random_seed: rand::random(),
+        };
+        match caught(self.try_follow_on(items, follow_on)).await {
+            Ok(written) => return Some(written),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, calls = items.len(), "calls are finished, and none follows on");
+            }
+            Err(error) => faults::tell_of("follow_on", enterprise, error),
+        }
+        // Where it panicked, nobody knows what it says.
+        *claimer = Claimer::new();
+        metrics::counter!("callwright_finish_retries_total").increment(1);
+        None
+    }
+
+    async fn try_follow_on(
+        &self,
+        items: &[Finished],
+        follow_on: FollowOn<'_>,
+    ) -> Result<Written, StoreError> {
+        let now = self.clock.now();
+        let finishing = finish::finish_and_follow_on(&self.store, now, items, follow_on).await?;
+        let next = finishing.orders().iter().filter_map(|order| {
+            let live = self.live.enter(order.attempt)?;
+            Some(FollowOnCall { order: order.clone(), live })
+        });
+        let next: Vec<_> = next.collect();
+        let claimed = finishing.claimed().map_or_else(Vec::new, |claimed| claimed.attempts.clone());
+        self.die_at.pass(FailPoint::FinishPanics);
+        let done = finishing.commit(&self.store).await?;
+        metrics::counter!("callwright_claimed_total")
+            .increment((next.len() + claimed.len()) as u64);
+        metrics::counter!("callwright_follow_on_calls_total").increment(next.len() as u64);
+        Ok((done, next, claimed))
+    }
+
+    /// Together, or each by itself where one stands in the way.
+    async fn write_only(&self, items: &[Finished]) -> Vec<FinishedAs> {
+        if let Ok(done) = self.insist(items).await {
+            return done;
+        }
+        let mut all = Vec::with_capacity(items.len());
+        for item in items {
+            let done = self.insist(std::slice::from_ref(item)).await;
+            all.push(match done.map(|mut done| done.pop()) {
+                Ok(Some(done)) => done,
+                Ok(None) => give_up(item, "there was no answer"),
+                Err(error) => give_up(item, error),
+            });
+        }
+        all
+    }
+
+    /// Write until the servers let it. An error is one that they are not the reason of.
+    async fn insist(&self, items: &[Finished]) -> Result<Vec<FinishedAs>, StoreError> {
+        loop {
+            let done = caught(finish::finish_many(&self.store, self.clock.now(), items)).await;
+            let Err(error) = done else { return done };
+            metrics::counter!("callwright_finish_retries_total").increment(1);
+            tracing::warn!(%error, calls = items.len(), "finishing calls is tried again");
+            if !error.is_passing() {
+                return Err(error);
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+/// Its attempt keeps its slot until its lease ends, and is then recorded as lost, if that can be.
+fn give_up(item: &Finished, error: impl Display) -> FinishedAs {
+    faults::tell_of("finish", item.attempt, error);
+    FinishedAs { attempt: item.attempt, written: false, task: item.record.task, next: None }
+}
+
+/// A panic is an error of what was being done, too: the hook has logged where.
+async fn caught<T>(done: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let done = AssertUnwindSafe(done).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(StoreError::Damaged("it panicked".into())))
+}
+
+/// The enterprise of which most slots are freed by who would go on, and how many. The others' are the
+/// dispatchers' to fill.
+fn most_freed(items: &[Finished], go_on: &[bool]) -> Option<(EnterpriseId, u32)> {
+    let mut freed: BTreeMap<EnterpriseId, u32> = BTreeMap::new();
+    for (item, _) in items.iter().zip(go_on).filter(|(_, go_on)| **go_on) {
+        *freed.entry(item.record.enterprise).or_default() += 1;
+    }
+    freed.into_iter().max_by_key(|(_, freed)| *freed)
+}
+
+/// Jobs that follow from finished calls.
+#[derive(Default)]
+struct Followers {
+    redials: Vec<(Redial, Duration)>,
+    uploads: Vec<UploadRecording>,
+    analyses: Vec<AnalyzeCall>,
+}
+
+impl Followers {
+    fn of(clock: &Clock, items: &[Finished], done: &[FinishedAs]) -> Self {
+        let mut redials = BTreeMap::new();
+        let mut followers = Self::default();
+        for (item, done) in items.iter().zip(done).filter(|(_, done)| done.written) {
+            if let Some(at) = done.due_at() {
+                let job = Redial::at(done.task, at);
+                redials.insert((job.task, job.due_ms), job);
+            }
+            if let Some(recording) = &item.recording {
+                let spool = recording.spool.clone();
+                followers.uploads.push(UploadRecording { attempt: item.attempt, spool });
+            }
+            if item.conversation.is_some() {
+                let started_at_ms = item.record.started_at.timestamp_millis();
+                followers.analyses.push(AnalyzeCall { attempt: item.attempt, started_at_ms });
+            }
+        }
+        let delayed = redials.into_values().map(|job| {
+            let delay = clock.until(job.due());
+            (job, delay)
+        });
+        followers.redials = delayed.collect();
+        followers
+    }
+
+    /// What can't be pushed now the sweeps push later.
+    async fn push(self, queues: &Queues) {
+        let pushed = async {
+            if !self.redials.is_empty() {
+                queues.push_all_in(&self.redials).await?;
+            }
+            if !self.uploads.is_empty() {
+                queues.push_all(&self.uploads).await?;
+            }
+            if !self.analyses.is_empty() {
+                queues.push_all(&self.analyses).await?;
+            }
+            Ok::<_, jobs::QueueError>(())
+        };
+        if let Err(error) = pushed.await {
+            tracing::warn!(%error, "jobs after calls were not pushed; the sweep will");
+        }
+    }
+}
+
+/// Push the jobs of attempts that were claimed.
+pub(crate) async fn push_claimed(queues: &Queues, die_at: &DieAt, claimed: &[ClaimedAttempt]) {
+    die_at.pass(FailPoint::Claimed);
+    let job =
+        |claimed: &ClaimedAttempt| DialAttempt { attempt: claimed.attempt, token: claimed.token };
+    let jobs: Vec<DialAttempt> = claimed.iter().map(job).collect();
+    if let Err(error) = queues.push_all(&jobs).await {
+        // The attempts stand; the sweep pushes them when Redis is back.
+        tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
+    }
+    die_at.pass(FailPoint::Pushed);
+}
