@@ -191,7 +191,8 @@ pub async fn ids(store: &Store) -> Result<Vec<EnterpriseId>, StoreError> {
 /// Change a tenant's settings; `expected` is the version that they were read with.
 ///
 /// Locks the enterprise, and when its time zone changes every task that goes by it: their windows and
-/// scheduled steps move to the new zone.
+/// scheduled steps move to the new zone. With another frequency cap, or another zone to count days by, the
+/// numbers that the cap holds are looked at again at once.
 pub async fn update(
     store: &Store,
     id: EnterpriseId,
@@ -218,6 +219,11 @@ pub async fn update(
     limits_changed(&mut tx, id, Scope::Enterprise(id), &before, &after, now).await?;
     if old.settings.time_zone != settings.time_zone {
         move_zone(&mut tx, id, &settings, now, actor).await?;
+    }
+    // Days begin and end by the zone.
+    let held_by = |settings: &EnterpriseSettings| (settings.frequency_cap, settings.time_zone);
+    if held_by(&old.settings) != held_by(&settings) {
+        crate::numbers::uncap(&mut tx, id, now).await?;
     }
     tasks::notify_dispatch(&mut tx, id).await?;
     tx.commit().await?;

@@ -7,7 +7,7 @@ use jobs::Redial;
 use outbound::ids::TaskId;
 use storage::{StoreError, numbers};
 
-use crate::Environment;
+use crate::{Environment, faults};
 use crate::fail_point::FailPoint;
 
 /// Numbers of a task that are promoted at a time.
@@ -28,6 +28,9 @@ pub async fn promote(env: &Environment, task: Option<TaskId>) -> Result<u64, Sto
     loop {
         let promoted = numbers::promote_due(&env.store, task, env.clock.now(), PROMOTE_MAX).await?;
         moved += u64::from(promoted.numbers);
+        for (task, error) in &promoted.failed {
+            faults::tell_of("redial", task, error);
+        }
         match task {
             Some(_) if promoted.busy => tokio::time::sleep(BUSY).await,
             _ if promoted.more => {}

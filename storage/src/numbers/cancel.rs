@@ -41,9 +41,49 @@ pub async fn cancel(
     which: &Which,
 ) -> Result<Cancelled, StoreError> {
     owned(store, enterprise, task, which).await?;
+    chunks(store, enterprise, task, which, u32::MAX).await
+}
+
+/// Cancel what a deleted task has left open, some thousands at a time, `most` times at most. Locks what
+/// [`cancel`] locks.
+pub async fn cancel_deleted(
+    store: &Store,
+    enterprise: EnterpriseId,
+    task: TaskId,
+    most: u32,
+) -> Result<Cancelled, StoreError> {
+    chunks(store, enterprise, task, &Which::All, most).await
+}
+
+/// Deleted tasks with numbers that are still pending or waiting, `limit` at most. Locks nothing.
+pub async fn open_of_deleted(
+    store: &Store,
+    limit: u32,
+) -> Result<Vec<(EnterpriseId, TaskId)>, StoreError> {
+    let tasks = sqlx::query!(
+        "select t.id, t.enterprise_id from task t
+          where t.deleted_at is not null
+            and (exists (select from waiting w where w.task_id = t.id)
+                 or exists (select from lane l join ready r on r.lane_id = l.id
+                             where l.task_id = t.id))
+          limit $1",
+        i64::from(limit)
+    )
+    .fetch_all(&store.hot)
+    .await?;
+    Ok(tasks.into_iter().map(|row| (row.enterprise_id.into(), row.id.into())).collect())
+}
+
+async fn chunks(
+    store: &Store,
+    enterprise: EnterpriseId,
+    task: TaskId,
+    which: &Which,
+    most: u32,
+) -> Result<Cancelled, StoreError> {
     let mut cancelled = Cancelled::default();
     let mut after = -1;
-    loop {
+    for _ in 0..most {
         let mut tx = store.api.begin().await?;
         lock_claims(&mut tx, enterprise).await?;
         let (numbers, last) = chunk(&mut tx, task, which, after).await?;
@@ -51,9 +91,10 @@ pub async fn cancel(
         lanes::notify(&mut tx, BTreeSet::from([enterprise.uuid()])).await?;
         tx.commit().await?;
         cancelled.numbers += numbers;
-        let Some(last) = last else { return Ok(cancelled) };
+        let Some(last) = last else { break };
         after = last;
     }
+    Ok(cancelled)
 }
 
 /// The task, and the batch where one is named, are this enterprise's. Locks nothing.

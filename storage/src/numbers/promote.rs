@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use outbound::Time;
-use outbound::ids::TaskId;
+use outbound::ids::{EnterpriseId, TaskId};
 use outbound::number::NumberState;
 use outbound::task::{Event, PauseReason, TaskState};
 use sqlx::PgConnection;
@@ -18,7 +18,7 @@ use crate::{Store, StoreError};
 const REDIAL: &str = "redial";
 /// Numbers of one transaction, at most: it holds the task's row against a pause.
 const CHUNK_MAX: i64 = 1_000;
-/// Tasks of one look, at most.
+/// Tasks that are looked for at a time.
 const TASKS_MAX: i64 = 500;
 /// A window that does not open within the time that is looked ahead is looked at again after this.
 const NEVER_OPEN_WAIT: TimeDelta = TimeDelta::days(1);
@@ -33,6 +33,8 @@ pub struct Promoted {
     pub busy: bool,
     /// A task had as many as were asked for, and may have more.
     pub more: bool,
+    /// Tasks whose numbers can't be promoted, and why; the others were.
+    pub failed: Vec<(TaskId, String)>,
 }
 
 /// Let numbers that are due be dialled, of one task or of all, `limit` of each at most. In a closed
@@ -47,40 +49,66 @@ pub async fn promote_due(
     now: Time,
     limit: u32,
 ) -> Result<Promoted, StoreError> {
-    let tasks = match task {
-        Some(task) => vec![task.uuid()],
-        None => due_tasks(store, now).await?,
-    };
     let mut promoted = Promoted::default();
-    for task in tasks {
-        let mut of_task = 0;
-        let mut due = Due { from: (Time::UNIX_EPOCH, Uuid::nil()), by: now };
-        while of_task < limit {
-            let most = CHUNK_MAX.min(i64::from(limit - of_task));
-            let Some(moved) = chunk(store, task.into(), &mut due, most).await? else {
-                promoted.busy = true;
-                break;
-            };
-            of_task += u32::try_from(moved).unwrap_or(u32::MAX);
-            if moved < most {
-                break;
+    if let Some(task) = task {
+        promote(store, task, now, limit, &mut promoted).await?;
+        return Ok(promoted);
+    }
+    // On from the last one: a task whose numbers stay where they are must not stand before the others.
+    let mut after = Uuid::nil();
+    loop {
+        let tasks = due_tasks(store, now, after).await?;
+        for task in &tasks {
+            let task = TaskId::from(*task);
+            match promote(store, task, now, limit, &mut promoted).await {
+                Err(error) if error.is_passing() => return Err(error),
+                Err(error) => promoted.failed.push((task, error.to_string())),
+                Ok(()) => {}
             }
         }
-        promoted.more |= of_task >= limit;
-        promoted.numbers += of_task;
-        if of_task > 0 {
-            promoted.tasks.push(task.into());
+        match tasks.last().filter(|_| tasks.len() as i64 == TASKS_MAX) {
+            Some(last) => after = *last,
+            None => return Ok(promoted),
         }
     }
-    Ok(promoted)
 }
 
-/// Tasks with something due. Locks nothing.
-async fn due_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, StoreError> {
+/// What is due of one task, `limit` at most.
+async fn promote(
+    store: &Store,
+    task: TaskId,
+    now: Time,
+    limit: u32,
+    promoted: &mut Promoted,
+) -> Result<(), StoreError> {
+    let mut of_task = 0;
+    let mut due = Due { from: (Time::UNIX_EPOCH, Uuid::nil()), by: now };
+    while of_task < limit {
+        let most = CHUNK_MAX.min(i64::from(limit - of_task));
+        let Some(moved) = chunk(store, task, &mut due, most).await? else {
+            promoted.busy = true;
+            break;
+        };
+        of_task += u32::try_from(moved).unwrap_or(u32::MAX);
+        if moved < most {
+            break;
+        }
+    }
+    promoted.more |= of_task >= limit;
+    promoted.numbers += of_task;
+    if of_task > 0 {
+        promoted.tasks.push(task);
+    }
+    Ok(())
+}
+
+/// Tasks with something due, those after one in the order of their ids. Locks nothing.
+async fn due_tasks(store: &Store, now: Time, after: Uuid) -> Result<Vec<Uuid>, StoreError> {
     // A loose scan: as many index probes as there are tasks, however many numbers are due.
     let tasks = sqlx::query_scalar!(
         r#"with recursive due as (
-               (select task_id, due_at from waiting order by task_id, due_at limit 1)
+               (select task_id, due_at from waiting where task_id > $3
+                 order by task_id, due_at limit 1)
                union all
                select next.task_id, next.due_at from due
                 cross join lateral (select task_id, due_at from waiting
@@ -88,7 +116,8 @@ async fn due_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, StoreError> {
                                      order by task_id, due_at limit 1) next)
            select task_id as "task_id!" from due where due_at <= $1 limit $2"#,
         now,
-        TASKS_MAX
+        TASKS_MAX,
+        after
     )
     .fetch_all(&store.hot)
     .await?;
@@ -244,6 +273,28 @@ async fn ready(
     lanes::entered(conn, rows.iter().map(|row| row.lane_id).collect()).await?;
     counts.write(conn).await?;
     Ok(batches.values().sum())
+}
+
+/// Numbers that a frequency cap holds fall due now, and are judged anew. Locks those numbers' waiting rows,
+/// in the order of their ids as a cancel does.
+pub(crate) async fn uncap(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "with held as (
+             select number_id from waiting
+              where task_id in (select id from task where enterprise_id = $1)
+                and due_at > $2 and reason = 'frequency_cap'
+              order by number_id for update)
+         update waiting w set due_at = $2 from held where w.number_id = held.number_id",
+        enterprise.uuid(),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Numbers that were put off to an opening fall due now: call it when a task's windows were changed,

@@ -20,7 +20,10 @@ use super::references::{judge, judge_schedule, refuse};
 use super::{Task, get, lock, lock_in, plan, reorder, state};
 use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{name_taken, same_version};
-use crate::{Store, StoreError, templates};
+use crate::{Store, StoreError, numbers, templates};
+
+/// Chunks of some thousands of numbers that a deletion cancels itself, at most.
+const CANCELLED_MAX: u32 = 5;
 
 /// Make a task. It is `initial`; its steps ([`Task::steps`]) are the caller's to push.
 pub async fn create(
@@ -239,7 +242,8 @@ async fn reschedule(
 }
 
 /// Delete a task, softly: its records stay, its name is free again. Refused while it runs. Locks the
-/// task, and asks its open imports to stop. A deleted task is `ended`, so that nothing wakes it.
+/// task, and asks its open imports to stop. A deleted task is `ended`, so that nothing wakes it; then its
+/// open numbers are cancelled ([`numbers::cancel`]).
 pub async fn delete(
     store: &Store,
     enterprise: EnterpriseId,
@@ -272,5 +276,10 @@ pub async fn delete(
     .await?;
     state::record(&mut tx, task, "delete", TaskState::Ended, now, actor).await?;
     tx.commit().await?;
+    // It is deleted. What this leaves open, a sweep cancels.
+    let cancelled = numbers::cancel_deleted(store, enterprise, task, CANCELLED_MAX).await;
+    if let Err(error) = cancelled {
+        tracing::warn!(%error, %task, "numbers of a deleted task are cancelled later");
+    }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! path: what they find in good times is nothing.
 
 mod clock_edges;
+mod deleted_tasks;
 mod dispatch;
 mod due_redials;
 mod expired_leases;
@@ -38,6 +39,7 @@ pub async fn run(env: Environment) {
         repeat(&env, "expired_leases", every, expired_leases::look),
         repeat(&env, "clock_edges", every, clock_edges::look),
         repeat(&env, "due_redials", every, due_redials::look),
+        repeat(&env, "deleted_tasks", every * 10, deleted_tasks::look),
         repeat(&env, "lost_jobs", lost_jobs_pause, lost_jobs::look),
         repeat(&env, "lost_wakeups", lost_wakeups::pause(every), lost_wakeups::look),
         repeat(&env, "soundness", every * 30, soundness::look),

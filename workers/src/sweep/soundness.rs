@@ -5,7 +5,7 @@ use storage::{StoreError, soundness};
 
 use crate::Environment;
 
-/// A timed step that is later than this was forgotten.
+/// A timed step, or a number that fell due, is forgotten when it is later than this.
 const STEP_LATE: TimeDelta = TimeDelta::minutes(5);
 /// A lease that is past by this many leases more was forgotten.
 const LEASES: f64 = 4.0;
@@ -16,6 +16,7 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
     for (what, n) in [
         ("miscounts", found.miscounts),
         ("overdue_steps", found.overdue_steps),
+        ("overdue_waiting", found.overdue_waiting),
         ("dead_leases", found.dead_leases),
         ("stuck_imports", found.stuck_imports),
     ] {
