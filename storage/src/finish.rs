@@ -43,8 +43,6 @@ pub struct Finished {
     pub trunk_refused: bool,
     pub conversation: Option<NewConversation>,
     pub recording: Option<NewRecording>,
-    /// The customer asked not to be called again.
-    pub suppress: bool,
 }
 
 /// What was said.
@@ -75,7 +73,6 @@ impl Finished {
             trunk_refused: false,
             conversation: None,
             recording: None,
-            suppress: false,
         }
     }
 }
@@ -259,7 +256,6 @@ async fn write(
         return Ok(false);
     }
     let awaited = record::write(conn, done).await?;
-    suppress(conn, now, done).await?;
     let mut entries = next::queue(conn, done).await?;
     if awaited {
         let phones: Vec<_> =
@@ -296,31 +292,4 @@ impl Done<'_> {
     fn line_took_it(&self) -> Option<bool> {
         (self.item.record.cause != cause::WORKER_LOST).then_some(!self.item.trunk_refused)
     }
-}
-
-/// Who asked not to be called again is on the do-not-call list from this commit on.
-async fn suppress(conn: &mut PgConnection, now: Time, done: &[Done<'_>]) -> Result<(), StoreError> {
-    let asked: BTreeSet<(Uuid, i64)> = done
-        .iter()
-        .filter(|done| done.item.suppress)
-        .map(|done| (done.held.enterprise, done.held.phone))
-        .collect();
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<Uuid> = asked.iter().map(|_| outbound::ids::SuppressionId::new().uuid()).collect();
-    let (enterprises, phones): (Vec<Uuid>, Vec<i64>) = asked.into_iter().unzip();
-    sqlx::query!(
-        "insert into suppression (id, enterprise_id, phone, reason, source, created_at)
-         select u.id, u.enterprise, u.phone, 'asked on a call', 'robot', $4
-           from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as u (id, enterprise, phone)
-             on conflict (enterprise_id, phone) do update set expires_at = null",
-        &ids,
-        &enterprises,
-        &phones,
-        now
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }

@@ -10,8 +10,8 @@ use outbound::Time;
 use outbound::fault::{Fault, count, text};
 use outbound::ids::{EnterpriseId, SuppressionId};
 use outbound::phone::Phone;
-use sqlx::PgConnection;
 use sqlx::types::Uuid;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::attempts::put_back;
 use crate::attempts::quiet::{Stopped, await_quiet};
@@ -83,7 +83,7 @@ impl From<Row> for Suppression {
 /// A call to one of them that was claimed and has not begun goes back, and its number is judged anew: no
 /// later claim has to know. One that begins again asks the list, under the lock that this takes. When it
 /// returns, no INVITE to them leaves any more. Locks the enterprise's claims, the live attempts of the
-/// phones (a finish writes entries under such a lock, too), the entries.
+/// phones, the entries.
 pub async fn add(
     store: &Store,
     enterprise: EnterpriseId,
@@ -101,19 +101,67 @@ pub async fn add(
     }
     refuse(faults)?;
     let mut tx = store.api.begin().await?;
-    // A claim beside this would neither see the entries nor be seen.
-    lock_claims(&mut tx, enterprise).await?;
     let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
-    let claimed = lock_attempts(&mut tx, enterprise, &columns).await?;
+    let claimed = hold(&mut tx, enterprise, &columns).await?;
     let entries = add_in(&mut tx, enterprise, phones, reason, source, expires_at, now).await?;
+    let_go(tx, enterprise, &claimed).await?;
+    await_quiet(store, Stopped::Phones(enterprise, &columns)).await?;
+    Ok(entries)
+}
+
+/// A customer asks on a call not to be called again: for good, whenever an entry was to expire that is
+/// there already. It is not for the call's end to write: whatever becomes of the call, of its worker or its
+/// lease, the customer has asked.
+///
+/// Locks what [`add`] locks.
+pub async fn asked(
+    store: &Store,
+    enterprise: EnterpriseId,
+    phone: Phone,
+    now: Time,
+) -> Result<(), StoreError> {
+    let mut tx = store.api.begin().await?;
+    let column = phone_column(phone);
+    let claimed = hold(&mut tx, enterprise, &[column]).await?;
+    sqlx::query!(
+        "insert into suppression (id, enterprise_id, phone, reason, source, created_at)
+         values ($1, $2, $3, 'asked on a call', $4, $5)
+         on conflict (enterprise_id, phone) do update set expires_at = null",
+        SuppressionId::new().uuid(),
+        enterprise.uuid(),
+        column,
+        Source::Robot.word(),
+        now
+    )
+    .execute(&mut *tx)
+    .await?;
+    let_go(tx, enterprise, &claimed).await
+}
+
+/// Locks the enterprise's claims, as a claim beside this would neither see the entries nor be seen, and the
+/// live attempts of the phones. Gives those that have not begun.
+async fn hold(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    phones: &[i64],
+) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    lock_claims(conn, enterprise).await?;
+    lock_attempts(conn, enterprise, phones).await
+}
+
+/// Gives back what was claimed, and commits.
+async fn let_go(
+    mut tx: Transaction<'_, Postgres>,
+    enterprise: EnterpriseId,
+    claimed: &[(Uuid, i64)],
+) -> Result<(), StoreError> {
     let mut counts = Counts::default();
-    put_back(&mut tx, &claimed, None, &mut counts).await?;
+    put_back(&mut tx, claimed, None, &mut counts).await?;
     counts.write(&mut tx).await?;
     // A claim that found the lock taken left its work to whoever holds it.
     lanes::notify(&mut tx, BTreeSet::from([enterprise.uuid()])).await?;
     tx.commit().await?;
-    await_quiet(store, Stopped::Phones(enterprise, &columns)).await?;
-    Ok(entries)
+    Ok(())
 }
 
 /// Locks the live attempts of the phones: no begin of one is under way from here on. Gives those that

@@ -326,6 +326,17 @@ impl World {
         self.clock.set(at(time));
     }
 
+    /// Damage a row, or mend it, past every crate that could refuse it.
+    pub async fn sql(&self, statement: &str) {
+        let database = self.config.database.as_ref().expect("a database");
+        let done = tokio::process::Command::new("psql")
+            .args([&database.url, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .output()
+            .await
+            .expect("psql runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// Nothing that the journal and the database say breaks a rule.
     pub async fn check_journal(&self) {
         let report = check_journal::report(&self.node.store, &self.config, &self.clock)

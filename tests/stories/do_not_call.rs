@@ -1,7 +1,7 @@
 //! The enterprise's do-not-call list, as its page and the API keep it (SPEC 2).
 
 use harness::campaign::{refusal, rung};
-use harness::{World, ask};
+use harness::{Line, World, ask};
 use serde_json::{Value, json};
 use workers::Kind;
 
@@ -130,5 +130,33 @@ async fn a_number_that_is_listed_while_its_call_waits_for_a_worker_is_not_dialle
     world.run(&Kind::WORK);
     world.until_number_states(&task, "suppressed unconnected").await;
     assert_eq!(rung(&world.records(&task).await, 4), "0003");
+    world.end().await;
+}
+
+/// The customer has asked; the call may be lost before it ends.
+#[tokio::test]
+async fn who_asks_on_a_call_is_listed_at_once() {
+    let world = World::with("2026-12-01T10:00:00+08:00", 1, Line::Natural).await;
+    let opening = format!("Forgive me. {} #DoNotCall#", "I am so sorry to have called you. ".repeat(9));
+    let agent = json!({"kind": "scripted", "intents": [], "fallback": ["Yes."]});
+    let robot = json!({"name": "sorry", "opening": opening, "agent": agent});
+    let robot = world.made("robots", robot).await;
+    let nodes = json!([{"name": "talk", "kind": "agent", "robot": robot}]);
+    let navigation = json!({"name": "sorry", "start": "talk", "nodes": nodes});
+    let navigation = world.made("navigations", navigation).await;
+    world.post(&format!("navigations/{navigation}/publish"), json!({})).await;
+    let task = world.task("sorry", json!({"navigation": navigation})).await;
+    world.import_auto(&task, "May", &["13800000001"]).await;
+    let listed = harness::eventually("an entry", || async {
+        let listed = listed(&world, "").await;
+        listed.first().cloned()
+    })
+    .await;
+    assert_eq!(listed["source"], "robot", "{listed}");
+    assert_eq!(world.progress(&task).await["live"], 1, "the robot speaks on");
+    // Somebody else has its attempt by now, and writes nothing of what was said.
+    world.sql("update attempt set token = token + 1, worker = 'other'").await;
+    world.until_records(&task, 1).await;
+    assert_eq!(listed(&world, "").await.len(), 1);
     world.end().await;
 }

@@ -1,11 +1,12 @@
 //! One call: the leg's events go into the conversation, its commands go to the leg.
 //!
 //! It promises an [`Account`] of the call that tells the truth however it ends, and never holds on to
-//! a call whose lease is gone.
+//! a call whose lease is gone. A customer who asks not to be called again is listed when they have asked.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dialog::conversation::{AgentRequest, Conversation, Input, Millis, Output, Party, Report};
 use futures::StreamExt;
@@ -14,10 +15,16 @@ use outbound::Time;
 use outbound::outcome::HangupParty;
 use speech::Agent;
 use storage::attempts::DialOrder;
+use storage::{Store, suppression};
 use telephony::carrier::{Call, CallEvent, Command, Ending};
+use tokio::task::JoinHandle;
 
 use crate::environment::Environment;
+use crate::faults;
 use crate::live::{LiveCall, Notice};
+
+/// Between two tries while the database is away.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// What came of a call.
 #[derive(Debug)]
@@ -34,6 +41,7 @@ type Asked = Pin<Box<dyn Future<Output = Option<(u64, Input)>> + Send>>;
 
 /// A call that is up, and its conversation once it is answered.
 pub struct Talk<'a> {
+    store: &'a Store,
     clock: &'a clock::Clock,
     agent: &'a Arc<dyn Agent>,
     order: &'a DialOrder,
@@ -43,11 +51,14 @@ pub struct Talk<'a> {
     end_of_speech_ms: Option<Millis>,
     asked: FuturesUnordered<Asked>,
     cancelled: Vec<u64>,
+    /// The customer asked not to be called again, and is being listed.
+    listing: Option<JoinHandle<()>>,
 }
 
 impl<'a> Talk<'a> {
     pub fn new(env: &'a Environment, order: &'a DialOrder, call: Box<dyn Call>) -> Self {
         Self {
+            store: &env.store,
             clock: &env.clock,
             agent: &env.agent,
             order,
@@ -56,6 +67,7 @@ impl<'a> Talk<'a> {
             end_of_speech_ms: None,
             asked: FuturesUnordered::new(),
             cancelled: Vec::new(),
+            listing: None,
         }
     }
 
@@ -69,8 +81,7 @@ impl<'a> Talk<'a> {
                 notice = live.told() => match notice {
                     Notice::GoOn => {}
                     Notice::HangUp(cause) => self.call.send(Command::HangUp { cause }).await,
-                    // Dropping the call hangs it up.
-                    Notice::Lost => return None,
+                    Notice::Lost => break None,
                 },
                 event = self.call.next() => match event {
                     CallEvent::Ringing { at } => ringing_at = Some(at),
@@ -79,7 +90,7 @@ impl<'a> Talk<'a> {
                         self.answered(at).await;
                     }
                     CallEvent::Heard { at, input } => self.hear(at, input).await,
-                    CallEvent::Ended(ending) => break ending,
+                    CallEvent::Ended(ending) => break Some(ending),
                 },
                 Some(reply) = self.asked.next(), if !self.asked.is_empty() => {
                     if let Some((request, input)) = reply
@@ -95,6 +106,15 @@ impl<'a> Talk<'a> {
                 }
             }
         };
+        if ending.is_none() {
+            // Dropping it hangs it up.
+            drop(self.call);
+        }
+        if let Some(listing) = self.listing {
+            // It goes on by itself should it panic here; the hook has logged where.
+            let _ = listing.await;
+        }
+        let ending = ending?;
         let report = self.conversation.map(|(answered, conversation)| {
             let by = match ending.party {
                 Some(HangupParty::Customer) => Party::Customer,
@@ -138,10 +158,31 @@ impl<'a> Talk<'a> {
                 Output::HangUp => self.call.send(Command::HangUp { cause: "" }).await,
                 Output::Ask(request) => self.ask(request),
                 Output::CancelAsk { id } => self.cancelled.push(id),
-                // It is in the report, and acts in the transaction that finishes the call.
-                Output::Suppress => {}
+                Output::Suppress => self.never_again(),
             }
         }
+    }
+
+    /// As a task of its own, which ends with nothing but its work.
+    fn never_again(&mut self) {
+        let facts = &self.order.facts;
+        let (enterprise, phone, attempt) = (facts.enterprise, facts.callee, self.order.attempt);
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let listing = async move {
+            loop {
+                let error = match suppression::asked(&store, enterprise, phone, clock.now()).await {
+                    Ok(()) => return,
+                    Err(error) => error,
+                };
+                if !error.is_passing() {
+                    faults::tell_of("do_not_call", attempt, &error);
+                    return;
+                }
+                tracing::warn!(%error, %attempt, "a do-not-call entry is written again");
+                tokio::time::sleep(RETRY).await;
+            }
+        };
+        self.listing.get_or_insert_with(|| tokio::spawn(listing));
     }
 
     fn ask(&mut self, request: AgentRequest) {

@@ -300,7 +300,6 @@ async fn finish(
         trunk_refused: account.ending.trunk_refused,
         conversation,
         recording,
-        suppress: account.report.as_ref().is_some_and(|report| report.suppress),
     };
     let ending = Ending { finished, go_on: may_go_on && env.goes_on() };
     let ended = env.ledger.finish(ending).await?;

@@ -109,13 +109,19 @@ pub(super) async fn facts(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let (mut details, mut maybe_live, mut phones) = (HashMap::new(), Vec::new(), Vec::new());
-    for row in rows {
+    let (mut maybe_live, mut phones) = (Vec::new(), Vec::new());
+    for row in &rows {
         let all = || std::iter::once(row.phone).chain(row.backups.iter().copied());
         if row.live {
             maybe_live.extend(all());
         }
         phones.extend(all());
+    }
+    let live = live(conn, enterprise, &maybe_live).await?;
+    let listed = listed_since(conn, enterprise, &maybe_live, now).await?;
+    let mut details = HashMap::new();
+    for mut row in rows {
+        row.suppressed.extend(row.backups.iter().chain([&row.phone]).filter(|it| listed.contains(it)));
         let place = Place {
             round: row.round,
             chain_index: row.chain_index.unsigned_abs(),
@@ -148,9 +154,31 @@ pub(super) async fn facts(
             },
         );
     }
-    let live = live(conn, enterprise, &maybe_live).await?;
     let calls = calls(conn, enterprise, scene, &phones, now).await?;
     Ok(Facts { details, live, calls })
+}
+
+/// Those of the phones that are on the do-not-call list. A phone that was on a call may have been listed
+/// until the attempt was locked: what was read before it does not tell.
+async fn listed_since(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    phones: &[i64],
+    now: Time,
+) -> Result<HashSet<i64>, StoreError> {
+    if phones.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let listed = sqlx::query_scalar!(
+        "select phone from suppression
+          where enterprise_id = $1 and phone = any($2) and (expires_at is null or expires_at > $3)",
+        enterprise.uuid(),
+        phones,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(listed.into_iter().collect())
 }
 
 async fn live(

@@ -159,6 +159,29 @@ async fn a_call_that_begins_again_while_its_phone_is_being_listed_does_not_start
     floor.sound().await;
 }
 
+/// The claim finds the phone on a call, and waits for what becomes of it.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_customer_who_is_listed_as_the_call_ends_is_not_called_by_another_task(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.begin(&calls, at("09:00")).await;
+    let b = floor.running("B", json!({}), &rows(1..=1)).await;
+    let mut end = hold(&floor).await;
+    let entry = "insert into suppression (id, enterprise_id, phone, source, created_at)
+                 select gen_random_uuid(), enterprise_id, phone, 'robot', now() from attempt";
+    sqlx::query(entry).execute(&mut *end).await.unwrap();
+    sqlx::query("delete from attempt").execute(&mut *end).await.unwrap();
+    let (store, enterprise) = (floor.store.clone(), floor.enterprise);
+    let claim = tokio::spawn(async move {
+        Claimer::new().claim(&store, enterprise, at("09:00"), 9, 1).await.unwrap().attempts
+    });
+    until_it_waits(&floor, &claim).await;
+    end.commit().await.unwrap();
+    assert_eq!(claim.await.unwrap(), []);
+    assert_eq!(floor.count(b, "suppressed").await, 1);
+}
+
 /// A transaction that has locked all live attempts, as a begin and a listing do.
 async fn hold(floor: &Floor) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut holder = floor.pool.begin().await.unwrap();
@@ -206,8 +229,14 @@ async fn a_customer_who_asks_on_a_call_is_not_called_by_any_task_again(pool: PgP
     floor.running("A", json!({}), &rows(1..=1)).await;
     let calls = floor.claim(1, at("09:00")).await;
     let order = floor.begin(&calls, at("09:00")).await.remove(0);
-    let asked = Finished { suppress: true, ..finished(&order, ANSWERED, at("09:00"), at("09:01")) };
-    finish_many(&floor.store, at("09:01"), &[asked]).await.unwrap();
+    forbid(&floor, &[1], Some(at("10:00"))).await;
+    let asked = storage::suppression::asked(&floor.store, floor.enterprise, phone(1), at("09:00"));
+    asked.await.unwrap();
+    let expires: Vec<Option<Time>> =
+        sqlx::query_scalar("select expires_at from suppression").fetch_all(&floor.pool).await.unwrap();
+    assert_eq!(expires, [None], "it held until 10:00 before");
+    let ended = finished(&order, ANSWERED, at("09:00"), at("09:01"));
+    finish_many(&floor.store, at("09:01"), &[ended]).await.unwrap();
     let task = floor.task("B", json!({})).await;
     let landed = floor.import(task, json!({}), &rows(1..=2)).await;
     assert_eq!((landed.result.imported, landed.result.suppressed), (1, 1));
@@ -232,6 +261,30 @@ async fn backups_on_the_do_not_call_list_are_passed_by(pool: PgPool) {
     assert_eq!(floor.claim(1, at("09:02")).await.len(), 0, "who forbids one phone forbids the row");
     assert_eq!(floor.count(task, "unconnected").await, 1);
     assert_eq!(floor.count(task, "suppressed").await, 1);
+    floor.sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_number_that_a_cap_holds_is_looked_at_again_when_the_cap_is_lifted(pool: PgPool) {
+    let cap = json!({ "frequency_cap": { "per_day": 1 } });
+    let mut floor = Floor::with(pool, cap).await;
+    floor.running("A", json!({}), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("09:00")).await;
+    floor.ring(&calls, BUSY, at("09:00")).await;
+    floor.running("B", json!({}), &rows(1..=1)).await;
+    assert_eq!(floor.claim(9, at("09:01")).await.len(), 0);
+    assert_eq!(floor.waits(1).await.unwrap(), (on("2026-03-03", "00:00"), "frequency_cap".into()));
+    // Another setting moves nothing; another cap is judged anew, and holds, too.
+    floor.edit_enterprise(json!({ "retention_days": 10 }), at("09:02")).await;
+    assert_eq!(floor.promote(at("09:02")).await.numbers, 0);
+    let two_hours = json!({ "frequency_cap": { "per_day": null, "distance_seconds": 7_200 } });
+    floor.edit_enterprise(two_hours, at("09:03")).await;
+    floor.promote(at("09:03")).await;
+    assert_eq!(floor.claim(9, at("09:03")).await.len(), 0);
+    assert_eq!(floor.waits(1).await.unwrap().0, at("11:00"));
+    floor.edit_enterprise(json!({ "frequency_cap": { "distance_seconds": null } }), at("09:04")).await;
+    floor.promote(at("09:04")).await;
+    assert_eq!(who(&floor.claim(9, at("09:04")).await), [1]);
     floor.sound().await;
 }
 

@@ -218,3 +218,59 @@ async fn redials_of_a_task_are_promoted_by_one_at_a_time(pool: PgPool) {
     assert_eq!(promoted, Promoted { numbers: 1, tasks: vec![task], ..Promoted::default() });
     floor.sound().await;
 }
+
+/// Nobody can promote their numbers, and they stay due.
+#[sqlx::test(migrations = "../migrations")]
+async fn however_many_deleted_tasks_have_numbers_due_others_are_redialled(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    floor.running("A", policy("last_call", &[600]), &rows(1..=1)).await;
+    let calls = floor.claim(1, at("10:00")).await;
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    let deleted = "insert into waiting (number_id, enterprise_id, task_id, lane_id, ord, plain_ord,
+                                        due_at, reason, phone)
+                   select gen_random_uuid(), $1, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid,
+                          1, 0, 0, '2026-03-01', 'redial', n
+                     from generate_series(1, 1001) as s (n)";
+    assert_eq!(floor.sql(deleted, &[floor.enterprise.uuid()]).await, 1_001);
+    assert_eq!(floor.promote(at("10:10")).await.numbers, 1);
+    assert_eq!(who(&floor.claim(9, at("10:10")).await), [1]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_deleted_task_leaves_no_number_open(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.running("A", policy("last_call", &[600]), &rows(1..=9)).await;
+    let calls = floor.claim(3, at("10:00")).await;
+    floor.ring(&calls[..2], BUSY, at("10:00")).await;
+    let up = floor.begin(&calls[2..], at("10:00")).await;
+    storage::tasks::pause(&floor.store, floor.enterprise, task, at("10:01"), ACTOR).await.unwrap();
+    storage::tasks::delete(&floor.store, floor.enterprise, task, at("10:02"), ACTOR).await.unwrap();
+    assert_eq!(floor.count(task, "cancelled").await, 8);
+    floor.sound().await;
+    // The call that was up then ends, and its number would wait for a redial.
+    let ended = finished(&up[0], BUSY, at("10:00"), at("10:03"));
+    finish_many(&floor.store, at("10:03"), &[ended]).await.unwrap();
+    let open = storage::numbers::open_of_deleted(&floor.store, 9).await.unwrap();
+    assert_eq!(open, [(floor.enterprise, task)]);
+    storage::numbers::cancel_deleted(&floor.store, floor.enterprise, task, 9).await.unwrap();
+    assert_eq!(floor.count(task, "cancelled").await, 9);
+    assert_eq!(storage::numbers::open_of_deleted(&floor.store, 9).await.unwrap(), []);
+    floor.sound().await;
+}
+
+/// The numbers of one are damaged; the other's are redialled.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_task_whose_numbers_cannot_be_promoted_holds_up_no_other(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let damaged = floor.running("A", policy("last_call", &[600]), &rows(1..=1)).await;
+    floor.running("B", policy("last_call", &[600]), &rows(2..=2)).await;
+    let calls = floor.claim(2, at("10:00")).await;
+    floor.ring(&calls, BUSY, at("10:00")).await;
+    // It stands in its lane already.
+    let ready = "insert into ready (lane_id, ord, plain_ord, number_id, task_id)
+                 select lane_id, ord, plain_ord, number_id, task_id from waiting where task_id = $1";
+    floor.sql(ready, &[damaged.uuid()]).await;
+    let promoted = floor.promote(at("10:10")).await;
+    assert_eq!((promoted.numbers, promoted.failed.len()), (1, 1), "{promoted:?}");
+    assert_eq!(promoted.failed[0].0, damaged);
+}

@@ -39,6 +39,11 @@ async fn what_must_always_hold_is_seen_when_it_does_not(pool: PgPool) {
         assert_eq!(seen().await, Unsound::default(), "{mended}");
     }
 
+    let due = "update waiting set due_at = timestamptz '2026-03-02 09:04+08'";
+    floor.sql(due, &[]).await;
+    assert_eq!(seen().await, Unsound { overdue_waiting: 1, ..Unsound::default() });
+    floor.promote(at("09:05")).await;
+
     let due = "update task set next_edge_at = timestamptz '2026-03-02 09:04+08' where id = $1";
     floor.sql(due, &[task.uuid()]).await;
     assert_eq!(seen().await, Unsound { overdue_steps: 1, ..Unsound::default() });

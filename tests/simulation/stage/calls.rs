@@ -183,6 +183,7 @@ impl Stage<'_> {
         let Some(place) = self.world.call(n) else { return };
         let call = self.world.calls[place].clone();
         let Some(Holder::Worker(_)) = self.holder(place) else { return };
+        self.asks(&call, outcome).await;
         let finished = self.finished(&call, call.token, outcome);
         assert!(self.write(&finished).await, "the finish of {call:?}");
         if twice {
@@ -196,6 +197,7 @@ impl Stage<'_> {
         let Some(place) = self.world.call(n) else { return };
         let call = self.world.calls[place].clone();
         let Some(Holder::Worker(worker)) = self.holder(place) else { return };
+        self.asks(&call, outcome).await;
         let finished = self.finished(&call, call.token, outcome);
         let (now, store) = (self.world.now, self.store.clone());
         self.claims += 1;
@@ -232,6 +234,15 @@ impl Stage<'_> {
         }
     }
 
+    /// What the customer asks for on the call is done at once.
+    async fn asks(&self, call: &Call, outcome: Outcome) {
+        if matches!(outcome, Outcome::AskedNotToBeCalled) {
+            let (phone, now) = (crate::furniture::phone(call.phone), self.world.now);
+            let asked = storage::suppression::asked(&self.store, self.enterprise, phone, now);
+            asked.await.expect("it is listed");
+        }
+    }
+
     fn finished(&self, call: &Call, token: i64, outcome: Outcome) -> Finished {
         let order = &self.orders[&call.id];
         let (now, result) = (self.world.now, outcome.result());
@@ -240,7 +251,6 @@ impl Stage<'_> {
         record.cause = outcome.cause().to_owned();
         let mut finished = Finished::of(token, record);
         finished.trunk_refused = outcome.line_refused();
-        finished.suppress = matches!(outcome, Outcome::AskedNotToBeCalled);
         finished
     }
 
