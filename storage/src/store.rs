@@ -59,12 +59,11 @@ impl Store {
             .map_err(|why| StoreError::Unavailable(format!("DATABASE_URL {why}")))?
             .application_name("callwright")
             .log_statements(tracing::log::LevelFilter::Trace);
-        let pool = |connections, test, options: &PgConnectOptions| {
+        let pool = |connections, test| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .test_before_acquire(test)
                 .acquire_timeout(CONNECT_TIMEOUT)
-                .connect_lazy_with(options.clone())
         };
         // Queues go from empty to millions of rows and back, and planning anew each time costs as much
         // as the statement. So a plan is made once and kept, and queries and settings leave the planner
@@ -79,14 +78,22 @@ impl Store {
             ("enable_mergejoin", "off"),
             ("jit", "off"),
         ]);
-        Ok(Self {
+        let slots = Slots::default();
+        let hot = {
+            let slots = slots.clone();
             // A ping before each use would cost the dial path a round trip; a broken connection
             // fails its first query, and the job that made it is delivered again.
-            hot: pool(config.hot_connections, false, &walking),
-            api: pool(config.api_connections, true, &short),
-            long: pool(config.long_connections, true, &options),
+            pool(config.hot_connections, false).after_connect(move |_, _| {
+                slots.forget();
+                Box::pin(async { Ok(()) })
+            })
+        };
+        Ok(Self {
+            hot: hot.connect_lazy_with(walking),
+            api: pool(config.api_connections, true).connect_lazy_with(short),
+            long: pool(config.long_connections, true).connect_lazy_with(options),
             immutable: Immutable::default(),
-            slots: Slots::default(),
+            slots,
             presence: Presence::default(),
         })
     }

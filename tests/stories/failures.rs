@@ -15,8 +15,8 @@ async fn causes(point: FailPoint) -> Vec<String> {
     let options = json!({"batch_name": "five", "start": "auto"});
     world.import_numbers(&task, &options, silent_numbers(5)).await;
     let records = world.until_records(&task, 5).await;
-    let causes = records.iter().filter_map(|record| record["cause"].as_str().map(str::to_owned));
-    let mut causes: Vec<_> = causes.collect();
+    let cause = |record: &Value| record["cause"].as_str().unwrap_or_default().to_owned();
+    let mut causes: Vec<String> = records.iter().map(cause).collect();
     causes.sort_unstable();
     // The journal has one INVITE for each, or this says so.
     world.end().await;

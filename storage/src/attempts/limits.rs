@@ -28,7 +28,8 @@ pub(super) async fn over(
     candidates: &[Candidate],
 ) -> Result<HashSet<Uuid>, StoreError> {
     let enterprises: Vec<Uuid> = limits.enterprises.keys().copied().collect();
-    let slots: Vec<i64> = enterprises.iter().map(|id| store.slots.from(*id)).collect();
+    let from: Vec<_> = enterprises.iter().map(|id| (*id, store.slots.from(*id))).collect();
+    let slots: Vec<i64> = from.iter().map(|(_, from)| from.slot).collect();
     let live = sqlx::query!(
         r#"select a.enterprise_id, a.trunk_id, a.task_id, count(*) as "live!",
                   min(a.slot) as "lowest!"
@@ -52,7 +53,11 @@ pub(super) async fn over(
             *up.entry(scope).or_default() += row.live;
         }
     }
-    lowest.into_iter().for_each(|(enterprise, slot)| store.slots.seen(enterprise, slot));
+    for (enterprise, from) in from {
+        if let Some(slot) = lowest.get(&enterprise) {
+            store.slots.seen(enterprise, from, *slot);
+        }
+    }
     let exceeded = |(scope, limit): (&Uuid, &i64)| up.get(scope).is_some_and(|live| live > limit);
     let scopes = || limits.enterprises.iter().chain(&limits.trunks).chain(&limits.tasks);
     if !scopes().any(exceeded) {

@@ -3,9 +3,13 @@
 //! Ended attempts leave dead rows behind, and while an old snapshot is held open (a long export) nothing
 //! clears them. So live calls are counted from the oldest that was seen alive: slots rise with every
 //! claim of an enterprise, and what is below it has ended for good.
+//!
+//! Another server may give out lower slots than this one did: one that took over and had not seen all, or
+//! one that was restored. So what is known is forgotten with every new connection, and read from the table
+//! again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::types::Uuid;
 
@@ -14,21 +18,68 @@ const ENTERPRISES_MAX: usize = 100_000;
 
 /// Clones share what is known.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Slots(Arc<Mutex<HashMap<Uuid, i64>>>);
+pub(crate) struct Slots(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// How often all was forgotten.
+    times: u64,
+    lowest: HashMap<Uuid, i64>,
+}
+
+/// From where on the live attempts of an enterprise are counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From {
+    pub slot: i64,
+    /// When this was known; what is counted from it tells nothing of later times.
+    times: u64,
+}
 
 impl Slots {
     /// No live attempt of this enterprise has a lower slot.
-    pub fn from(&self, enterprise: Uuid) -> i64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&enterprise).copied().unwrap_or(0)
+    pub fn from(&self, enterprise: Uuid) -> From {
+        let known = self.lock();
+        let slot = known.lowest.get(&enterprise).copied().unwrap_or(0);
+        From { slot, times: known.times }
     }
 
-    /// The lowest slot among the live attempts of an enterprise.
-    pub fn seen(&self, enterprise: Uuid, lowest: i64) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= ENTERPRISES_MAX {
-            known.clear();
+    /// The lowest slot among the live attempts of an enterprise, as they were counted from there.
+    pub fn seen(&self, enterprise: Uuid, from: From, lowest: i64) {
+        let mut known = self.lock();
+        if known.times != from.times {
+            return;
         }
-        let from = known.entry(enterprise).or_insert(lowest);
-        *from = lowest.max(*from);
+        if known.lowest.len() >= ENTERPRISES_MAX {
+            known.lowest.clear();
+        }
+        let slot = known.lowest.entry(enterprise).or_insert(lowest);
+        *slot = lowest.max(*slot);
+    }
+
+    /// Nothing is known any more: the server may be another.
+    pub fn forget(&self) {
+        let mut known = self.lock();
+        known.times += 1;
+        known.lowest.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_on_another_server_is_not_taken_for_this_ones() {
+        let (slots, enterprise) = (Slots::default(), Uuid::from_u128(1));
+        let before = slots.from(enterprise);
+        slots.seen(enterprise, before, 7);
+        assert_eq!(slots.from(enterprise).slot, 7);
+        slots.forget();
+        slots.seen(enterprise, before, 9);
+        assert_eq!(slots.from(enterprise).slot, 0);
     }
 }

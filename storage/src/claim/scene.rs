@@ -140,6 +140,7 @@ pub(super) async fn read(
     enterprise: EnterpriseId,
     now: Time,
 ) -> Result<Option<Scene>, StoreError> {
+    let from = store.slots.from(enterprise.uuid());
     let row = sqlx::query!(
         r#"select
             (select settings from enterprise where id = $1 for share)
@@ -188,7 +189,7 @@ pub(super) async fn read(
                 as "lanes: Json<Vec<LaneRow>>"
         "#,
         enterprise.uuid(),
-        store.slots.from(enterprise.uuid())
+        from.slot
     )
     .fetch_one(conn)
     .await?;
@@ -198,7 +199,7 @@ pub(super) async fn read(
     let live = row.live.map_or_else(Vec::new, |live| live.0);
     let up: u32 = live.iter().map(|row| row.live).sum();
     if let Some(lowest) = live.iter().map(|row| row.lowest_slot).min() {
-        store.slots.seen(enterprise.uuid(), lowest);
+        store.slots.seen(enterprise.uuid(), from, lowest);
     }
     let mut scene = Scene {
         enterprise,

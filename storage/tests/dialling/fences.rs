@@ -271,7 +271,7 @@ async fn leases_are_renewed_at_once_when_the_database_is_back(pool: PgPool) {
 }
 
 /// The server breaks off every other connection to this database.
-async fn cut(floor: &Floor) {
+pub(super) async fn cut(floor: &Floor) {
     let cut = "select pg_terminate_backend(pid) from pg_stat_activity
                 where datname = current_database() and pid <> pg_backend_pid()";
     sqlx::query(cut).execute(&floor.pool).await.unwrap();

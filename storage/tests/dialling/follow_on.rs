@@ -324,7 +324,7 @@ async fn dispatchers_are_told_once_of_a_time_to_look_again(pool: PgPool) {
     let attempts: Vec<_> = paced.iter().map(|call| call.attempt).collect();
     assert_eq!(attempts.len(), 4);
     storage::attempts::pace_many(&floor.store, at("09:00"), &attempts).await.unwrap();
-    floor.begin(&paced[..1], at("09:00")).await;
+    dials(floor.begin_again(paced[0], at("09:00")).await);
     assert!(!floor.hears_of_itself(&mut heard).await, "begun again in its turn");
     // Turns are given out until 09:00:02.2: there is one to claim for from 09:00:01.2 on.
     let mut told = Vec::new();

@@ -61,6 +61,33 @@ async fn what_one_task_has_no_numbers_for_goes_to_another(pool: PgPool) {
     assert_eq!(floor.claim(100, at("09:00")).await.len(), 10);
 }
 
+/// A server that takes over has not seen all slots that the other one gave out.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_that_gives_out_lower_slots_lets_no_limit_be_passed(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let url = floor.pool.connect_options().to_url_lossy().to_string();
+    floor.store = Store::connect(&storage::StoreConfig::new(url)).unwrap();
+    floor.running("A", json!({ "concurrency": 3 }), &rows(1..=20)).await;
+    for now in [at("09:00"), at("09:01")] {
+        let calls = floor.claim(9, now).await;
+        assert_eq!(calls.len(), 3);
+        floor.ring(&calls, ANSWERED, now).await;
+    }
+    assert_eq!(floor.claim(1, at("09:02")).await.len(), 1, "its slot is the lowest that is known");
+    floor.claim(1, at("09:02")).await;
+    floor.sql("delete from attempt", &[]).await;
+    floor.sql("alter table attempt alter column slot restart with 1", &[]).await;
+    fences::cut(&floor).await;
+    // Each connection that is cut fails once.
+    let claimer = async |at_most| loop {
+        let claim = Claimer::new().claim(&floor.store, floor.enterprise, at("09:03"), at_most, 1);
+        if let Ok(claimed) = claim.await {
+            return claimed.attempts.len();
+        }
+    };
+    assert_eq!([claimer(2).await, claimer(9).await, claimer(9).await], [2, 1, 0]);
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn two_dispatchers_at_once_claim_no_more_than_one_would(pool: PgPool) {
     let floor = Floor::with(pool, json!({ "concurrency_limit": 40 })).await;
