@@ -21,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::navigation::Published;
+use crate::reply::Reply;
 use crate::robot::{END_OF_SPEECH_MS, RobotConfig};
 use crate::transcript::{EntryKind, Scribe, Speaker, bounded};
 use crate::turn::{Speech, Turn};
@@ -93,8 +94,8 @@ pub enum Input {
     AgentReply {
         /// The request's id.
         request: u64,
-        /// Words and commands.
-        text: String,
+        /// Words and commands, and what it captured.
+        reply: Reply,
     },
     /// The agent could not answer.
     AgentFailed {
@@ -274,7 +275,7 @@ impl Conversation {
             Input::SpeechPartial { text } => self.speech_partial(bounded(text.trim())),
             Input::SpeechFinal { text } => self.speech_final(bounded(text.trim())),
             Input::Digit(digit) => self.digit(digit),
-            Input::AgentReply { request, text } => self.agent_replied(request, &text),
+            Input::AgentReply { request, reply } => self.agent_replied(request, reply),
             Input::AgentFailed { request } => self.agent_failed(request),
             Input::Tick => {}
         }

@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod insight;
 pub mod interrupt;
 pub mod navigation;
+pub mod reply;
 pub mod robot;
 pub mod script;
 pub mod transcript;

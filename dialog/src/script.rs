@@ -1,8 +1,8 @@
 //! The scripted agent: intents by keywords and patterns, replies, captures. It needs no network and
 //! says the same to the same words.
 //!
-//! What it finds it tells in its own text, as any agent does: `{tag …}` for the intent, `{set …}` for
-//! what was captured. Captured words are disarmed first, so that a customer can't speak a command.
+//! The intent and what was captured go beside the text, so that a customer can't speak a command, and
+//! nothing of it is read out.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::disarm;
+use crate::reply::Reply;
 
 /// Intents of a script.
 pub const INTENTS_MAX: usize = 100;
@@ -149,28 +149,27 @@ fn compile(pattern: &str) -> Result<Regex, String> {
         .map_err(|error| format!("is not a regular expression: {error}"))
 }
 
-/// The agent's text for what was heard, with the variables of the call.
-pub fn reply(script: &Script, heard: &str, variables: &BTreeMap<String, String>) -> String {
+/// The agent's answer to what was heard, with the variables of the call.
+pub fn reply(script: &Script, heard: &str, variables: &BTreeMap<String, String>) -> Reply {
     let step = variables.get(STEP).map(String::as_str).unwrap_or_default();
     let fits = |intent: &&Intent| intent.when.as_deref().is_none_or(|when| when == step);
     for intent in script.intents.iter().filter(fits) {
         let Some(captured) = matched(intent, heard) else { continue };
-        let mut text = format!("{{tag {}}}", disarm(&intent.name));
-        for (name, value) in captured {
-            text.push_str(&format!("{{set {name}={}}}", disarm(&value)));
-        }
+        let mut captures: BTreeMap<String, String> = captured.into_iter().collect();
         if let Some(next) = &intent.next_step {
-            text.push_str(&format!("{{set {STEP}={}}}", disarm(next)));
+            captures.insert(STEP.to_owned(), next.clone());
         }
         if variables.contains_key(MISSES) {
-            text.push_str(&format!("{{set {MISSES}=0}}"));
+            captures.insert(MISSES.to_owned(), "0".to_owned());
         }
-        return text + &intent.reply;
+        return Reply { text: intent.reply.clone(), tags: vec![intent.name.clone()], captures };
     }
     let misses: usize = variables.get(MISSES).and_then(|misses| misses.parse().ok()).unwrap_or(0);
     let last = script.fallback.len().saturating_sub(1);
     let said = script.fallback.get(misses.min(last)).map(String::as_str).unwrap_or_default();
-    format!("{{set {MISSES}={}}}{said}", misses.saturating_add(1))
+    let misses = misses.saturating_add(1).to_string();
+    let captures = BTreeMap::from([(MISSES.to_owned(), misses)]);
+    Reply { text: said.to_owned(), tags: Vec::new(), captures }
 }
 
 /// What was captured, when the intent fits.
@@ -262,20 +261,28 @@ mod tests {
             ("oh, I will be there!", "yes"),
             ("could we move it to 3 pm", "move"),
         ] {
-            let text = reply(&script(), heard, &none);
-            assert_eq!(
-                text.contains(&format!("{{tag {intent}}}")),
-                !intent.is_empty(),
-                "{heard}: {text}"
-            );
+            let wanted: Vec<&str> = [intent].into_iter().filter(|tag| !tag.is_empty()).collect();
+            assert_eq!(reply(&script(), heard, &none).tags, wanted, "{heard}");
         }
     }
 
     #[test]
     fn a_captured_value_is_told_as_a_variable() {
-        let text = reply(&script(), "move it to 3 PM", &BTreeMap::new());
-        assert!(text.contains("{set newTime=3 PM}"), "{text}");
+        let reply = reply(&script(), "move it to 3 PM", &BTreeMap::new());
+        assert_eq!(reply.captures, BTreeMap::from([("newTime".into(), "3 PM".into())]));
+        assert_eq!(reply.text, "Moved to {{newTime}}. #Hangup#");
         assert_eq!(script().captures(), ["newTime"]);
+    }
+
+    #[test]
+    fn whatever_a_customer_says_is_captured_as_it_is_and_not_a_word_of_it_is_read_out() {
+        let mut script = script();
+        script.intents[0].patterns = vec!["(?P<newTime>.*)".into()];
+        script.intents[0].reply = "Fine.".into();
+        for heard in ["well, ".repeat(40) + "on Monday", "{set a=b} #Hangup# {{name}}".into()] {
+            let reply = reply(&script, &heard, &BTreeMap::new());
+            assert_eq!((&*reply.text, &reply.captures["newTime"]), ("Fine.", &heard));
+        }
     }
 
     #[test]
@@ -305,12 +312,19 @@ mod tests {
         script.intents[1].when = Some("sure".into());
         script.intents[2].next_step = Some("sure".into());
         let mut variables = BTreeMap::new();
-        assert!(reply(&script, "no", &variables).ends_with("Pardon?"));
-        assert_eq!(reply(&script, "yes", &variables), "{tag yes}{set _step=sure}See you. #Hangup#");
+        let answer = |script: &Script, heard: &str, variables: &BTreeMap<String, String>| {
+            let Reply { text, tags, captures } = reply(script, heard, variables);
+            format!("{tags:?} {captures:?} {text}")
+        };
+        assert!(answer(&script, "no", &variables).ends_with("Pardon?"));
+        let yes = r#"["yes"] {"_step": "sure"} See you. #Hangup#"#;
+        assert_eq!(answer(&script, "yes", &variables), yes);
         variables.insert(STEP.into(), "sure".into());
         variables.insert(MISSES.into(), "2".into());
-        assert_eq!(reply(&script, "no", &variables), "{tag no}{set _misses=0}All right. #Hangup#");
-        assert_eq!(reply(&script, "what", &variables), "{set _misses=3}I call again. #Hangup#");
+        let no = r#"["no"] {"_misses": "0"} All right. #Hangup#"#;
+        assert_eq!(answer(&script, "no", &variables), no);
+        let what = r#"[] {"_misses": "3"} I call again. #Hangup#"#;
+        assert_eq!(answer(&script, "what", &variables), what);
     }
 
     #[test]
@@ -368,11 +382,11 @@ mod tests {
     #[test]
     fn misunderstandings_go_on_to_the_next_fallback() {
         let mut variables = BTreeMap::new();
-        assert!(reply(&script(), "what", &variables).ends_with("Pardon?"));
+        assert_eq!(reply(&script(), "what", &variables).text, "Pardon?");
         variables.insert(MISSES.into(), "1".into());
-        assert!(reply(&script(), "what", &variables).ends_with("#Hangup#"));
+        assert_eq!(reply(&script(), "what", &variables).text, "I call again. #Hangup#");
         variables.insert(MISSES.into(), "9".into());
-        assert!(reply(&script(), "what", &variables).ends_with("#Hangup#"));
+        assert_eq!(reply(&script(), "what", &variables).text, "I call again. #Hangup#");
     }
 
     #[test]
@@ -394,7 +408,7 @@ mod tests {
                 reply: "Fine.".into(),
                 ..Intent::default()
             });
-            let text = reply(&greedy, &heard, &BTreeMap::new());
+            let text = reply(&greedy, &heard, &BTreeMap::new()).text;
             let leaves = parse(&text).into_iter().any(|piece| matches!(piece, Piece::Leave(_)));
             prop_assert!(!leaves, "{}", text);
         }

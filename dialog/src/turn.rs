@@ -5,6 +5,7 @@
 
 use crate::accumulate::{Accumulator, Mode};
 use crate::backchannel::Signs;
+use crate::reply::Reply;
 use crate::robot::{NoInput, TurnSettings};
 use crate::transcript::Millis;
 
@@ -58,7 +59,7 @@ pub struct Asking {
     /// When.
     pub asked_at: Millis,
     /// The reply, kept back while the customer seems to go on.
-    pub reply: Option<String>,
+    pub reply: Option<Reply>,
 }
 
 /// The turn-taking of one agent node.

@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use dialog::conversation::AgentRequest;
+use dialog::reply::Reply;
 
 /// Thinks for a robot.
 #[async_trait]
 pub trait Agent: Send + Sync {
-    /// The agent's text for what was heard, commands and actions in it. Dropping the future cancels the
-    /// request. Context comes with each request, so that calls can't mix.
-    async fn reply(&self, request: &AgentRequest) -> Result<String, AgentError>;
+    /// The agent's answer to what was heard: text with commands and actions in it, and what it captured
+    /// beside it. Dropping the future cancels the request. Context comes with each request, so that calls
+    /// can't mix.
+    async fn reply(&self, request: &AgentRequest) -> Result<Reply, AgentError>;
 }
 
 /// Why there is no text. The conversation goes on with its own apology.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clock::Clock;
 use dialog::conversation::AgentRequest;
+use dialog::reply::Reply;
 use dialog::robot::AgentConfig;
 use dialog::script;
 
@@ -24,7 +25,7 @@ impl ScriptedAgent {
 
 #[async_trait]
 impl Agent for ScriptedAgent {
-    async fn reply(&self, request: &AgentRequest) -> Result<String, AgentError> {
+    async fn reply(&self, request: &AgentRequest) -> Result<Reply, AgentError> {
         let AgentConfig::Scripted(script) = &request.robot.agent;
         let thinks = Duration::from_millis(script.thinks_ms.into());
         if !thinks.is_zero() {

@@ -194,7 +194,7 @@ async fn finish<'a>(
         }
     }
     let mut counts = Counts::default();
-    let entered = write(&mut tx, now, &done, &mut counts).await?;
+    let entered = write(&mut tx, &done, &mut counts).await?;
     let mut freed: BTreeSet<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
     let mut followed = None;
     // A number that entered a lane has locked it: nothing is waited for behind that.
@@ -248,7 +248,6 @@ async fn take(
 /// number entered a lane.
 async fn write(
     conn: &mut PgConnection,
-    now: Time,
     done: &[Done<'_>],
     counts: &mut Counts,
 ) -> Result<bool, StoreError> {

@@ -137,7 +137,8 @@ async fn a_number_that_is_listed_while_its_call_waits_for_a_worker_is_not_dialle
 #[tokio::test]
 async fn who_asks_on_a_call_is_listed_at_once() {
     let world = World::with("2026-12-01T10:00:00+08:00", 1, Line::Natural).await;
-    let opening = format!("Forgive me. {} #DoNotCall#", "I am so sorry to have called you. ".repeat(9));
+    let opening =
+        format!("Forgive me. {} #DoNotCall#", "I am so sorry to have called you. ".repeat(9));
     let agent = json!({"kind": "scripted", "intents": [], "fallback": ["Yes."]});
     let robot = json!({"name": "sorry", "opening": opening, "agent": agent});
     let robot = world.made("robots", robot).await;

@@ -99,7 +99,8 @@ async fn an_enterprise_with_a_damaged_row_holds_up_nobody_elses_records() {
     let mend = "update task_plan set hours = whole.hours from whole where whole.id = task_plan.id";
     world.sql(mend).await;
     world.sql("drop table whole").await;
-    eventually("their next call", || async { (records_of_theirs().await == 2).then_some(()) }).await;
+    eventually("their next call", || async { (records_of_theirs().await == 2).then_some(()) })
+        .await;
     world.end().await;
 }
 

@@ -3,14 +3,10 @@
 //! It promises an [`Account`] of the call that tells the truth however it ends, and never holds on to
 //! a call whose lease is gone. A customer who asks not to be called again is listed when they have asked.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dialog::conversation::{AgentRequest, Conversation, Input, Millis, Output, Party, Report};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use outbound::Time;
 use outbound::outcome::HangupParty;
 use speech::Agent;
@@ -19,6 +15,7 @@ use storage::{Store, suppression};
 use telephony::carrier::{Call, CallEvent, Command, Ending};
 use tokio::task::JoinHandle;
 
+use crate::asked::Asked;
 use crate::environment::Environment;
 use crate::faults;
 use crate::live::{LiveCall, Notice};
@@ -37,8 +34,6 @@ pub struct Account {
     pub report: Option<Report>,
 }
 
-type Asked = Pin<Box<dyn Future<Output = Option<(u64, Input)>> + Send>>;
-
 /// A call that is up, and its conversation once it is answered.
 pub struct Talk<'a> {
     store: &'a Store,
@@ -49,8 +44,7 @@ pub struct Talk<'a> {
     conversation: Option<(Time, Conversation)>,
     /// The silence that ends the customer's speech, as the line was told.
     end_of_speech_ms: Option<Millis>,
-    asked: FuturesUnordered<Asked>,
-    cancelled: Vec<u64>,
+    asked: Asked,
     /// The customer asked not to be called again, and is being listed.
     listing: Option<JoinHandle<()>>,
 }
@@ -65,8 +59,7 @@ impl<'a> Talk<'a> {
             call,
             conversation: None,
             end_of_speech_ms: None,
-            asked: FuturesUnordered::new(),
-            cancelled: Vec::new(),
+            asked: Asked::default(),
             listing: None,
         }
     }
@@ -92,13 +85,9 @@ impl<'a> Talk<'a> {
                     CallEvent::Heard { at, input } => self.hear(at, input).await,
                     CallEvent::Ended(ending) => break Some(ending),
                 },
-                Some(reply) = self.asked.next(), if !self.asked.is_empty() => {
-                    if let Some((request, input)) = reply
-                        && !self.cancelled.contains(&request)
-                    {
-                        let now = self.clock.now();
-                        self.hear(now, input).await;
-                    }
+                answer = self.asked.answer() => {
+                    let now = self.clock.now();
+                    self.hear(now, answer).await;
                 }
                 () = sleep_until(self.clock, deadline) => {
                     let now = self.clock.now();
@@ -157,7 +146,7 @@ impl<'a> Talk<'a> {
                 Output::SendDigits(digits) => self.call.send(Command::SendDigits(digits)).await,
                 Output::HangUp => self.call.send(Command::HangUp { cause: "" }).await,
                 Output::Ask(request) => self.ask(request),
-                Output::CancelAsk { id } => self.cancelled.push(id),
+                Output::CancelAsk { id } => self.asked.cancel(id),
                 Output::Suppress => self.never_again(),
             }
         }
@@ -187,17 +176,16 @@ impl<'a> Talk<'a> {
 
     fn ask(&mut self, request: AgentRequest) {
         let agent = self.agent.clone();
-        self.asked.push(Box::pin(async move {
-            let id = request.id;
-            let input = match agent.reply(&request).await {
-                Ok(text) => Input::AgentReply { request: id, text },
+        let id = request.id;
+        self.asked.ask(id, async move {
+            match agent.reply(&request).await {
+                Ok(reply) => Input::AgentReply { request: id, reply },
                 Err(error) => {
                     tracing::warn!(%error, "the agent failed");
                     Input::AgentFailed { request: id }
                 }
-            };
-            Some((id, input))
-        }));
+            }
+        });
     }
 }
 

@@ -91,22 +91,32 @@ impl Ledger {
             let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
             Group::start(BEGINS_MAX..=BEGINS_MAX, move |items: Vec<ToBegin>| {
                 let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
-                together_or_alone("begin", items, |item| item.attempt, move |items| {
-                    let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
-                    async move {
-                        attempts::begin_many(&store, &worker, lease, clock.now(), &items).await
-                    }
-                })
+                together_or_alone(
+                    "begin",
+                    items,
+                    |item| item.attempt,
+                    move |items| {
+                        let (store, clock, worker) = (store.clone(), clock.clone(), worker.clone());
+                        async move {
+                            attempts::begin_many(&store, &worker, lease, clock.now(), &items).await
+                        }
+                    },
+                )
             })
         };
         let paces = {
             let (store, clock) = (store.clone(), clock.clone());
             Group::start(PACES_MAX..=PACES_MAX, move |items: Vec<AttemptId>| {
                 let (store, clock) = (store.clone(), clock.clone());
-                together_or_alone("pace", items, |item| *item, move |items| {
-                    let (store, clock) = (store.clone(), clock.clone());
-                    async move { attempts::pace_many(&store, clock.now(), &items).await }
-                })
+                together_or_alone(
+                    "pace",
+                    items,
+                    |item| *item,
+                    move |items| {
+                        let (store, clock) = (store.clone(), clock.clone());
+                        async move { attempts::pace_many(&store, clock.now(), &items).await }
+                    },
+                )
             })
         };
         let writer = Arc::new(Writer::new(store, queues, clock, worker, live, settings));

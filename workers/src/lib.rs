@@ -13,6 +13,7 @@ pub mod spool;
 pub mod sweep;
 
 mod analyze_call;
+mod asked;
 mod dial_attempt;
 mod faults;
 mod finishes;

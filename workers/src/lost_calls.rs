@@ -5,8 +5,8 @@ use storage::StoreError;
 use storage::attempts::{LostAttempt, finish_lost};
 
 use crate::Environment;
-use crate::faults;
 use crate::fail_point::FailPoint;
+use crate::faults;
 
 /// End attempts whose calls nobody carries any more: `call_failed`, cause `worker_lost`. Their numbers go
 /// the redial way.
@@ -29,7 +29,8 @@ pub async fn end(env: &Environment, lost: &[LostAttempt]) -> Result<(), StoreErr
             let mut finished = Vec::new();
             for lost in lost {
                 let done = finish_lost(&env.store, env.clock.now(), &[*lost]).await;
-                finished.extend(faults::stays("lost_call", lost.attempt, done)?.into_iter().flatten());
+                finished
+                    .extend(faults::stays("lost_call", lost.attempt, done)?.into_iter().flatten());
             }
             finished
         }

@@ -7,8 +7,8 @@ use jobs::Redial;
 use outbound::ids::TaskId;
 use storage::{StoreError, numbers};
 
-use crate::{Environment, faults};
 use crate::fail_point::FailPoint;
+use crate::{Environment, faults};
 
 /// Numbers of a task that are promoted at a time.
 const PROMOTE_MAX: u32 = 5_000;

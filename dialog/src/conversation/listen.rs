@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::mouth::{Item, Purpose};
 use super::{AgentRequest, Conversation, Millis, Output, Stage};
 use crate::interrupt::{Decision, Heard, Reason, decide, only_fillers};
+use crate::reply::Reply;
 use crate::transcript::{EntryKind, Speaker};
 use crate::turn::{Asking, Speech, heard_part};
 use crate::variables::render;
@@ -214,7 +215,7 @@ impl Conversation {
         self.out.push(Output::Ask(request));
     }
 
-    pub(super) fn agent_replied(&mut self, request: u64, text: &str) {
+    pub(super) fn agent_replied(&mut self, request: u64, reply: Reply) {
         let speaking = self.speech.is_some();
         let asking = match &mut self.stage {
             Stage::Agent(agent) => {
@@ -228,7 +229,8 @@ impl Conversation {
         let Some((asking, keeps_back)) = asking else {
             return self.log(EntryKind::AgentCancel, format!("{request}: came too late"));
         };
-        asking.reply = Some(text.to_owned());
+        let text = reply.text.clone();
+        asking.reply = Some(reply);
         self.log(EntryKind::AgentReply, text);
         if !keeps_back {
             self.use_kept_reply();
@@ -244,7 +246,15 @@ impl Conversation {
         turn.failures = 0;
         self.tally.turns += 1;
         self.remember(Speaker::Customer, &asking.text);
-        self.perform(&asking.reply.unwrap_or_default(), Purpose::Reply);
+        let Reply { text, tags, captures } = asking.reply.unwrap_or_default();
+        tags.into_iter().for_each(|tag| self.tag(tag));
+        for (name, value) in captures {
+            if !name.starts_with('_') {
+                self.log(EntryKind::Command, format!("set {name}={value}"));
+            }
+            self.capture(name, &value);
+        }
+        self.perform(&text, Purpose::Reply);
     }
 
     pub(super) fn agent_failed(&mut self, request: u64) {

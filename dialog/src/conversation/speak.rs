@@ -54,22 +54,28 @@ impl Conversation {
         match action {
             Action::Press(digits) => self.mouth.push(Item::Press(digits)),
             Action::Wait { ms } => self.mouth.push(Item::Wait { ms }),
-            Action::Tag(tag) => {
-                self.log(EntryKind::Command, format!("tag {tag}"));
-                self.variables.insert("intent".into(), tag.clone());
-                if self.tally.tags.len() < TAGS_MAX {
-                    self.tally.tags.insert(tag);
-                }
-            }
+            Action::Tag(tag) => self.tag(tag),
             Action::Set { name, value } => {
                 let value = render(&value, &self.variables);
-                self.set_variable(&name, &value);
-                let captures = &mut self.tally.captures;
-                let room = captures.len() < CAPTURES_MAX || captures.contains_key(&name);
-                if room && !name.starts_with('_') {
-                    captures.insert(name, bounded(&value).to_owned());
-                }
+                self.capture(name, &value);
             }
+        }
+    }
+
+    pub(super) fn tag(&mut self, tag: String) {
+        self.log(EntryKind::Command, format!("tag {tag}"));
+        self.variables.insert("intent".into(), tag.clone());
+        if self.tally.tags.len() < TAGS_MAX {
+            self.tally.tags.insert(tag);
+        }
+    }
+
+    pub(super) fn capture(&mut self, name: String, value: &str) {
+        self.set_variable(&name, value);
+        let captures = &mut self.tally.captures;
+        let room = captures.len() < CAPTURES_MAX || captures.contains_key(&name);
+        if room && !name.starts_with('_') {
+            captures.insert(name, bounded(value).to_owned());
         }
     }
 

@@ -55,7 +55,7 @@ impl Call {
     }
 
     fn agent(&mut self, at: Millis, request: u64, text: &str) -> Vec<String> {
-        self.at(at, Input::AgentReply { request, text: text.into() })
+        self.at(at, Input::AgentReply { request, reply: text.into() })
     }
 
     fn starts(&mut self, at: Millis, utterance: u64) -> Vec<String> {

@@ -121,7 +121,8 @@ pub(super) async fn facts(
     let listed = listed_since(conn, enterprise, &maybe_live, now).await?;
     let mut details = HashMap::new();
     for mut row in rows {
-        row.suppressed.extend(row.backups.iter().chain([&row.phone]).filter(|it| listed.contains(it)));
+        row.suppressed
+            .extend(row.backups.iter().chain([&row.phone]).filter(|it| listed.contains(it)));
         let place = Place {
             round: row.round,
             chain_index: row.chain_index.unsigned_abs(),

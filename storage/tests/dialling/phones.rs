@@ -232,8 +232,10 @@ async fn a_customer_who_asks_on_a_call_is_not_called_by_any_task_again(pool: PgP
     forbid(&floor, &[1], Some(at("10:00"))).await;
     let asked = storage::suppression::asked(&floor.store, floor.enterprise, phone(1), at("09:00"));
     asked.await.unwrap();
-    let expires: Vec<Option<Time>> =
-        sqlx::query_scalar("select expires_at from suppression").fetch_all(&floor.pool).await.unwrap();
+    let expires: Vec<Option<Time>> = sqlx::query_scalar("select expires_at from suppression")
+        .fetch_all(&floor.pool)
+        .await
+        .unwrap();
     assert_eq!(expires, [None], "it held until 10:00 before");
     let ended = finished(&order, ANSWERED, at("09:00"), at("09:01"));
     finish_many(&floor.store, at("09:01"), &[ended]).await.unwrap();
@@ -282,7 +284,9 @@ async fn a_number_that_a_cap_holds_is_looked_at_again_when_the_cap_is_lifted(poo
     floor.promote(at("09:03")).await;
     assert_eq!(floor.claim(9, at("09:03")).await.len(), 0);
     assert_eq!(floor.waits(1).await.unwrap().0, at("11:00"));
-    floor.edit_enterprise(json!({ "frequency_cap": { "distance_seconds": null } }), at("09:04")).await;
+    floor
+        .edit_enterprise(json!({ "frequency_cap": { "distance_seconds": null } }), at("09:04"))
+        .await;
     floor.promote(at("09:04")).await;
     assert_eq!(who(&floor.claim(9, at("09:04")).await), [1]);
     floor.sound().await;

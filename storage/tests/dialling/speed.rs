@@ -78,8 +78,10 @@ async fn the_rate_holds_while_an_old_snapshot_is_held_open(pool: PgPool) {
         let (from, mut called) = (Instant::now(), 0);
         while called < 10_000 {
             let claimed = floor.try_claim(100, at("09:00")).await.attempts;
-            let items: Vec<_> =
-                claimed.iter().map(|claimed| ToBegin::new(claimed.attempt, claimed.token)).collect();
+            let items: Vec<_> = claimed
+                .iter()
+                .map(|claimed| ToBegin::new(claimed.attempt, claimed.token))
+                .collect();
             let begun = begin_many(&floor.store, WORKER, LEASE, at("09:00"), &items).await.unwrap();
             let done = begun.iter().filter_map(|begun| match begun {
                 Begun::Dial(order) => Some(finished(order, BUSY, at("09:00"), at("09:00"))),

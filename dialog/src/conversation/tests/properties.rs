@@ -147,7 +147,7 @@ impl Witness {
             }
             Event::Digit(digit) => Input::Digit(*digit),
             Event::Reply(back, text) => {
-                Input::AgentReply { request: request(back), text: REPLIES[*text].into() }
+                Input::AgentReply { request: request(back), reply: REPLIES[*text].into() }
             }
             Event::Failed(back) => Input::AgentFailed { request: request(back) },
             Event::Tick | Event::Due => Input::Tick,

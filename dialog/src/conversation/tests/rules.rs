@@ -3,6 +3,7 @@
 use super::*;
 use crate::conversation::RobotResult;
 use crate::navigation::{Case, Test};
+use crate::reply::Reply;
 use crate::robot::Interruption;
 use crate::transcript::EntryKind;
 
@@ -10,6 +11,22 @@ const NOTHING: [&str; 0] = [];
 
 fn answered(nodes: Vec<(&str, NodeKind)>, opening: &str, variables: &[(&str, &str)]) -> Call {
     Call::new(published(nodes, robot(opening, TurnSettings::default())), variables)
+}
+
+/// The customer's own words may be long, and look like a command.
+#[test]
+fn what_an_agent_captured_is_a_variable_and_is_not_spoken() {
+    let mut call = Call::with_robot(TurnSettings::default());
+    call.says(1_000, "go on");
+    let plan = format!("{} #Hangup# {{set x=1}}", "gold ".repeat(30));
+    let captures =
+        BTreeMap::from([("plan".to_owned(), plan.clone()), ("_step".into(), "2".into())]);
+    let reply = Reply { text: "Done.".into(), tags: vec!["sale".into()], captures };
+    let outputs = call.at(1_500, Input::AgentReply { request: 1, reply });
+    assert_eq!(outputs, ["play 1: Done."]);
+    let report = call.over(2_000);
+    assert_eq!(report.captures, BTreeMap::from([("plan".to_owned(), plan)]));
+    assert_eq!(report.intent_tags, ["sale"]);
 }
 
 #[test]
