@@ -3,7 +3,8 @@
 //! With an `Idempotency-Key`, the reply to a POST is stored for 24 hours. The same request again gets
 //! the stored reply (marked `Idempotency-Replayed: true`), another request with the key 422, and one
 //! that comes while the first is in flight 409. A reply that tells of a passing failure (429, 5xx) is
-//! not stored: the request may be made again.
+//! not stored: the request may be made again. Whatever it makes has the same id then, so that one which came to
+//! its commit and to no answer makes nothing twice.
 
 use std::future::Future;
 
@@ -121,8 +122,8 @@ pub(crate) async fn run(
     work: impl Future<Output = Response> + Send + 'static,
 ) -> Result<Response, Problem> {
     let enterprise = caller.enterprise;
-    match idempotency::claim(&state.store, enterprise, &key, print).await? {
-        Claim::Fresh => {}
+    let seed = match idempotency::claim(&state.store, enterprise, &key, print).await? {
+        Claim::Fresh(seed) => seed,
         Claim::Stored(stored) => return Ok(replay(stored)),
         Claim::InFlight => {
             return Err(Problem {
@@ -141,14 +142,14 @@ pub(crate) async fn run(
                 "this Idempotency-Key was used for another request; use a new key",
             ));
         }
-    }
-    let state = state.clone();
+    };
+    let (state, tracked) = (state.clone(), state.requests.clone());
     let id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
     let whole = async move {
-        let reply = work.await;
+        let reply = idempotency::within(seed, work).await;
         keep(&state, enterprise, &key, reply).await
     };
-    let task = tokio::spawn(REQUEST_ID.scope(id, whole.in_current_span()));
+    let task = tracked.spawn(REQUEST_ID.scope(id, whole.in_current_span()));
     // The work panicked: the hook has logged it; the key is free again after a while.
     task.await.unwrap_or_else(|_| Err(Problem::internal()))
 }
@@ -162,7 +163,9 @@ async fn keep(
 ) -> Result<Response, Problem> {
     let status = reply.status();
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        idempotency::release(&state.store, enterprise, key).await?;
+        if let Err(error) = idempotency::release(&state.store, enterprise, key).await {
+            tracing::warn!(%error, "a key stays in flight for a while");
+        }
         return Ok(reply);
     }
     let (parts, body) = reply.into_parts();
@@ -177,7 +180,10 @@ async fn keep(
         headers: Value::Object(headers.collect()),
         body: told.to_vec(),
     };
-    idempotency::store_reply(&state.store, enterprise, key, &stored).await?;
+    if let Err(error) = idempotency::store_reply(&state.store, enterprise, key, &stored).await {
+        // It is done all the same. Sent again, it finds what it has made.
+        tracing::warn!(%error, "a reply was not stored");
+    }
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

@@ -6,6 +6,7 @@ use clock::Clock;
 use jobs::{Job, Queues};
 use storage::Store;
 use storage::objects::Objects;
+use tokio_util::task::TaskTracker;
 
 use crate::limits::{RateConfig, Rates};
 
@@ -17,6 +18,8 @@ pub struct ApiState {
     pub queues: Queues,
     pub clock: Clock,
     pub rates: Arc<Rates>,
+    /// Requests that go on when their callers have gone. Who stops the API waits for them.
+    pub requests: TaskTracker,
 }
 
 impl ApiState {
@@ -27,7 +30,14 @@ impl ApiState {
         clock: Clock,
         rate: RateConfig,
     ) -> Self {
-        Self { store, objects, queues, clock, rates: Arc::new(Rates::new(rate)) }
+        Self {
+            store,
+            objects,
+            queues,
+            clock,
+            rates: Arc::new(Rates::new(rate)),
+            requests: TaskTracker::new(),
+        }
     }
 
     /// Push a wake-up for a row that is committed. When the queue can't take it the request has

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::navigation::Published;
+use crate::reply::Reply;
 use crate::robot::AgentConfig;
 use crate::script::{self, Script};
 use crate::transcript::{Line, Speaker};
@@ -32,24 +33,29 @@ pub fn analyze(content: &Published, transcript: &[Line], found: Insight) -> Insi
             thinks_ms: 0,
         };
         for line in transcript.iter().filter(|line| line.speaker == Speaker::Customer) {
-            add(&mut insight, &script::reply(&anywhere, &line.text, &BTreeMap::new()));
+            add(&mut insight, script::reply(&anywhere, &line.text, &BTreeMap::new()));
         }
     }
     insight
 }
 
-fn add(insight: &mut Insight, reply: &str) {
+fn add(insight: &mut Insight, reply: Reply) {
     use crate::command::{Action, Piece};
-    for piece in crate::command::parse(reply) {
+    let (mut tags, mut captures) = (reply.tags, Vec::from_iter(reply.captures));
+    for piece in crate::command::parse(&reply.text) {
         match piece {
-            Piece::Act(Action::Tag(tag)) if !insight.intent_tags.contains(&tag) => {
-                insight.intent_tags.push(tag);
-            }
-            Piece::Act(Action::Set { name, value }) if !name.starts_with('_') => {
-                insight.captures.entry(name).or_insert(value);
-            }
+            Piece::Act(Action::Tag(tag)) => tags.push(tag),
+            Piece::Act(Action::Set { name, value }) => captures.push((name, value)),
             _ => {}
         }
+    }
+    for tag in tags {
+        if !insight.intent_tags.contains(&tag) {
+            insight.intent_tags.push(tag);
+        }
+    }
+    for (name, value) in captures.into_iter().filter(|(name, _)| !name.starts_with('_')) {
+        insight.captures.entry(name).or_insert(value);
     }
 }
 

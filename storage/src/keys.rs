@@ -15,7 +15,7 @@ use sqlx::types::Uuid;
 use crate::audit::{self, COMMAND_LINE, Entry};
 use crate::rows::{Listed, Page};
 use crate::tasks::references::refuse;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, idempotency};
 
 /// Characters of a key's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -153,7 +153,7 @@ fn draw(
     let prefix = format!("cw_{}", letters(PREFIX_LETTERS));
     let secret = format!("{prefix}_{}", letters(SECRET_LETTERS));
     let key = ApiKey {
-        id: ApiKeyId::new(),
+        id: idempotency::id(ApiKeyId::new()),
         enterprise,
         name: name.to_owned(),
         prefix,
@@ -172,7 +172,10 @@ async fn insert(to: impl PgExecutor<'_>, made: &NewKey) -> Result<(), StoreError
         key.permissions.iter().map(|permission| permission.word().to_owned()).collect();
     sqlx::query!(
         "insert into api_key (id, enterprise_id, name, prefix, secret_hash, role, permissions, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
+             -- Made before by the same request, whose answer was lost: nobody has been shown that secret.
+             on conflict (id) do update
+                set prefix = excluded.prefix, secret_hash = excluded.secret_hash",
         key.id.uuid(),
         key.enterprise.uuid(),
         key.name,

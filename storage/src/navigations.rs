@@ -16,7 +16,7 @@ use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page, name_taken, same_version, unused};
 use crate::tasks::references::{Referred, refuse, users};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, idempotency};
 
 /// Characters of a navigation's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -64,8 +64,11 @@ pub async fn create(
     draft: Navigation,
     now: Time,
 ) -> Result<Draft, StoreError> {
+    if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     check(&draft)?;
-    let id = NavigationId::new();
+    let id = idempotency::id(NavigationId::new());
     sqlx::query!(
         "insert into navigation (id, enterprise_id, name, draft, created_at)
          values ($1, $2, $3, $4, $5)",

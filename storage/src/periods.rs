@@ -11,7 +11,7 @@ use sqlx::types::{Json, Uuid};
 use crate::rows::{Listed, Page, Stored, name_taken, unused};
 use crate::tasks::plan::period;
 use crate::tasks::references::{Referred, faults, refuse, users};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, idempotency};
 
 mod edit;
 
@@ -45,8 +45,11 @@ pub async fn create(
     config: PeriodConfig,
     now: Time,
 ) -> Result<Period, StoreError> {
+    if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     refuse(faults(config.check()))?;
-    let id = PeriodId::new();
+    let id = idempotency::id(PeriodId::new());
     let mut tx = store.api.begin().await?;
     let config = derived(&mut tx, enterprise, id, config).await?;
     sqlx::query!(

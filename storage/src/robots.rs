@@ -8,7 +8,7 @@ use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page, Stored, name_taken, unused};
 use crate::tasks::references::refuse;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, idempotency};
 
 /// Characters of a robot's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -54,8 +54,11 @@ pub async fn create(
     config: RobotConfig,
     now: Time,
 ) -> Result<Robot, StoreError> {
+    if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     check(&config)?;
-    let id = RobotId::new();
+    let id = idempotency::id(RobotId::new());
     sqlx::query!(
         "insert into robot (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",
         id.uuid(),

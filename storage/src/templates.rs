@@ -7,7 +7,7 @@ use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page, Stored, name_taken, same_version};
 use crate::tasks::references::{faults, judge, refuse};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, idempotency};
 
 /// The configuration's name is the template's.
 pub type Template = Stored<TemplateId, TaskConfig>;
@@ -50,9 +50,12 @@ pub async fn create(
     config: TaskConfig,
     now: Time,
 ) -> Result<Template, StoreError> {
+    if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     let mut tx = store.api.begin().await?;
     check(&mut tx, enterprise, &config, None).await?;
-    let id = TemplateId::new();
+    let id = idempotency::id(TemplateId::new());
     sqlx::query!(
         "insert into template (id, enterprise_id, name, config, created_at)
          values ($1, $2, $3, $4, $5)",

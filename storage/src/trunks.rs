@@ -14,7 +14,7 @@ use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{Listed, Page, name_taken, phone, phone_column, same_version, taken, unused};
 use crate::tasks::references::{Referred, faults, refuse, users};
 use crate::tasks::{notify_dispatch, trunk_changed};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, idempotency};
 
 /// A line as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,8 +74,11 @@ pub async fn create(
     config: TrunkConfig,
     now: Time,
 ) -> Result<Trunk, StoreError> {
+    if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     refuse(faults(config.check()))?;
-    let id = TrunkId::new();
+    let id = idempotency::id(TrunkId::new());
     let mut tx = store.api.begin().await?;
     sqlx::query!(
         "insert into trunk (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",
@@ -299,10 +302,13 @@ pub async fn create_caller_id(
     new: NewCallerId,
     now: Time,
 ) -> Result<CallerId, StoreError> {
+    if let Some(made) = idempotency::made(|id| get_caller_id(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     check_label(&new.label)?;
     let mut tx = store.api.begin().await?;
     lock_named(&mut tx, enterprise, new.trunk).await?;
-    let id = CallerIdId::new();
+    let id = idempotency::id(CallerIdId::new());
     let (province, city) = match new.phone.location() {
         Some(location) if new.province.is_empty() && new.city.is_empty() => {
             (location.province.to_owned(), location.city.to_owned())

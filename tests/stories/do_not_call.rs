@@ -139,7 +139,8 @@ async fn who_asks_on_a_call_is_listed_at_once() {
     let world = World::with("2026-12-01T10:00:00+08:00", 1, Line::Natural).await;
     let opening =
         format!("Forgive me. {} #DoNotCall#", "I am so sorry to have called you. ".repeat(9));
-    let agent = json!({"kind": "scripted", "intents": [], "fallback": ["Yes."]});
+    let agent = json!({"kind": "scripted", "fallback": ["Yes."],
+        "intents": [{"name": "no", "keywords": ["no"], "reply": "Good bye. #Hangup#"}]});
     let robot = json!({"name": "sorry", "opening": opening, "agent": agent});
     let robot = world.made("robots", robot).await;
     let nodes = json!([{"name": "talk", "kind": "agent", "robot": robot}]);
@@ -148,12 +149,10 @@ async fn who_asks_on_a_call_is_listed_at_once() {
     world.post(&format!("navigations/{navigation}/publish"), json!({})).await;
     let task = world.task("sorry", json!({"navigation": navigation})).await;
     world.import_auto(&task, "May", &["13800000001"]).await;
-    let listed = harness::eventually("an entry", || async {
-        let listed = listed(&world, "").await;
-        listed.first().cloned()
-    })
-    .await;
-    assert_eq!(listed["source"], "robot", "{listed}");
+    let entry =
+        harness::eventually("an entry", || async { listed(&world, "").await.first().cloned() })
+            .await;
+    assert_eq!(entry["source"], "robot", "{entry}");
     assert_eq!(world.progress(&task).await["live"], 1, "the robot speaks on");
     // Somebody else has its attempt by now, and writes nothing of what was said.
     world.sql("update attempt set token = token + 1, worker = 'other'").await;

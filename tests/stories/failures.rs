@@ -68,7 +68,7 @@ async fn task_of(api: &Api, more: Value) -> String {
 async fn an_enterprise_with_a_damaged_row_holds_up_nobody_elses_records() {
     let world = World::with("2026-12-01T10:00:00+08:00", 5, Line::Instant).await;
     let stranger = world.stranger().await;
-    let ring = json!({"concurrency": 1, "ring_timeout_seconds": 10});
+    let ring = json!({"concurrency": 1, "ring_timeout_seconds": 40});
     let theirs = task_of(&stranger, ring).await;
     let numbers = json!({"numbers": [{"phone_number": "13900005101"},
         {"phone_number": "13900005102"}]});
@@ -81,7 +81,8 @@ async fn an_enterprise_with_a_damaged_row_holds_up_nobody_elses_records() {
     .await;
     // Their call is up; when it ends, the next one is looked for.
     let whole = "create table whole as select id, hours from task_plan";
-    let damage = "update task_plan set hours = '{}' from task where task.id = task_plan.task_id
+    let damage =
+        "update task_plan set hours = '\"damaged\"' from task where task.id = task_plan.task_id
                   and task.name = 'other'";
     world.sql(whole).await;
     world.sql(damage).await;

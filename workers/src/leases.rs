@@ -62,7 +62,7 @@ pub async fn hang_up(env: Environment) {
                 env.live.tell(attempt, Notice::HangUp(cause::TASK_ENDED));
             }
             #[expect(unreachable_code, reason = "tells the block's type")]
-            Ok::<(), storage::StoreError>(())
+            Ok::<(), StoreError>(())
         };
         tokio::select! {
             () = env.stopping.cancelled() => return,

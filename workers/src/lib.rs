@@ -25,6 +25,7 @@ mod redial;
 mod reorder_numbers;
 mod run_export;
 mod steps;
+mod unending;
 mod upload_recording;
 
 pub use environment::{Environment, Settings};

@@ -16,6 +16,7 @@ use crate::group::Unanswered;
 use crate::ledger::LedgerError;
 use crate::live::Notice;
 use crate::presence::Presence;
+use crate::unending::unending;
 use crate::{
     analyze_call, dial_attempt, fleet, import_batch, leases, redial, reorder_numbers, run_export,
     steps, sweep, upload_recording,
@@ -142,8 +143,8 @@ impl Running {
                         100,
                         dial_attempt::dial_attempt
                     );
-                    work.spawn(leases::renew(env.clone()));
-                    work.spawn(leases::hang_up(env.clone()));
+                    work.spawn(unending("renewals", env.clone(), leases::renew));
+                    work.spawn(unending("hang_up", env.clone(), leases::hang_up));
                 }
                 Kind::Redial => {
                     keep!(work, env, Redial, Redial::KIND.into(), 4, 100, redial::redial);

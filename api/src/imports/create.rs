@@ -114,7 +114,11 @@ async fn take_in(
     options: ImportOptions,
     file: tempfile::NamedTempFile,
 ) -> Reply<Accepted<ImportView>> {
-    let import = ImportId::new();
+    let import = storage::idempotency::id(ImportId::new());
+    let made = |id| imports::get(&state.store, caller.enterprise, id);
+    if let Some(row) = storage::idempotency::made(made).await? {
+        return Ok(Accepted { location: format!("/v1/imports/{import}"), body: row.into() });
+    }
     let object_key = import_source(caller.enterprise, import);
     let bytes =
         state.objects.put_file(&object_key, media_type(options.format), file.path()).await?;

@@ -2,11 +2,14 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use uuid::Uuid;
 use workers::presence::Presence;
@@ -16,23 +19,31 @@ use super::probes;
 use crate::config::Config;
 use crate::node::Node;
 
+/// How long requests in flight may take when the API is stopped.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
 pub async fn run(config: &Config) -> Result<()> {
     let node = Node::connect(config).await?;
     let stopping = CancellationToken::new();
     let metrics = probes::serve(config, &node, stopping.clone()).await?;
-    let (address, served) =
-        listen(config.listen, api::router(node.api()), stopping.clone()).await?;
+    let state = node.api();
+    let requests = state.requests.clone();
+    let (address, served) = listen(config.listen, api::router(state), stopping.clone()).await?;
     let presence = presence(&node, metrics, stopping.clone());
     tokio::spawn(fleet::tell(node.store.clone(), node.queues.clone(), stopping.clone()));
     tracing::info!(%address, %metrics, "the API is served");
+    let mut served = pin!(served);
     let ended = tokio::select! {
-        ended = served => ended,
-        () = asked_to_stop() => Ok(()),
+        ended = &mut served => Some(ended),
+        () = asked_to_stop() => None,
     };
     stopping.cancel();
+    if ended.is_none() {
+        finish(served, &requests, ANSWERS_WITHIN).await;
+    }
     presence.leave().await;
     node.store.close().await;
-    ended
+    ended.unwrap_or(Ok(()))
 }
 
 /// Signs of life of a process that serves the API.
@@ -45,6 +56,22 @@ pub fn presence(node: &Node, metrics: SocketAddr, stopping: CancellationToken) -
         stopping,
         || (0, 0),
     )
+}
+
+/// Let requests in flight come to their answers, for so long at most: one that is cut off may have come to
+/// its commit, and its caller would not know.
+pub async fn finish(
+    served: impl Future<Output = Result<()>>,
+    requests: &TaskTracker,
+    limit: Duration,
+) {
+    requests.close();
+    let quiet = async { tokio::join!(served, requests.wait()).0 };
+    match tokio::time::timeout(limit, quiet).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the API ended badly"),
+        Err(_) => tracing::warn!("some requests were not answered in time; they are cut off"),
+    }
 }
 
 /// Bind, and give the address and the future that serves until it is told to stop.
@@ -76,5 +103,63 @@ pub async fn asked_to_stop() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// A router whose answer comes when it is told to, and what tells that it was asked.
+    fn slow(asked: &'static Notify, told: &'static Notify) -> Router {
+        Router::new().route(
+            "/",
+            get(move || async move {
+                asked.notify_one();
+                told.notified().await;
+                "done"
+            }),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_request_in_flight_is_answered_when_the_api_is_stopped_and_no_longer_than_the_limit()
+    {
+        static ASKED: Notify = Notify::const_new();
+        static TOLD: Notify = Notify::const_new();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for (limit_seconds, answered) in [(60, true), (0, false)] {
+            let stopping = CancellationToken::new();
+            let local = SocketAddr::from(([127, 0, 0, 1], 0));
+            let (address, served) =
+                listen(local, slow(&ASKED, &TOLD), stopping.clone()).await.expect("a port");
+            let served = tokio::spawn(served);
+            let request = tokio::spawn(reqwest::get(format!("http://{address}/")));
+            ASKED.notified().await;
+            stopping.cancel();
+            let requests = TaskTracker::new();
+            let served = async { served.await.unwrap_or_else(|error| Err(error.into())) };
+            let limit = Duration::from_secs(limit_seconds);
+            let finished = async {
+                finish(served, &requests, limit).await;
+                std::time::Instant::now()
+            };
+            let told = async {
+                if answered {
+                    TOLD.notify_one();
+                }
+            };
+            tokio::join!(finished, told);
+            if answered {
+                let reply = request.await.expect("it ran").expect("it is answered");
+                assert_eq!(reply.text().await.expect("a body"), "done");
+            } else {
+                assert!(!request.is_finished(), "it waits on");
+                request.abort();
+            }
+        }
     }
 }

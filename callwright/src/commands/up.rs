@@ -99,8 +99,10 @@ impl Up {
         migrate::run(config).await?;
         let node = Node::connect(config).await?;
         let metrics = probes::serve(config, &node, stopping.clone()).await?;
-        let router = api::router(node.api());
-        let (address, served) = listen(config.listen, router, stopping.clone()).await?;
+        let state = node.api();
+        let requests = state.requests.clone();
+        let (address, served) = listen(config.listen, api::router(state), stopping.clone()).await?;
+        let mut served = std::pin::pin!(served);
         lock.listens_at(address)?;
         let presence = presence(&node, metrics, stopping.clone());
         let env = node.environment(config, Some(metrics), stopping.clone())?;
@@ -125,14 +127,21 @@ impl Up {
         };
         let ended = tokio::select! {
             ended = work => ended,
-            ended = served => ended.map(|()| ExitCode::FAILURE),
+            ended = &mut served => {
+                running.stop(asked_to_stop()).await;
+                presence.leave().await;
+                node.store.close().await;
+                return ended.map(|()| ExitCode::FAILURE);
+            }
             () = asked_to_stop() => {
                 let drain = drain.as_secs();
                 say(&format!("stopping: calls that are up may finish for {drain} s; Ctrl-C again hangs up"))
                     .map(|()| ExitCode::SUCCESS)
             }
         };
-        running.stop(asked_to_stop()).await;
+        stopping.cancel();
+        let answered = super::serve::finish(served, &requests, super::serve::ANSWERS_WITHIN);
+        tokio::join!(answered, running.stop(asked_to_stop()));
         presence.leave().await;
         node.store.close().await;
         ended

@@ -20,7 +20,7 @@ use super::references::{judge, judge_schedule, refuse};
 use super::{Task, get, lock, lock_in, plan, reorder, state};
 use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{name_taken, same_version};
-use crate::{Store, StoreError, numbers, templates};
+use crate::{Store, StoreError, idempotency, numbers, templates};
 
 /// Chunks of some thousands of numbers that a deletion cancels itself, at most.
 const CANCELLED_MAX: u32 = 5;
@@ -33,6 +33,9 @@ pub async fn create(
     now: Time,
     actor: &str,
 ) -> Result<Task, StoreError> {
+    if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
+        return Ok(made);
+    }
     let mut tx = store.api.begin().await?;
     let judged = judge(&mut tx, enterprise, &config).await?;
     let mut faults = judged.faults(&config, None);
@@ -87,7 +90,7 @@ async fn insert(
     hours: &Hours,
     now: Time,
 ) -> Result<TaskId, StoreError> {
-    let task = TaskId::new();
+    let task = idempotency::id(TaskId::new());
     let schedule = &config.schedule;
     sqlx::query!(
         "insert into task (id, enterprise_id, name, config, state, scheduled_start_at,

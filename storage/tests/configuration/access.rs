@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use storage::idempotency::{Claim, Reply};
 use storage::rows::Page;
 use storage::suppression::Source;
-use storage::{audit, enterprises, idempotency, keys, suppression};
+use storage::{audit, enterprises, idempotency, keys, periods, suppression};
 
 use super::*;
 
@@ -49,7 +49,7 @@ async fn a_request_sent_twice_is_carried_out_once(pool: PgPool) {
     let office = Office::open(pool).await;
     let (store, enterprise) = (&office.store, office.enterprise);
     let claim = async |hash| idempotency::claim(store, enterprise, "k1", [hash; 32]).await.unwrap();
-    assert_eq!(claim(1).await, Claim::Fresh);
+    assert!(matches!(claim(1).await, Claim::Fresh(_)));
     assert_eq!(claim(1).await, Claim::InFlight);
     assert_eq!(claim(2).await, Claim::Mismatch);
     let reply = Reply {
@@ -70,9 +70,9 @@ async fn a_request_sent_twice_is_carried_out_once(pool: PgPool) {
     .await
     .unwrap();
     assert_eq!(idempotency::expire(store, 100).await.unwrap(), 1);
-    assert_eq!(claim(2).await, Claim::Fresh);
+    assert!(matches!(claim(2).await, Claim::Fresh(_)));
     idempotency::release(store, enterprise, "k1").await.unwrap();
-    assert_eq!(claim(3).await, Claim::Fresh);
+    assert!(matches!(claim(3).await, Claim::Fresh(_)));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -85,7 +85,47 @@ async fn a_key_is_claimed_again_after_a_day_or_when_its_process_died(pool: PgPoo
         .await
         .unwrap();
     let again = idempotency::claim(store, enterprise, "k1", [1; 32]).await.unwrap();
-    assert_eq!(again, Claim::Fresh);
+    assert!(matches!(again, Claim::Fresh(_)));
+}
+
+/// Its process died after the commit, or what it had written could not be read.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_request_whose_answer_was_lost_makes_nothing_twice(pool: PgPool) {
+    let office = Office::open(pool).await;
+    let (store, enterprise, now) = (&office.store, office.enterprise, at("09:00"));
+    let make = async |hash| {
+        let claim = idempotency::claim(store, enterprise, "k1", [hash; 32]).await.unwrap();
+        let Claim::Fresh(seed) = claim else { panic!("{claim:?}") };
+        let day = serde_json::json!({ "name": format!("Day {hash}"), "kind": "call",
+            "ranges": [{ "start": "09:00", "end": "18:00" }] });
+        let period = serde_json::from_value(day).unwrap();
+        let period = idempotency::within(seed, periods::create(store, enterprise, period, now));
+        let key = keys::create(store, enterprise, "Robot", Role::Viewer, &[], now);
+        let key = idempotency::within(seed, key).await.unwrap();
+        (period.await.unwrap().id, key.key.id, key.secret)
+    };
+    let first = make(1).await;
+    idempotency::release(store, enterprise, "k1").await.unwrap();
+    let second = make(1).await;
+    sqlx::query("update idempotency set created_at = clock_timestamp() - interval '11 minutes'")
+        .execute(&office.pool)
+        .await
+        .unwrap();
+    let third = make(1).await;
+    assert_eq!([second.0, third.0], [first.0; 2]);
+    assert_eq!([second.1, third.1], [first.1; 2]);
+    // Of a key's secrets the last one is the one that somebody was shown.
+    assert_eq!(keys::authenticate(store, &first.2, now).await.unwrap(), None);
+    assert!(keys::authenticate(store, &third.2, now).await.unwrap().is_some());
+    // Another request with the key makes something else, and so does this one a day later.
+    idempotency::release(store, enterprise, "k1").await.unwrap();
+    assert_ne!(make(2).await.0, first.0);
+    sqlx::query("update idempotency set created_at = clock_timestamp() - interval '25 hours'")
+        .execute(&office.pool)
+        .await
+        .unwrap();
+    sqlx::query("delete from period").execute(&office.pool).await.unwrap();
+    assert_ne!(make(1).await.0, first.0);
 }
 
 #[sqlx::test(migrations = "../migrations")]

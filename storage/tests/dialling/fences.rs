@@ -1,6 +1,7 @@
 //! A call is dialled at most once, by one worker, and a worker that was given up writes nothing.
 
 use outbound::outcome::cause;
+use sqlx::ConnectOptions;
 use storage::attempts::{PutOff, Renewals, expire_leases, finish_lost, lost_jobs, withdraw};
 
 use super::*;

@@ -1,5 +1,7 @@
 //! Never one call more than any limit.
 
+use sqlx::ConnectOptions;
+
 use super::*;
 
 #[sqlx::test(migrations = "../migrations")]

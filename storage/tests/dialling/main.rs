@@ -374,9 +374,12 @@ impl Floor {
         begin_many(&self.store, WORKER, LEASE, now, &[item]).await.unwrap().remove(0)
     }
 
-    /// Begin and finish calls at one moment, each with this result.
+    /// Begin and finish calls at one moment, each with this result; they may be begun.
     async fn ring(&self, calls: &[Call], result: CallResult, now: Time) -> Vec<FinishedAs> {
-        let orders = self.begin(calls, now).await;
+        let items: Vec<_> =
+            calls.iter().map(|call| ToBegin::again(call.attempt, call.token)).collect();
+        let begun = begin_many(&self.store, WORKER, LEASE, now, &items).await.unwrap();
+        let orders: Vec<_> = begun.into_iter().map(dials).collect();
         let finished: Vec<_> =
             orders.iter().map(|order| finished(order, result, now, now)).collect();
         finish_many(&self.store, now, &finished).await.unwrap()

@@ -101,7 +101,7 @@ async fn a_call_that_waits_for_its_turn_does_not_start_once_its_phone_is_listed(
     let calls = floor.claim(1, at("09:00")).await;
     floor.begin(&calls, at("09:00")).await;
     forbid(&floor, &[1], None).await;
-    assert!(matches!(floor.try_begin(WORKER, &calls, at("09:00")).await[0], Begun::Refused));
+    assert!(matches!(floor.begin_again(calls[0], at("09:00")).await, Begun::Refused));
     assert_eq!(who(&floor.claim(1, at("09:01")).await), [2]);
     assert_eq!(floor.count(task, "suppressed").await, 1);
     floor.sound().await;

@@ -20,6 +20,7 @@ use futures::FutureExt;
 use storage::StoreError;
 
 use crate::Environment;
+use crate::unending::unending;
 
 pub use dispatch::dispatch;
 
@@ -35,7 +36,7 @@ pub async fn run(env: Environment) {
     let every = env.settings.sweep_every;
     let lost_jobs_pause = lost_jobs::pause(every, env.settings.lease);
     tokio::join!(
-        dispatch(env.clone()),
+        unending("dispatch", env.clone(), dispatch),
         repeat(&env, "expired_leases", every, expired_leases::look),
         repeat(&env, "clock_edges", every, clock_edges::look),
         repeat(&env, "due_redials", every, due_redials::look),
