@@ -63,6 +63,11 @@ CASES = {
         "6m",
         [('callwright_unsound{what="miscounts"}', "1x40")],
     ),
+    "CallwrightRowsFail": (
+        [('callwright_rows_failed_total{what="claim"}', "0x8 1x32")],
+        "4m",
+        [('callwright_rows_failed_total{what="claim"}', "3x40")],
+    ),
     "CallwrightRecordingsFailed": (
         [("callwright_recordings_failed_total", "0x8 1x32")],
         "4m",

@@ -3,7 +3,7 @@
 
 use metrics::counter;
 
-use crate::{fleet, sweep};
+use crate::{faults, fleet, sweep};
 
 /// Make all of them stand at 0.
 pub fn start_at_zero() {
@@ -13,6 +13,9 @@ pub fn start_at_zero() {
         "callwright_audit_lost_total",
     ] {
         counter!(name).increment(0);
+    }
+    for what in faults::WHATS {
+        counter!("callwright_rows_failed_total", "what" => what).increment(0);
     }
     for sweep in sweep::NAMES {
         counter!("callwright_sweep_found_total", "sweep" => sweep).increment(0);

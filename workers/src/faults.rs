@@ -5,6 +5,21 @@ use std::fmt::Display;
 
 use storage::StoreError;
 
+/// What a row may stand in the way of.
+pub const WHATS: [&str; 11] = [
+    "finish",
+    "follow_on",
+    "claim",
+    "begin",
+    "pace",
+    "lost_call",
+    "step",
+    "redial",
+    "deleted_task",
+    "do_not_call",
+    "object",
+];
+
 /// Count it, and log it. `of` names the row or the enterprise.
 pub fn tell_of(what: &'static str, of: impl Display, error: impl Display) {
     metrics::counter!("callwright_rows_failed_total", "what" => what).increment(1);

@@ -28,8 +28,15 @@ pub use dispatch::dispatch;
 const RETRY: Duration = Duration::from_millis(500);
 
 /// The sweeps that look every so often, by the names that metrics give them.
-pub(crate) const NAMES: [&str; 6] =
-    ["expired_leases", "clock_edges", "due_redials", "lost_jobs", "soundness", "retention"];
+pub(crate) const NAMES: [&str; 7] = [
+    "expired_leases",
+    "clock_edges",
+    "due_redials",
+    "deleted_tasks",
+    "lost_jobs",
+    "soundness",
+    "retention",
+];
 
 /// Run every sweep until the process stops.
 pub async fn run(env: Environment) {
