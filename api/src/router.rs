@@ -10,7 +10,7 @@ use aide::axum::ApiRouter;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,6 +59,8 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .merge(v1)
         .merge(openapi::pages(document))
+        // Until the console is there, whoever comes with a browser finds the documentation.
+        .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/health", get(health::live))
         .route("/ready", get(health::ready))
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })

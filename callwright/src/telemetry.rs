@@ -3,6 +3,8 @@
 //! Logs go to standard error: JSON lines for services, plain lines for a person at a terminal. Traces
 //! go by OTLP where `OTEL_EXPORTER_OTLP_ENDPOINT` says. Metrics are rendered by the `/metrics` of each process.
 
+pub mod held;
+
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider;
@@ -36,7 +38,7 @@ impl Telemetry {
         let filter = EnvFilter::try_new(&wanted).with_context(|| {
             format!("CALLWRIGHT_LOG: `{wanted}` is not a filter; write as `info`")
         })?;
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let lines = tracing_subscriber::fmt::layer().with_writer(|| held::Lines);
         let lines = match form {
             LogForm::Json => lines.json().flatten_event(true).boxed(),
             LogForm::Plain => lines.with_target(false).boxed(),

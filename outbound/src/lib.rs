@@ -28,6 +28,7 @@ pub mod schedule;
 pub mod task;
 mod task_state;
 pub mod trunk;
+pub mod wall;
 mod words;
 
 /// An instant, in UTC.

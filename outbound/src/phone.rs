@@ -4,6 +4,7 @@ mod location;
 mod zone;
 
 pub use location::Location;
+pub use zone::region_of;
 
 use std::fmt;
 use std::str::FromStr;

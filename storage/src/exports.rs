@@ -52,6 +52,8 @@ pub struct Export {
     pub finished_at: Option<Time>,
     /// When the file goes.
     pub expires_at: Option<Time>,
+    /// What there is to know of the file.
+    pub note: Option<String>,
 }
 
 impl Export {
@@ -83,6 +85,7 @@ struct Row {
     created_at: Time,
     finished_at: Option<Time>,
     expires_at: Option<Time>,
+    note: Option<String>,
 }
 
 impl TryFrom<Row> for Export {
@@ -110,6 +113,7 @@ impl TryFrom<Row> for Export {
             created_at: row.created_at,
             finished_at: row.finished_at,
             expires_at: row.expires_at,
+            note: row.note,
         })
     }
 }
@@ -157,7 +161,7 @@ pub async fn get(
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at
+                  actor, created_at, finished_at, expires_at, note
              from export where id = $1 and enterprise_id = $2"#,
         id.uuid(),
         enterprise.uuid()
@@ -178,7 +182,7 @@ pub async fn list(
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at
+                  actor, created_at, finished_at, expires_at, note
              from export
             where enterprise_id = $1 and ($2::uuid is null or id < $2)
             order by id desc limit $3"#,
@@ -210,7 +214,7 @@ pub async fn take(
         returning id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at"#,
+                  actor, created_at, finished_at, expires_at, note"#,
         id.uuid(),
         token,
         seconds(lease)
@@ -278,6 +282,8 @@ pub struct Written<'a> {
     pub bytes: u64,
     pub rows: u64,
     pub expires_at: Time,
+    /// What there is to know of it.
+    pub note: Option<&'a str>,
 }
 
 /// The file is in the object store, whole. A cancel that came meanwhile comes too late. Locks the row.
@@ -291,7 +297,7 @@ pub async fn finish(
     let done = sqlx::query!(
         "update export
             set status = 'done', object_key = $3, bytes = $4, total = $5, done = $5,
-                finished_at = $6, expires_at = $7, lease_until = null
+                finished_at = $6, expires_at = $7, note = $8, lease_until = null
           where id = $1 and token = $2 and status = 'running'",
         id.uuid(),
         token,
@@ -299,7 +305,8 @@ pub async fn finish(
         i64::try_from(written.bytes).unwrap_or(i64::MAX),
         i64::try_from(written.rows).unwrap_or(i64::MAX),
         now,
-        written.expires_at
+        written.expires_at,
+        written.note
     )
     .execute(&store.api)
     .await?;

@@ -60,13 +60,29 @@ pub fn read_csv(bytes: &[u8]) -> Vec<Vec<String>> {
     lines.collect()
 }
 
-/// The rows of the first sheet of a workbook, as texts.
+/// The rows of the first sheet of a workbook, as texts; dates as `2026-12-01 10:00:00`.
 pub fn read_workbook(bytes: &[u8]) -> Vec<Vec<String>> {
     let mut book: calamine::Xlsx<_> =
         calamine::open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
     let name = book.sheet_names().first().cloned().expect("a sheet");
     let sheet = book.worksheet_range(&name).expect("a sheet");
-    sheet.rows().map(|row| row.iter().map(ToString::to_string).collect()).collect()
+    sheet.rows().map(|row| row.iter().map(shown).collect()).collect()
+}
+
+fn shown(cell: &calamine::Data) -> String {
+    let calamine::Data::DateTime(time) = cell else { return cell.to_string() };
+    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Whether a cell of the first sheet of a workbook, by row and column, holds a date and not a text that looks
+/// like one.
+pub fn is_date(bytes: &[u8], row: u32, column: u32) -> bool {
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook_from_rs(Cursor::new(bytes)).expect("a workbook");
+    let name = book.sheet_names().first().cloned().expect("a sheet");
+    let sheet = book.worksheet_range(&name).expect("a sheet");
+    matches!(sheet.get_value((row, column)), Some(calamine::Data::DateTime(time)) if time.is_datetime())
 }
 
 /// The formulas of the first sheet of a workbook: what a spreadsheet would run.

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use harness::files::{formulas, read_csv, read_workbook, read_zip};
+use harness::files::{formulas, is_date, read_csv, read_workbook, read_zip};
 use harness::{Answer, World, ask, eventually};
 use outbound::record::FIELDS;
 use serde_json::{Value, json};
@@ -99,6 +99,15 @@ async fn chosen_fields_in_the_chosen_order_equal_the_records() {
         assert_eq!(read, whole, "{format}");
         if format == "xlsx" {
             assert_eq!(formulas(&bytes), Vec::<String>::new());
+            // Times are dates that a spreadsheet sorts and counts with; their head tells the zone.
+            assert!(is_date(&bytes, 1, 2) && is_date(&bytes, 3, 2), "a text is no date");
+            let parts = read_zip(&bytes);
+            let part = |name: &str| {
+                let (_, bytes) = parts.iter().find(|(known, _)| known == name).expect("a part");
+                String::from_utf8(bytes.clone()).expect("text")
+            };
+            assert!(part("xl/comments1.xml").contains("Time zone: Asia/Shanghai"));
+            assert!(part("xl/styles.xml").contains("yyyy-mm-dd hh:mm:ss"));
         }
     }
     world.end().await;
@@ -109,7 +118,7 @@ async fn without_a_choice_all_fields_of_the_table_are_there_and_a_filter_says_wh
     let (world, task, records) = called().await;
     let titles = |text: bool| -> Vec<&str> {
         let wanted = FIELDS.iter().filter(|field| text || field.name != "conversation_text");
-        wanted.map(|field| field.title).collect()
+        wanted.map(|field| field.title).chain(["note"]).collect()
     };
     let options = json!({"task": task, "content": "call_records", "format": "csv", "filter": "result = busy OR result = answered"});
     let rows = read_csv(&file(&world, &world.exported(options).await).await);
@@ -120,11 +129,85 @@ async fn without_a_choice_all_fields_of_the_table_are_there_and_a_filter_says_wh
 
     // The conversation text comes with conversations, or when it is chosen.
     let options = json!({"content": "conversations", "format": "csv"});
-    assert_eq!(read_csv(&file(&world, &world.exported(options).await).await), [titles(true)]);
+    let whole = titles(true);
+    let without = &whole[..whole.len() - 1];
+    // No row, no variable.
+    assert_eq!(read_csv(&file(&world, &world.exported(options).await).await), [without]);
     let fields = ["id", "conversation_text"];
     let options = json!({"content": "call_records", "format": "csv", "fields": fields, "filter": "result = answered"});
     let rows = read_csv(&file(&world, &world.exported(options).await).await);
     assert_eq!(rows[1][0], records[0]["id"].as_str().expect("an id"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn each_variable_has_a_column_of_its_own_and_one_can_be_chosen() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("spring", json!({})).await;
+    let number = |end: u8, variables: Value| json!({"phone_number": format!("1390000500{end}"), "variables": variables});
+    let numbers = vec![
+        number(1, json!({"model": "X5", "=city": "Berlin"})),
+        number(2, json!({"model": "i3", "caller": "13800000001"})),
+    ];
+    world.import_numbers(&task, &json!({"batch_name": "May", "start": "auto"}), numbers).await;
+    world.until_records(&task, 2).await;
+    for format in ["xlsx", "csv"] {
+        let options = json!({"task": task, "content": "call_records", "format": format});
+        let export = world.exported(options).await;
+        assert_eq!(export["note"], Value::Null);
+        let bytes = file(&world, &export).await;
+        let rows = if format == "csv" { read_csv(&bytes) } else { read_workbook(&bytes) };
+        let table = rows[0].len() - 3;
+        let city = if format == "csv" { "'=city" } else { "=city" };
+        assert_eq!(rows[0][table..], [city, "caller", "model"], "heads are the variables' names");
+        let mut cells: Vec<_> = rows[1..].iter().map(|row| row[table..].to_vec()).collect();
+        cells.sort();
+        assert_eq!(cells, [["", "13800000001", "i3"], ["Berlin", "", "X5"]]);
+
+        let fields = ["result", "variables.model", "variables.nobody_has_it"];
+        let options =
+            json!({"task": task, "content": "call_records", "format": format, "fields": fields});
+        let bytes = file(&world, &world.exported(options).await).await;
+        let rows = if format == "csv" { read_csv(&bytes) } else { read_workbook(&bytes) };
+        assert_eq!(rows[0], ["Call Result", "model", "nobody_has_it"]);
+        let mut models: Vec<_> = rows[1..].iter().map(|row| row[1].clone()).collect();
+        models.sort();
+        assert_eq!(models, ["X5", "i3"]);
+    }
+    // Who may not see numbers sees none in a variable.
+    let masked = world.key("viewer", &["export"]).await;
+    let options = json!({"task": task, "content": "call_records", "format": "csv", "fields": ["variables.caller"]});
+    let made = ask(&masked, "POST", "exports", options).await;
+    let export = world.until_over(&path(&made.json())).await;
+    let text = String::from_utf8(file(&world, &export).await).expect("text");
+    assert!(text.contains("138********") && !text.contains("13800000001"), "{text}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn variables_beyond_a_hundred_have_no_column_and_the_export_says_so() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("spring", json!({})).await;
+    let wide = |from: u32| -> Value {
+        let names = (from..from + 60).map(|at| (format!("v{at:03}"), json!("x")));
+        Value::Object(names.chain([("all".to_owned(), json!("y"))]).collect())
+    };
+    let numbers = [(1, 0), (2, 60)].map(
+        |(end, from)| json!({"phone_number": format!("1390000500{end}"), "variables": wide(from)}),
+    );
+    let options = json!({"batch_name": "May", "start": "auto"});
+    world.import_numbers(&task, &options, numbers.to_vec()).await;
+    world.until_records(&task, 2).await;
+    let options = json!({"task": task, "content": "call_records", "format": "csv"});
+    let export = world.exported(options).await;
+    let note = export["note"].as_str().expect("a note");
+    assert!(note.contains("121 variables") && note.contains("the other 21"), "{note}");
+    let rows = read_csv(&file(&world, &export).await);
+    let text = FIELDS.iter().filter(|field| field.name != "conversation_text").count();
+    assert_eq!(rows[0].len(), text + 100);
+    assert_eq!(rows[0][text], "all", "what most rows have comes first");
+    let custom = rows[0].iter().position(|title| title == "Custom Fields").expect("the column");
+    assert!(rows[1..].iter().any(|row| row[custom].contains("v119: x")), "nothing is lost");
     world.end().await;
 }
 
@@ -140,6 +223,7 @@ async fn recordings_come_as_a_zip_of_stereo_wavs_named_by_their_calls() {
     assert_eq!(zip[8..10], [8, 0], "the first entry is packed: deflate is method 8 of the format");
     let id = records[0]["id"].as_str().expect("an id");
     assert!(name.ends_with(&format!("{id}.wav")) && !name.contains("13800000001"), "{name}");
+    assert!(name.starts_with("20261201-10"), "its time is the enterprise's: {name}");
     assert_eq!(
         *wav,
         world.download(&format!("records/{id}/recording")).await,

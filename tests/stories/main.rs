@@ -7,6 +7,7 @@ mod bad_input;
 mod batches;
 mod call_order;
 mod channel_variables;
+mod command_line;
 mod conversation;
 mod do_not_call;
 mod documents;

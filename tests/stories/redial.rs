@@ -294,3 +294,38 @@ async fn a_redial_that_falls_due_while_others_are_made_ready_is_made_ready_after
     until_in(&world, &task, "pending", 3_001).await;
     world.end().await;
 }
+
+/// What the task's one number waits for: when it may be called, and how `why` says it.
+async fn next_of(world: &World, task: &str) -> (Value, String) {
+    eventually("the redial to wait", || async {
+        let progress = world.get(&format!("tasks/{task}/progress")).await;
+        let due = progress["waiting"][0]["next_due_at"].clone();
+        let why = progress["why"].as_array().cloned().unwrap_or_default();
+        let why = why.iter().find(|why| why["code"] == "waiting_redial").cloned()?;
+        Some((due, why["detail"].as_str().expect("a detail").to_owned()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_next_redial_is_told_with_the_window_in_which_it_may_ring() {
+    let world = World::at("2026-12-01T17:55:00+08:00").await;
+    let day = world.period("day", "call", "09:00-18:00").await;
+    let mut config = policy("last_call", &[10]);
+    config["schedule"] = json!({"call_period": day});
+    let task = running(&world, "evening", config.clone(), "13900005001").await;
+    world.until_records(&task, 1).await;
+    let (due, why) = next_of(&world, &task).await;
+    assert_eq!(due, "2026-12-02T01:00:00Z", "18:05 is closed");
+    assert_eq!(why, "1 number waits for its redial; it is next at 2026-12-02 09:00:00 +08:00");
+
+    // In the callee's own hours: 17:55 in New York.
+    world.set("2026-12-02T06:55:00+08:00");
+    config["schedule"]["callee_local_time"] = json!(true);
+    let task = running(&world, "abroad", config, "+12125550003").await;
+    world.until_records(&task, 1).await;
+    let (due, why) = next_of(&world, &task).await;
+    assert_eq!(due, "2026-12-02T14:00:00Z", "nine in New York");
+    assert!(why.ends_with("2026-12-02 22:00:00 +08:00"), "{why}");
+    world.end().await;
+}

@@ -292,3 +292,13 @@ async fn odd_texts_are_refused_by_name_and_break_nothing() {
     assert_eq!(world.get(&format!("robots/{robot}")).await["name"], smiles);
     world.end().await;
 }
+
+#[tokio::test]
+async fn whoever_comes_with_a_browser_finds_the_documentation() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    let root = client.expect("a client").get(format!("http://{}/", world.address));
+    let answer = Answer::to(root).await;
+    assert_eq!((answer.status, answer.header("location")), (307, "/docs"));
+    world.end().await;
+}

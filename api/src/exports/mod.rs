@@ -75,6 +75,8 @@ struct ExportView {
     finished_at: Option<Time>,
     /// When the file goes.
     expires_at: Option<Time>,
+    /// What there is to know of the file, as variables that have no column of their own.
+    note: Option<String>,
 }
 
 /// Why an export failed.
@@ -105,6 +107,7 @@ impl ExportView {
             created_at: row.created_at,
             finished_at: row.finished_at,
             expires_at: row.expires_at,
+            note: row.note,
         }
     }
 }

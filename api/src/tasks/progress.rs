@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use outbound::Time;
+use chrono_tz::Tz;
 use outbound::fleet::Fleet;
 use outbound::number::NumberState;
 use outbound::task::{PauseReason, TaskState};
+use outbound::{Time, wall};
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::tasks::progress::Waiting;
@@ -25,6 +26,8 @@ use crate::why::Why;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TaskProgress")]
 pub(crate) struct ProgressView {
+    /// Business time of this answer.
+    at: Time,
     state: StateWord,
     pause_reason: Option<PauseReason>,
     /// Numbers by state; every state is there.
@@ -57,6 +60,7 @@ struct WaitingView {
     /// `redial`, `phone_busy`, `frequency_cap`, `callee_window` or `trunk_refused`.
     reason: String,
     numbers: u64,
+    /// When the first of them may be called: it is due, and the window is open.
     next_due_at: Time,
 }
 
@@ -74,7 +78,8 @@ pub(crate) async fn progress(
     Viewer(caller): Viewer,
     Path(path): Path<TaskPath>,
 ) -> Reply<Json<ProgressView>> {
-    let progress = tasks::progress(&state.store, caller.enterprise, path.task_id).await?;
+    let now = state.clock.now();
+    let progress = tasks::progress(&state.store, caller.enterprise, path.task_id, now).await?;
     let fleet = workers::fleet(&state.store).await?;
     Ok(Json(ProgressView::new(progress, &fleet)))
 }
@@ -92,6 +97,7 @@ impl ProgressView {
         let next = progress.next_step;
         Self {
             why: why(&progress, fleet),
+            at: progress.at,
             state: StateWord::of(progress.state),
             pause_reason: pause_reason(progress.state),
             total: progress.total(),
@@ -121,7 +127,7 @@ impl From<Waiting> for WaitingView {
 
 /// What keeps a task from having more calls up than it has.
 fn why(progress: &Progress, fleet: &Fleet) -> Vec<Why> {
-    let mut reasons = vec![why_state(progress.state, progress.next_step)];
+    let mut reasons = vec![why_state(progress.state, progress.next_step, progress.zone)];
     let waits = progress.state == TaskState::Running
         || progress.next_step.is_some()
         || !progress.waiting.is_empty();
@@ -135,18 +141,22 @@ fn why(progress: &Progress, fleet: &Fleet) -> Vec<Why> {
         reasons.push(Why { code: "reordering", detail: detail.to_owned() });
     } else if progress.state == TaskState::Running {
         if progress.live() >= u64::from(progress.limit) {
-            let detail = format!("all {} slots have a call", progress.limit);
+            let detail = match progress.limit {
+                1 => "the one slot has a call".to_owned(),
+                limit => format!("all {limit} slots have a call"),
+            };
             reasons.push(Why { code: "slots_full", detail });
         } else if pending == 0 {
             let detail = "no number is pending".to_owned();
             reasons.push(Why { code: "nothing_pending", detail });
         }
     }
-    reasons.extend(progress.waiting.iter().map(why_waiting));
+    reasons.extend(progress.waiting.iter().map(|waiting| why_waiting(waiting, progress.zone)));
     reasons
 }
 
-fn why_state(state: TaskState, next: Option<PlannedStep>) -> Why {
+/// Times are told by the clock of `zone`, the enterprise's.
+fn why_state(state: TaskState, next: Option<PlannedStep>, zone: Tz) -> Why {
     let (code, text) = match state {
         TaskState::Initial => ("not_started", "it was never started"),
         TaskState::Running => ("running", "it is running"),
@@ -154,30 +164,49 @@ fn why_state(state: TaskState, next: Option<PlannedStep>) -> Why {
         TaskState::Paused(reason) => (reason.word(), reason.title()),
     };
     let next = next.map(|next| match next.step {
-        Step::Start => format!("; it starts at {}", next.at.to_rfc3339()),
-        Step::End => format!("; it ends at {}", next.at.to_rfc3339()),
-        Step::Edge => format!("; its window changes at {}", next.at.to_rfc3339()),
+        Step::Start => format!("; it starts at {}", wall::zoned(next.at, zone)),
+        Step::End => format!("; it ends at {}", wall::zoned(next.at, zone)),
+        Step::Edge => format!("; its window changes at {}", wall::zoned(next.at, zone)),
     });
     Why { code, detail: format!("{text}{}", next.unwrap_or_default()) }
 }
 
-fn why_waiting(waiting: &Waiting) -> Why {
-    let (code, text) = match waiting.reason.as_str() {
-        "redial" => ("waiting_redial", "wait for their redial"),
-        "phone_busy" => ("waiting_phone_busy", "wait for another call to the same phone to end"),
-        "frequency_cap" => {
-            ("waiting_frequency_cap", "were called as often as the frequency cap allows")
-        }
-        "callee_window" => ("waiting_callee_window", "wait for the hours at the callee's place"),
-        _ => ("waiting_trunk_refused", "wait because the line refused"),
+fn why_waiting(waiting: &Waiting, zone: Tz) -> Why {
+    let (code, one, many) = match waiting.reason.as_str() {
+        "redial" => ("waiting_redial", "waits for its redial", "wait for their redial"),
+        "phone_busy" => (
+            "waiting_phone_busy",
+            "waits for another call to the same phone to end",
+            "wait for another call to the same phone to end",
+        ),
+        "frequency_cap" => (
+            "waiting_frequency_cap",
+            "was called as often as the frequency cap allows",
+            "were called as often as the frequency cap allows",
+        ),
+        "callee_window" => (
+            "waiting_callee_window",
+            "waits for the hours at the callee's place",
+            "wait for the hours at the callee's place",
+        ),
+        _ => (
+            "waiting_trunk_refused",
+            "waits because the line refused",
+            "wait because the line refused",
+        ),
     };
-    let due = waiting.next_due_at.to_rfc3339();
-    Why { code, detail: format!("{} numbers {text}; the next at {due}", waiting.numbers) }
+    let due = wall::zoned(waiting.next_due_at, zone);
+    let detail = match waiting.numbers {
+        1 => format!("1 number {one}; it is next at {due}"),
+        numbers => format!("{numbers} numbers {many}; the next at {due}"),
+    };
+    Why { code, detail }
 }
 
 #[cfg(test)]
 mod tests {
     use outbound::fleet::Kind;
+    use outbound::ids::TaskId;
 
     use super::*;
 
@@ -207,6 +236,8 @@ mod tests {
             talk_ms: 0,
             waiting: Vec::new(),
             next_step: None,
+            at: Time::UNIX_EPOCH,
+            zone: chrono_tz::Asia::Shanghai,
         }
     }
 
@@ -235,8 +266,31 @@ mod tests {
             ..running(0, 0, 5)
         };
         assert_eq!(codes(&paused), ["no_pending_numbers", "waiting_redial"]);
-        assert!(
-            why(&paused, &all_at_work())[1].detail.starts_with("3 numbers wait for their redial")
+        assert_eq!(
+            why(&paused, &all_at_work())[1].detail,
+            "3 numbers wait for their redial; the next at 1970-01-01 08:00:00 +08:00"
         );
+    }
+
+    #[test]
+    fn one_number_is_told_as_one_and_times_are_the_enterprise_s_to_the_second() {
+        let at: Time = "2026-12-01T02:25:58.364686Z".parse().expect("a time");
+        let one = |reason: &str| Waiting { reason: reason.into(), numbers: 1, next_due_at: at };
+        let progress = Progress {
+            waiting: ["redial", "phone_busy", "frequency_cap", "callee_window", "trunk_refused"]
+                .map(one)
+                .to_vec(),
+            next_step: Some(PlannedStep { task: TaskId::new(), step: Step::Edge, at }),
+            ..running(9, 1, 1)
+        };
+        for why in why(&progress, &all_at_work()) {
+            let detail = why.detail;
+            assert!(!detail.contains("1 numbers") && !detail.contains("all 1"), "{detail}");
+            assert!(!detail.contains(".36") && !detail.contains('T'), "{detail}");
+            assert!(
+                why.code == "slots_full" || detail.ends_with(" at 2026-12-01 10:25:58 +08:00"),
+                "{detail}"
+            );
+        }
     }
 }

@@ -1,11 +1,13 @@
-//! A task, watched live in the terminal.
+//! A task, watched live: drawn over itself in a terminal, a line now and then where the output is none.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::Value;
 
+use super::screen::Screen;
+use super::view::{self, About, Answers};
 use super::{Api, Refused};
 
 const LOOK: Duration = Duration::from_millis(500);
@@ -14,12 +16,14 @@ const LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Looks between two lines where the output is no terminal.
 const LINE_EVERY: u32 = 10;
-const BAR_CELLS: u64 = 30;
 
-/// Draws a task's progress over itself; where the output is no terminal, a line now and then.
-#[derive(Debug, Default)]
+/// A task that is watched.
+#[derive(Debug)]
 pub struct Live {
-    drawn: usize,
+    about: About,
+    answers: Answers,
+    /// None: the output is no terminal.
+    screen: Option<Screen>,
     looks: u32,
 }
 
@@ -30,49 +34,55 @@ pub enum Over {
     Done,
     /// A person ended or paused it.
     Stopped,
+    /// It was never started, and no start is scheduled.
+    NeverStarted,
 }
 
 impl Live {
-    /// Watch until every number of the task has ended, or a person stopped it.
-    pub async fn watch(&mut self, api: &Api, task: &str) -> Result<Over> {
+    /// What does not change while the task is watched.
+    pub async fn about(api: &Api, task: &str) -> Result<About> {
+        let name =
+            api.get(&format!("tasks/{task}")).await?["name"].as_str().unwrap_or(task).to_owned();
+        Ok(About { name, zone: api.zone().await? })
+    }
+
+    /// Watch until every number of the task has ended, or it goes on only by a person.
+    pub async fn watch(api: &Api, task: &str) -> Result<Over> {
         let path = format!("tasks/{task}/progress");
-        let mut answered: Option<Instant> = None;
+        let mut live = Self {
+            about: Self::about(api, task).await?,
+            answers: Answers::default(),
+            screen: Screen::open(),
+            looks: 0,
+        };
+        let mut answered = Instant::now();
         loop {
-            let progress = match api.get(&path).await {
-                Ok(progress) => progress,
-                Err(error)
-                    if may_pass(&error) && answered.is_some_and(|at| at.elapsed() < PATIENCE) =>
-                {
-                    tokio::time::sleep(LOOK).await;
-                    continue;
+            match api.get(&path).await {
+                Ok(progress) => {
+                    answered = Instant::now();
+                    live.show(&progress)?;
+                    if let Some(over) = over(&progress) {
+                        return Ok(over);
+                    }
                 }
+                Err(error) if may_pass(&error) && answered.elapsed() < PATIENCE => {}
                 Err(error) => return Err(error),
-            };
-            answered = Some(Instant::now());
-            self.draw(&progress)?;
-            if let Some(over) = over(&progress) {
-                return Ok(over);
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    fn draw(&mut self, progress: &Value) -> Result<()> {
-        let lines = lines(progress);
-        let mut out = std::io::stdout().lock();
-        if out.is_terminal() {
-            if self.drawn > 0 {
-                write!(out, "\x1b[{}A", self.drawn)?;
-            }
-            for line in &lines {
-                writeln!(out, "\x1b[2K{line}")?;
-            }
-            self.drawn = lines.len();
+    fn show(&mut self, progress: &Value) -> Result<()> {
+        self.answers.seen(progress);
+        let (about, bars) = (&self.about, self.answers.bars());
+        if let Some(screen) = &mut self.screen {
+            screen.draw(|width| view::lines(about, progress, bars, width))?;
         } else if self.looks.is_multiple_of(LINE_EVERY) || over(progress).is_some() {
-            writeln!(out, "{}", lines.join(" | "))?;
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{}", view::one_line(about, progress))?;
+            out.flush()?;
         }
-        self.looks += 1;
-        out.flush()?;
+        self.looks = self.looks.wrapping_add(1);
         Ok(())
     }
 }
@@ -88,71 +98,12 @@ fn over(progress: &Value) -> Option<Over> {
     match (progress["state"].as_str(), progress["pause_reason"].as_str()) {
         (Some("ended"), _) | (_, Some("manual")) => Some(Over::Stopped),
         (Some("paused"), Some("no_pending_numbers")) if open == 0 => Some(Over::Done),
+        // A scheduled start is waited for.
+        (Some("initial"), _) if progress["next_step"]["step"] != "start" => {
+            Some(Over::NeverStarted)
+        }
         _ => None,
     }
-}
-
-fn lines(progress: &Value) -> Vec<String> {
-    let count = |state: &str| progress["numbers"][state].as_u64().unwrap_or(0);
-    let text = |name: &str| progress[name].as_str().unwrap_or_default().to_owned();
-    let number = |name: &str| progress[name].as_u64().unwrap_or(0);
-    let total = number("total");
-    let ended =
-        count("connected") + count("unconnected") + count("suppressed") + count("cancelled");
-    let full = (ended * BAR_CELLS).checked_div(total).unwrap_or(0);
-    let bar: String = (0..BAR_CELLS).map(|cell| if cell < full { '█' } else { '░' }).collect();
-    let state = match text("pause_reason").as_str() {
-        "" => text("state"),
-        reason => format!("{} ({reason})", text("state")),
-    };
-    let rate = progress["connect_rate"]
-        .as_f64()
-        .map_or("–".into(), |rate| format!("{:.0} %", rate * 100.0));
-    let rounds = progress["live_by_round"].as_object().map(|rounds| {
-        rounds
-            .iter()
-            .map(|(round, calls)| format!("round {round}: {calls}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    });
-    let mut lines = vec![
-        format!("{bar} {ended}/{total} numbers · {state}"),
-        format!(
-            "pending {} · waiting {} · calling {} · connected {} · unconnected {} · do not call {}",
-            count("pending"),
-            count("waiting"),
-            count("calling"),
-            count("connected"),
-            count("unconnected"),
-            count("suppressed")
-        ),
-        format!(
-            "calls up {} of {} ({}) · {} calls · {} answered · connect rate {rate}",
-            number("live"),
-            number("limit"),
-            rounds.filter(|rounds| !rounds.is_empty()).unwrap_or_else(|| "none".into()),
-            number("calls"),
-            number("answered"),
-        ),
-    ];
-    let waits: Vec<String> = progress["waiting"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|wait| {
-            let part = |name: &str| wait[name].as_str().unwrap_or_default().to_owned();
-            format!("{} for {} from {}", wait["numbers"], part("reason"), part("next_due_at"))
-        })
-        .collect();
-    let why: Vec<String> = progress["why"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|why| why["detail"].as_str().map(str::to_owned))
-        .collect();
-    lines.push(format!("waits: {}", if waits.is_empty() { "–".into() } else { waits.join("; ") }));
-    lines.push(if why.is_empty() { "–".into() } else { why.join("; ") });
-    lines
 }
 
 #[cfg(test)]
@@ -176,5 +127,15 @@ mod tests {
         };
         assert_eq!(over(&progress(1)), None);
         assert_eq!(over(&progress(0)), Some(Over::Done));
+    }
+
+    #[test]
+    fn a_task_that_never_started_is_not_watched_for_ever() {
+        let initial = |next: Value| json!({"state": "initial", "next_step": next, "numbers": {}});
+        assert_eq!(over(&initial(json!(null))), Some(Over::NeverStarted));
+        let edge = json!({"step": "edge", "at": "2026-12-01T10:00:00Z"});
+        assert_eq!(over(&initial(edge)), Some(Over::NeverStarted));
+        let start = json!({"step": "start", "at": "2026-12-01T10:00:00Z"});
+        assert_eq!(over(&initial(start)), None);
     }
 }

@@ -1,11 +1,15 @@
 //! The command line's side of the API: requests, problems, pages.
 
 pub mod live;
+mod screen;
 pub mod table;
+pub mod told;
+pub mod view;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use chrono_tz::Tz;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -89,6 +93,14 @@ impl Api {
 
     pub async fn get(&self, path: &str) -> Result<Value> {
         body(self.request(Method::GET, path)).await
+    }
+
+    /// The time zone of the enterprise: times are shown on its wall clock.
+    pub async fn zone(&self) -> Result<Tz> {
+        let settings = self.get("settings").await?;
+        let name =
+            settings["time_zone"].as_str().context("the API's settings have no time zone")?;
+        name.parse().with_context(|| format!("the time zone {name} is not known here"))
     }
 
     pub async fn post(&self, path: &str, value: &Value) -> Result<Value> {

@@ -83,7 +83,8 @@ fn print(json: bool, rows: &[Value], columns: &[&str]) -> Result<()> {
     if json {
         super::say(&serde_json::to_string_pretty(rows)?)
     } else {
-        super::say(&table::of_rows(rows, columns))
+        // Queues belong to no enterprise, and so to no zone.
+        super::say(&table::of_rows(rows, columns, chrono_tz::UTC))
     }
 }
 

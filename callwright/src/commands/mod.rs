@@ -4,6 +4,7 @@ pub mod check_journal;
 mod enterprises;
 mod jobs;
 mod migrate;
+mod next;
 mod openapi;
 mod opened;
 mod probes;
@@ -22,8 +23,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 
-use crate::client::{Access, Api};
+use crate::client::{Access, Api, table, told};
 use crate::config::Config;
 use crate::supervise::addresses;
 use crate::telemetry::{LogForm, Telemetry};
@@ -77,6 +79,8 @@ enum Command {
     Imports(transfers::Imports),
     /// Export records or recordings of a task, list and download exports
     Exports(transfers::Exports),
+    /// Recordings of calls, one by one
+    Recordings(transfers::Recordings),
     #[command(flatten)]
     Resource(resources::Resource),
 }
@@ -135,10 +139,11 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Openapi => openapi::run()?,
         // It ran before there was anything to run on.
         Command::ReadImport => {}
-        Command::Tasks(tasks) => tasks.run(&config).await?,
+        Command::Tasks(tasks) => return tasks.run(&config).await,
         Command::Import(import) => import.run(&config).await?,
         Command::Imports(imports) => imports.run(&config).await?,
         Command::Exports(exports) => exports.run(&config).await?,
+        Command::Recordings(recordings) => recordings.run(&config).await?,
         Command::Resource(resource) => resource.run(&config).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -164,13 +169,13 @@ impl Connection {
     }
 
     /// Print rows as a table with these columns, or as JSON.
-    fn print_rows(&self, rows: &[serde_json::Value], columns: &[&str]) -> Result<()> {
+    async fn print_rows(&self, api: &Api, rows: &[Value], columns: &[&str]) -> Result<()> {
         if self.json {
             say(&serde_json::to_string_pretty(rows)?)
         } else if rows.is_empty() {
             say("nothing")
         } else {
-            say(&crate::client::table::of_rows(rows, columns))
+            say(&table::of_rows(rows, columns, api.zone().await?))
         }
     }
 
@@ -184,7 +189,7 @@ impl Connection {
         columns: &[&str],
     ) -> Result<()> {
         let rows = api.list(path, query, limit).await?;
-        self.print_rows(&rows, columns)?;
+        self.print_rows(api, &rows, columns).await?;
         if rows.len() == limit && !self.json {
             eprintln!("the first {limit} rows; --limit shows more");
         }
@@ -192,11 +197,20 @@ impl Connection {
     }
 
     /// Print one object as a table of its fields, or as JSON.
-    fn print_one(&self, object: &serde_json::Value) -> Result<()> {
+    async fn print_one(&self, api: &Api, object: &Value) -> Result<()> {
         if self.json {
             say(&serde_json::to_string_pretty(object)?)
         } else {
-            say(&crate::client::table::of_object(object))
+            say(&table::of_object(object, api.zone().await?))
+        }
+    }
+
+    /// Print what was done to an object, in a line, and what to type next; or the object as JSON.
+    fn print_done(&self, verb: &str, object: &Value, next: &[String]) -> Result<()> {
+        if self.json {
+            say(&serde_json::to_string_pretty(object)?)
+        } else {
+            say(&told::done(verb, object, next))
         }
     }
 }

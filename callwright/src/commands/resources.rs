@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::enterprises::{self, NewKeyPlace};
-use super::{Connection, say};
+use super::{Connection, next, say};
 use crate::client::{Api, ROWS_DEFAULT};
 use crate::config::Config;
 
@@ -46,9 +46,9 @@ pub enum Resource {
 
 /// The verbs of one resource.
 #[derive(Debug, clap::Args)]
-pub struct Verbs<Verb: Subcommand> {
+pub struct Verbs<Chosen: Subcommand> {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Chosen,
     #[command(flatten)]
     connection: Connection,
 }
@@ -261,7 +261,23 @@ pub enum Deed {
     ChangeAll(Vec<String>),
     Delete(String),
     /// POST to `id/verb`.
-    Move(String, &'static str),
+    Move(String, Verb),
+}
+
+/// What can be done to a resource beside the plain verbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Publish,
+    Cancel,
+}
+
+impl Verb {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Cancel => "cancel",
+        }
+    }
 }
 
 const RECORD_COLUMNS: &[&str] = &[
@@ -331,7 +347,7 @@ impl Resource {
     }
 }
 
-impl<Verb: Subcommand + Into<Deed>> Verbs<Verb> {
+impl<Chosen: Subcommand + Into<Deed>> Verbs<Chosen> {
     async fn run(self, config: &Config, path: &str, columns: &[&str]) -> Result<()> {
         let api = self.connection.api(config)?;
         run(&api, &self.connection, path, columns, self.verb.into()).await
@@ -360,13 +376,13 @@ impl Verbs<KeyVerb> {
 impl Verbs<Look> {
     /// A conversation is shown as it went: line by line.
     async fn conversations(self, config: &Config) -> Result<()> {
-        let (api, out) = (self.connection.api(config)?, &self.connection);
+        let (api, out) = (&self.connection.api(config)?, &self.connection);
         let Look::Show { id } = &self.verb else {
-            return run(&api, out, "conversations", CONVERSATION_COLUMNS, self.verb.into()).await;
+            return run(api, out, "conversations", CONVERSATION_COLUMNS, self.verb.into()).await;
         };
         let talk = api.get(&format!("records/{id}/conversation")).await?;
         if out.json {
-            return out.print_one(&talk);
+            return out.print_one(api, &talk).await;
         }
         for line in talk["transcript"].as_array().into_iter().flatten() {
             let seconds = line["start_ms"].as_u64().unwrap_or(0) / 1_000;
@@ -397,10 +413,19 @@ async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: De
             query.extend(task.as_deref().filter(|_| below.is_none()).map(|task| ("task", task)));
             out.print_list(api, &path, &query, limit, columns).await
         }
-        Deed::Show(id) => out.print_one(&api.get(&one(id.as_deref())).await?),
-        Deed::Create(file) => out.print_one(&api.post(path, &read_json(&file)?).await?),
+        Deed::Show(id) => out.print_one(api, &api.get(&one(id.as_deref())).await?).await,
+        Deed::Create(file) => {
+            let made = api.post(path, &read_json(&file)?).await?;
+            if let Some(secret) = made["secret"].as_str().filter(|_| !out.json) {
+                super::say(&format!("{secret}    (shown this once)"))?;
+            }
+            out.print_done("created", &made, &next::after_create(path, &made))
+        }
         Deed::Change(id, file) => {
-            out.print_one(&api.patch(&one(id.as_deref()), &read_json(&file)?).await?)
+            let changed = api.patch(&one(id.as_deref()), &read_json(&file)?).await?;
+            let shown = id.map(|id| format!("{} show {id}", path.replace('_', "-")));
+            let shown = shown.unwrap_or_else(|| format!("{path} show"));
+            out.print_done("changed", &changed, &[format!("callwright {shown}")])
         }
         Deed::ChangeAll(changes) => {
             let changed = api.patch_all(path, patches(&changes)?).await?;
@@ -414,8 +439,12 @@ async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: De
             say(&format!("deleted {id}"))
         }
         Deed::Move(id, verb) => {
-            let path = format!("{}/{verb}", one(Some(&id)));
-            out.print_one(&api.post(&path, &serde_json::json!({})).await?)
+            let path = format!("{}/{}", one(Some(&id)), verb.word());
+            let moved = api.post(&path, &serde_json::json!({})).await?;
+            match verb {
+                Verb::Publish => out.print_done("published", &moved, &next::after_publish(&moved)),
+                Verb::Cancel => out.print_done("cancelled", &moved, &[]),
+            }
         }
     }
 }
@@ -470,7 +499,7 @@ impl From<Published> for Deed {
     fn from(verb: Published) -> Self {
         match verb {
             Published::Kept(verb) => verb.into(),
-            Published::Publish { id } => Self::Move(id, "publish"),
+            Published::Publish { id } => Self::Move(id, Verb::Publish),
         }
     }
 }
@@ -493,7 +522,7 @@ impl From<Imported> for Deed {
                 Self::List(ListOptions { filter: None, task: Some(task), limit })
             }
             Imported::Show { id } => Self::Show(Some(id)),
-            Imported::Cancel { id } => Self::Move(id, "cancel"),
+            Imported::Cancel { id } => Self::Move(id, Verb::Cancel),
             Imported::Delete { id } => Self::Delete(id),
         }
     }

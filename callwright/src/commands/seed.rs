@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use outbound::Time;
 use outbound::audit::Action;
 use outbound::enterprise::EnterpriseSettings;
+use outbound::phone;
 use serde_json::{Value, json};
 use storage::audit::{COMMAND_LINE, Entry};
 use storage::{Store, enterprises, keys};
@@ -29,6 +30,9 @@ pub struct Seed {
     /// IANA time zone
     #[arg(long, default_value = "Asia/Shanghai")]
     time_zone: Tz,
+    /// ISO country code, as DE: numbers in its national form can be imported; left out: that of the time zone
+    #[arg(long)]
+    region: Option<String>,
     /// Calls up at a time, over all tasks
     #[arg(long, default_value_t = 100)]
     concurrency: u32,
@@ -36,10 +40,32 @@ pub struct Seed {
 
 impl Seed {
     pub async fn run(self, config: &Config) -> Result<()> {
+        let region = region(self.time_zone, self.region.as_deref())?;
         let store = node::store(config).await?;
-        let settings = EnterpriseSettings::new(self.time_zone, self.concurrency);
+        let settings = EnterpriseSettings {
+            default_region: region.clone(),
+            ..EnterpriseSettings::new(self.time_zone, self.concurrency)
+        };
         let key = enterprise(&store, &self.name, settings, config.clock.clock().now()).await?;
+        // The key alone goes to standard output, for a script to keep.
+        eprintln!(
+            "made “{}”: time zone {}, region {region} for numbers in national form (`settings change` changes them)",
+            self.name, self.time_zone
+        );
         super::say(&key)
+    }
+}
+
+/// The region that was asked for, or the time zone's.
+fn region(zone: Tz, asked: Option<&str>) -> Result<String> {
+    match asked {
+        Some(code) => match phone::region("--region", code) {
+            Some(fault) => anyhow::bail!("{} {code}: {}", fault.pointer, fault.detail),
+            None => Ok(code.to_owned()),
+        },
+        None => phone::region_of(zone).map(str::to_owned).with_context(|| {
+            format!("the time zone {zone} tells no country; name it with --region, as --region DE")
+        }),
     }
 }
 
@@ -147,5 +173,20 @@ async fn made(api: &Api, path: &str, field: &str, value: &Value) -> Result<Value
     match there.into_iter().find(|one| one[field] == value[field]) {
         Some(one) => Ok(one),
         None => api.post(path, value).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_the_zone_s_unless_it_is_given() {
+        assert_eq!(region(chrono_tz::Europe::Berlin, None).unwrap(), "DE");
+        assert_eq!(region(chrono_tz::Europe::Berlin, Some("AT")).unwrap(), "AT");
+        let none = region(chrono_tz::UTC, None).unwrap_err().to_string();
+        assert!(none.contains("--region"), "{none}");
+        let wrong = region(chrono_tz::Europe::Berlin, Some("germany")).unwrap_err().to_string();
+        assert!(wrong.starts_with("--region germany: must be an ISO 3166 code"), "{wrong}");
     }
 }

@@ -1,16 +1,23 @@
 //! `callwright tasks`.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde_json::json;
 
 use super::resources::read_json;
-use super::{Connection, say};
-use crate::client::ROWS_DEFAULT;
-use crate::client::live::Live;
+use super::serve::asked_to_stop;
+use super::{Connection, next, say};
+use crate::client::live::{Live, Over};
+use crate::client::{Api, ROWS_DEFAULT, told, view};
 use crate::config::Config;
+
+/// Exit codes of `tasks watch`, beside 0 and 1.
+const NEVER_STARTED: u8 = 3;
+const STOPPED: u8 = 4;
+const INTERRUPTED: u8 = 130;
 
 const COLUMNS: [&str; 7] = [
     "id",
@@ -43,7 +50,8 @@ enum Verb {
     Show { task: String },
     /// How a task stands, and what it waits for
     Progress { task: String },
-    /// Watch a task live until it has nothing left to do
+    /// Watch a task live until it has nothing left to do. Ends with 0 when every number has ended, 3 when the
+    /// task was never started, 4 when it was paused or ended by hand, 130 at Ctrl-C
     Watch { task: String },
     /// Create a task from a JSON file
     Create {
@@ -90,49 +98,61 @@ enum Verb {
 }
 
 impl Tasks {
-    pub async fn run(self, config: &Config) -> Result<()> {
+    pub async fn run(self, config: &Config) -> Result<ExitCode> {
         let (api, out) = (self.connection.api(config)?, &self.connection);
         match self.verb {
-            Verb::List { limit } => out.print_list(&api, "tasks", &[], limit, &COLUMNS).await,
-            Verb::Show { task } => out.print_one(&api.get(&format!("tasks/{task}")).await?),
+            Verb::List { limit } => out.print_list(&api, "tasks", &[], limit, &COLUMNS).await?,
+            Verb::Show { task } => {
+                out.print_one(&api, &api.get(&format!("tasks/{task}")).await?).await?;
+            }
             Verb::Progress { task } => {
-                out.print_one(&api.get(&format!("tasks/{task}/progress")).await?)
+                let progress = api.get(&format!("tasks/{task}/progress")).await?;
+                if out.json {
+                    out.print_one(&api, &progress).await?;
+                } else {
+                    super::say(&view::text(&Live::about(&api, &task).await?, &progress))?;
+                }
             }
-            Verb::Watch { task } => {
-                Live::default().watch(&api, &task).await?;
-                Ok(())
-            }
+            Verb::Watch { task } => return watch(&api, &task).await,
             Verb::Create { file, template } => {
                 let path = match template {
                     Some(template) => format!("templates/{template}/tasks"),
                     None => "tasks".to_owned(),
                 };
-                out.print_one(&api.post(&path, &read_json(&file)?).await?)
+                let made = api.post(&path, &read_json(&file)?).await?;
+                out.print_done("created", &made, &next::after_create("tasks", &made))?;
             }
             Verb::Change { task, file } => {
-                out.print_one(&api.patch(&format!("tasks/{task}"), &read_json(&file)?).await?)
+                let changed = api.patch(&format!("tasks/{task}"), &read_json(&file)?).await?;
+                out.print_done("changed", &changed, &[format!("callwright tasks show {task}")])?;
             }
             Verb::Start { task } => {
-                out.print_one(&api.post(&format!("tasks/{task}/start"), &json!({})).await?)
+                let started = api.post(&format!("tasks/{task}/start"), &json!({})).await?;
+                let next = [format!("callwright tasks watch {task}")];
+                out.print_done(&format!("{}:", told::state(&started)), &started, &next)?;
             }
             Verb::Pause { task } => {
-                out.print_one(&api.post(&format!("tasks/{task}/pause"), &json!({})).await?)
+                let paused = api.post(&format!("tasks/{task}/pause"), &json!({})).await?;
+                let next = [format!("callwright tasks start {task}")];
+                out.print_done(&format!("{}:", told::state(&paused)), &paused, &next)?;
             }
             Verb::End { task, hang_up } => {
                 let ended =
                     api.post(&format!("tasks/{task}/end"), &json!({"hang_up": hang_up})).await?;
-                out.print_one(&ended)
+                let next = [format!("callwright exports create --task {task}")];
+                out.print_done(&format!("{}:", told::state(&ended)), &ended, &next)?;
             }
-            Verb::Clone { task, name } => out.print_one(
-                &api.post(&format!("tasks/{task}/clone"), &json!({"name": name})).await?,
-            ),
+            Verb::Clone { task, name } => {
+                let made = api.post(&format!("tasks/{task}/clone"), &json!({"name": name})).await?;
+                out.print_done("created", &made, &next::after_create("tasks", &made))?;
+            }
             Verb::Delete { task } => {
                 api.delete(&format!("tasks/{task}")).await?;
-                say(&format!("deleted {task}"))
+                say(&format!("deleted {task}"))?;
             }
             Verb::Events { task, limit } => {
-                let columns = ["at", "event", "state", "reason", "actor"];
-                out.print_list(&api, &format!("tasks/{task}/events"), &[], limit, &columns).await
+                let columns = ["at", "event", "state", "why=pause_reason", "actor"];
+                out.print_list(&api, &format!("tasks/{task}/events"), &[], limit, &columns).await?;
             }
             Verb::Template { task, file } => {
                 let format =
@@ -143,8 +163,29 @@ impl Tasks {
                 let bytes = crate::client::answer(request).await?.bytes().await?;
                 std::fs::write(&file, bytes)
                     .with_context(|| format!("{} can't be written", file.display()))?;
-                say(&format!("saved {}", file.display()))
+                say(&format!("saved {}", file.display()))?;
             }
         }
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Watch a task until it has nothing left to do by itself; how that came is the exit code.
+async fn watch(api: &Api, task: &str) -> Result<ExitCode> {
+    let over = tokio::select! {
+        over = Live::watch(api, task) => over?,
+        // The view is dropped by then, and the terminal is as it was.
+        () = asked_to_stop() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    Ok(match over {
+        Over::Done => ExitCode::SUCCESS,
+        Over::NeverStarted => {
+            super::say(&format!("it was never started\n  next: callwright tasks start {task}"))?;
+            ExitCode::from(NEVER_STARTED)
+        }
+        Over::Stopped => {
+            super::say(&format!("it was stopped by hand\n  next: callwright tasks start {task}"))?;
+            ExitCode::from(STOPPED)
+        }
+    })
 }

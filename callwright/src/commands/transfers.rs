@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::{Connection, say};
-use crate::client::{Api, ROWS_DEFAULT, answer, body};
+use crate::client::{Api, ROWS_DEFAULT, answer, body, told};
 use crate::config::Config;
 
 /// Between two looks at long work.
@@ -66,10 +66,20 @@ impl Import {
             "hidden_rows": if self.hidden_rows { "import" } else { "skip" },
         });
         let import = import(&api, &self.task, &self.file, &options).await?;
-        self.connection.print_one(&import)?;
         let id = import["id"].as_str().unwrap_or_default();
-        if import["errors"] == true {
-            eprintln!("some rows have errors; to save them: callwright imports errors {id} FILE");
+        if self.connection.json {
+            super::say(&serde_json::to_string_pretty(&import)?)?;
+        } else {
+            super::say(&told::import(&import))?;
+            if import["errors"] == true {
+                super::say(&format!(
+                    "  next: callwright imports errors {id} errors.csv    (the rows with errors)"
+                ))?;
+            }
+            if import["status"] == "done" {
+                let verb = if self.start { "watch" } else { "start" };
+                super::say(&format!("  next: callwright tasks {verb} {}", self.task))?;
+            }
         }
         if let Some(hidden) = import["result"]["hidden"].as_u64().filter(|hidden| *hidden > 0) {
             eprintln!("{hidden} hidden rows were left out; --hidden-rows imports them, too");
@@ -129,10 +139,15 @@ impl Imports {
                 out.print_list(&api, &format!("tasks/{task}/imports"), &[], limit, &columns).await
             }
             ImportsVerb::Show { import } => {
-                out.print_one(&api.get(&format!("imports/{import}")).await?)
+                out.print_one(&api, &api.get(&format!("imports/{import}")).await?).await
             }
             ImportsVerb::Cancel { import } => {
-                out.print_one(&api.post(&format!("imports/{import}/cancel"), &json!({})).await?)
+                let asked = api.post(&format!("imports/{import}/cancel"), &json!({})).await?;
+                out.print_done(
+                    "asked to cancel",
+                    &asked,
+                    &[format!("callwright imports show {import}")],
+                )
             }
             ImportsVerb::Errors { import, file } => {
                 let request = api.request(Method::GET, &format!("imports/{import}/errors"));
@@ -222,6 +237,8 @@ enum Verb {
     Cancel { export: String },
     /// Download an export's file
     Download { export: String, file: PathBuf },
+    /// Print a link to an export's file, made anew, for a browser; it works for five minutes
+    Link { export: String },
 }
 
 impl Exports {
@@ -233,7 +250,22 @@ impl Exports {
                 let asked = json!({"task": task, "content": content, "format": format,
                     "fields": fields, "filter": filter});
                 let made = api.post("exports", &asked).await?;
-                out.print_one(&finished(&api, "exports", made).await?)
+                let export = finished(&api, "exports", made).await?;
+                let id = export["id"].as_str().unwrap_or_default();
+                let name = export["file_name"].as_str().unwrap_or("FILE");
+                let next = [
+                    format!("callwright exports download {id} {name}"),
+                    format!("callwright exports link {id}    (a link for a browser)"),
+                ];
+                let well = export["status"] == "done";
+                let verb = if well { "exported" } else { "not exported" };
+                out.print_done(verb, &export, if well { &next } else { &[] })?;
+                if let Some(note) = export["note"].as_str().filter(|_| !out.json) {
+                    eprintln!("  {note}");
+                }
+                let why = export["problem"]["detail"].as_str().unwrap_or("it was cancelled");
+                anyhow::ensure!(well, "the export has no file: {why}");
+                Ok(())
             }
             Verb::List { limit } => {
                 let columns = [
@@ -246,24 +278,79 @@ impl Exports {
                 ];
                 out.print_list(&api, "exports", &[], limit, &columns).await
             }
-            Verb::Show { export } => out.print_one(&api.get(&format!("exports/{export}")).await?),
+            Verb::Show { export } => {
+                out.print_one(&api, &api.get(&format!("exports/{export}")).await?).await
+            }
+            Verb::Link { export } => {
+                let link = link(&api, &format!("exports/{export}/download")).await?;
+                if out.json {
+                    return super::say(&serde_json::to_string_pretty(&link)?);
+                }
+                super::say(url(&link)?)
+            }
             Verb::Cancel { export } => {
-                out.print_one(&api.post(&format!("exports/{export}/cancel"), &json!({})).await?)
+                let asked = api.post(&format!("exports/{export}/cancel"), &json!({})).await?;
+                out.print_done(
+                    "asked to cancel",
+                    &asked,
+                    &[format!("callwright exports show {export}")],
+                )
             }
             Verb::Download { export, file } => {
-                let bytes = download(&link(&api, &export).await?, &file).await?;
-                say(&format!("saved {} ({bytes} bytes)", file.display()))
+                save(&api, &format!("exports/{export}/download"), &file).await
             }
         }
     }
 }
 
+/// Recordings of calls, one by one.
+#[derive(Debug, clap::Args)]
+pub struct Recordings {
+    #[command(subcommand)]
+    verb: RecordingsVerb,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum RecordingsVerb {
+    /// Download the recording of a call: WAV, the customer left, the robot right
+    Download {
+        /// The call record's id, as `records list` shows it
+        attempt: String,
+        file: PathBuf,
+    },
+}
+
+impl Recordings {
+    pub async fn run(self, config: &Config) -> Result<()> {
+        let api = self.connection.api(config)?;
+        let RecordingsVerb::Download { attempt, file } = self.verb;
+        save(&api, &format!("records/{attempt}/recording"), &file).await
+    }
+}
+
+/// Download what lies behind the link that a path of the API gives, and say so.
+async fn save(api: &Api, path: &str, file: &Path) -> Result<()> {
+    let link = link(api, path).await?;
+    let bytes = download(url(&link)?, file).await?;
+    super::say(&format!("saved {} ({bytes} bytes)", file.display()))
+}
+
 /// A link to an export's file, made anew.
-pub async fn link(api: &Api, export: &str) -> Result<String> {
-    let request = api.request(Method::GET, &format!("exports/{export}/download"));
+pub async fn export_link(api: &Api, export: &str) -> Result<String> {
+    let link = link(api, &format!("exports/{export}/download")).await?;
+    Ok(url(&link)?.to_owned())
+}
+
+/// The link that a path of the API gives, with the time at which it ends.
+async fn link(api: &Api, path: &str) -> Result<Value> {
     // Without this the answer is a redirect to the file itself.
-    let link = body(request.header("Accept", "application/json")).await?;
-    Ok(link["url"].as_str().context("the answer has no link")?.to_owned())
+    body(api.request(Method::GET, path).header("Accept", "application/json")).await
+}
+
+fn url(link: &Value) -> Result<&str> {
+    link["url"].as_str().context("the answer has no link")
 }
 
 /// Download a link into a file, which is there whole or not at all; gives its bytes.

@@ -25,8 +25,9 @@ pub struct Workers {
 
 impl Workers {
     pub async fn run(self, config: &Config) -> Result<()> {
-        let list = self.connection.api(config)?.get("workers").await?;
+        let api = self.connection.api(config)?;
+        let list = api.get("workers").await?;
         let rows = list["data"].as_array().cloned().unwrap_or_default();
-        self.connection.print_rows(&rows, &COLUMNS)
+        self.connection.print_rows(&api, &rows, &COLUMNS).await
     }
 }

@@ -30,11 +30,33 @@ fn each_fault_of_an_export_is_named() {
 #[test]
 fn columns_are_those_chosen_or_the_guides() {
     let mut export = options(Content::CallRecords, ExportFormat::Xlsx);
-    assert_eq!(export.columns()[0].title, "Customer Number");
-    assert!(!export.columns().iter().any(|field| field.name == "conversation_text"));
+    assert_eq!(export.columns(&[])[0].title(), "Customer Number");
+    assert!(!export.has_words());
     export.content = Content::Conversations;
-    assert_eq!(export.columns().len(), FIELDS.len());
+    assert_eq!(export.columns(&[]).len(), FIELDS.len());
     export.fields = vec!["turns".into(), "id".into()];
-    let names: Vec<_> = export.columns().iter().map(|field| field.name).collect();
-    assert_eq!(names, ["turns", "id"]);
+    let columns = export.columns(&["model".to_owned()]);
+    let names: Vec<_> = columns.iter().map(Column::title).collect();
+    assert_eq!(names, ["Conversation Turns", "Call ID"], "the choice is all there is");
+}
+
+#[test]
+fn each_variable_is_a_column_behind_the_table_up_to_a_bound() {
+    let mut export = options(Content::CallRecords, ExportFormat::Xlsx);
+    let table = export.columns(&[]).len();
+    let variables: Vec<String> = (0..300).map(|at| format!("v{at}")).collect();
+    let columns = export.columns(&variables);
+    assert_eq!(columns.len(), table + EXPORT_VARIABLES_MAX);
+    assert_eq!(columns[table].title(), "v0", "its name is its head");
+    export.fields = ["id", "variables.model", "variables"].map(str::to_owned).to_vec();
+    assert_eq!(export.check(), Ok(()));
+    let columns = export.columns(&variables);
+    let titles: Vec<_> = columns.iter().map(Column::title).collect();
+    assert_eq!(titles, ["Call ID", "model", "Custom Fields"]);
+    for wrong in ["variables.".to_owned(), format!("variables.{}", "x".repeat(65))] {
+        export.fields = vec![wrong];
+        assert_eq!(export.check().unwrap_err()[0].code, "unknown_field");
+    }
+    export.fields = (0..=EXPORT_FIELDS_MAX).map(|at| format!("variables.v{at}")).collect();
+    assert_eq!(export.check().unwrap_err()[0].pointer, "/fields");
 }

@@ -1,4 +1,4 @@
-//! The time zones that a phone number may be in.
+//! The time zones that a phone number may be in; and the region of a time zone.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,6 +12,7 @@ use super::Phone;
 const PREFIXES: &str = include_str!("../../data/time_zones.txt");
 /// Calling codes in which other numbers may be in several zones.
 const COUNTRIES: &str = include_str!("../../data/country_zones.txt");
+const REGIONS: &str = include_str!("../../data/zone_regions.txt");
 
 type Zones = HashMap<&'static str, Vec<Tz>>;
 
@@ -70,9 +71,35 @@ impl Phone {
     }
 }
 
+/// The ISO 3166 code of the country that a time zone is named after, where it has phone numbers: a first
+/// guess at the region of an enterprise there. A zone of no country, as `UTC`, tells none.
+pub fn region_of(zone: Tz) -> Option<&'static str> {
+    let of_zone = |line: &'static str| line.strip_prefix(zone.name())?.strip_prefix(' ');
+    let code = REGIONS.lines().find_map(of_zone)?;
+    super::region("", code).is_none().then_some(code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_zone_tells_its_region_where_it_has_one() {
+        for (zone, region) in [
+            (chrono_tz::Asia::Shanghai, Some("CN")),
+            (chrono_tz::Europe::Berlin, Some("DE")),
+            (chrono_tz::Europe::Oslo, Some("NO")),
+            (chrono_tz::America::New_York, Some("US")),
+            (chrono_tz::America::Toronto, Some("CA")),
+            (chrono_tz::US::Eastern, Some("US")),
+            (chrono_tz::Asia::Calcutta, Some("IN")),
+            (chrono_tz::UTC, None),
+            // Nobody has a phone number of Antarctica.
+            (chrono_tz::Antarctica::Troll, None),
+        ] {
+            assert_eq!(region_of(zone), region, "{zone}");
+        }
+    }
 
     #[test]
     fn a_number_tells_its_time_zone_where_it_can() {

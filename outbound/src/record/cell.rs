@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use crate::Time;
 use crate::phone::{Phone, mask_digits};
 use crate::record::{CallRecord, Field};
+use crate::wall;
 
 /// Whether phone numbers are shown in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,16 +111,24 @@ fn time(at: Option<Time>) -> Cell {
     at.map_or(Cell::Blank, Cell::Time)
 }
 
+/// The value of one variable of a record's row.
+pub fn variable(record: &CallRecord, name: &str, shown: Shown) -> Cell {
+    record.variables.get(name).map_or(Cell::Blank, |value| text(&quoted(value, shown)))
+}
+
 /// What customers said and enterprises imported may quote a phone number.
+fn quoted(value: &str, shown: Shown) -> String {
+    match shown {
+        Shown::Full => value.to_owned(),
+        Shown::Masked => mask_digits(value),
+    }
+}
+
 fn map(values: &BTreeMap<String, String>, shown: Shown) -> Cell {
     if values.is_empty() {
         return Cell::Blank;
     }
-    let shown = |value: &String| match shown {
-        Shown::Full => value.clone(),
-        Shown::Masked => mask_digits(value),
-    };
-    Cell::Map(values.iter().map(|(name, value)| (name.clone(), shown(value))).collect())
+    Cell::Map(values.iter().map(|(name, value)| (name.clone(), quoted(value, shown))).collect())
 }
 
 fn location(province: &str, city: &str) -> Cell {
@@ -141,7 +150,7 @@ impl Cell {
             Self::Phone(phone) => phone.digits().to_string(),
             Self::Number(number) => number.to_string(),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
-            Self::Time(at) => at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string(),
+            Self::Time(at) => wall::plain(*at, zone),
             Self::List(values) => defuse(&values.join(", ")),
             Self::Map(values) => {
                 let pairs: Vec<_> =

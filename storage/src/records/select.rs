@@ -79,6 +79,22 @@ pub(super) fn select_count(
     Ok(sql)
 }
 
+/// Names of variables, with how many names there are beside each.
+pub(super) fn select_variables(
+    enterprise: EnterpriseId,
+    query: &RecordQuery,
+    most: usize,
+) -> Result<QueryBuilder<Postgres>, StoreError> {
+    let mut sql = QueryBuilder::new(
+        "select name, count(*) over () as names from (select jsonb_object_keys(r.variables) as name",
+    );
+    // What was said has no part in it.
+    from_where(&mut sql, enterprise, &RecordQuery { words: false, ..query.clone() })?;
+    sql.push(") as found group by name order by count(*) desc, name limit ");
+    sql.push_bind(i64::try_from(most).unwrap_or(i64::MAX));
+    Ok(sql)
+}
+
 fn from_where(
     sql: &mut QueryBuilder<Postgres>,
     enterprise: EnterpriseId,

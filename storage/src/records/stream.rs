@@ -11,7 +11,7 @@ use sqlx::{FromRow, Postgres, Row, Transaction};
 
 use super::read::{Conversation, RecordCursor};
 use super::row::RecordRow;
-use super::select::{RecordQuery, select, select_count};
+use super::select::{RecordQuery, select, select_count, select_variables};
 use crate::{Store, StoreError};
 
 /// Rows of one chunk.
@@ -54,6 +54,16 @@ impl RecordStream {
             sql.build_query_scalar().persistent(false).fetch_one(&mut *snapshot).await?;
         let total = total.unsigned_abs();
         Ok(Self { snapshot, enterprise, query, after: None, total, ended: false })
+    }
+
+    /// Names of the variables that the rows have, those of most rows first, `most` of them; and how many names
+    /// there are. Reads all rows once.
+    pub async fn variables(&mut self, most: usize) -> Result<(Vec<String>, u64), StoreError> {
+        let mut sql = select_variables(self.enterprise, &self.query, most)?;
+        let rows = sql.build().persistent(false).fetch_all(&mut *self.snapshot).await?;
+        let names = rows.iter().map(|row| row.try_get("name")).collect::<Result<Vec<_>, _>>()?;
+        let all: i64 = rows.first().map_or(Ok(0), |row| row.try_get("names"))?;
+        Ok((names, all.unsigned_abs()))
     }
 
     /// The next chunk; an empty one is the end.

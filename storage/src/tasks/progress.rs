@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use outbound::Time;
+use outbound::hours::Hours;
 use outbound::ids::{EnterpriseId, TaskId};
 use outbound::number::NumberState;
 use outbound::task::TaskState;
@@ -37,6 +39,10 @@ pub struct Progress {
     pub waiting: Vec<Waiting>,
     /// What the task does next by itself.
     pub next_step: Option<PlannedStep>,
+    /// Business time when it was looked at.
+    pub at: Time,
+    /// The enterprise's time zone.
+    pub zone: Tz,
 }
 
 /// Numbers that wait for one reason.
@@ -45,6 +51,7 @@ pub struct Waiting {
     /// `redial`, `phone_busy`, `frequency_cap`, `callee_window` or `trunk_refused`.
     pub reason: String,
     pub numbers: u64,
+    /// When the first of them may be called: it is due, and the window is open.
     pub next_due_at: Time,
 }
 
@@ -68,23 +75,28 @@ pub async fn progress(
     store: &Store,
     enterprise: EnterpriseId,
     task: TaskId,
+    now: Time,
 ) -> Result<Progress, StoreError> {
     let found = get(store, enterprise, task).await?;
     let (calls, answered, talk_ms) = calls(store, task).await?;
     let steps = found.steps();
     let next_step =
         steps.into_iter().min_by_key(|planned| (planned.at, planned.step == Step::Edge));
+    let settings = crate::enterprises::get(store, enterprise).await?.settings;
+    let hours = super::plan::hours_of(&mut *store.api.acquire().await?, task).await?;
     Ok(Progress {
         state: found.state,
         reordering: found.reordering,
         numbers: numbers(store, task).await?,
         live_by_round: live(store, task).await?,
-        limit: limit(store, enterprise, found.config.concurrency).await?,
+        limit: found.config.concurrency.min(settings.concurrency_limit),
         calls,
         answered,
         talk_ms,
-        waiting: waiting(store, task).await?,
+        waiting: waiting(store, task, &hours, now).await?,
         next_step,
+        at: now,
+        zone: settings.time_zone,
     })
 }
 
@@ -114,11 +126,6 @@ async fn live(store: &Store, task: TaskId) -> Result<BTreeMap<u16, u64>, StoreEr
     Ok(rows.into_iter().map(|row| (row.round.unsigned_abs(), row.n.unsigned_abs())).collect())
 }
 
-async fn limit(store: &Store, enterprise: EnterpriseId, own: u32) -> Result<u32, StoreError> {
-    let all = crate::enterprises::get(store, enterprise).await?.settings.concurrency_limit;
-    Ok(own.min(all))
-}
-
 async fn calls(store: &Store, task: TaskId) -> Result<(u64, u64, u64), StoreError> {
     let row = sqlx::query!(
         r#"select coalesce(sum(calls), 0)::bigint as "calls!",
@@ -132,23 +139,46 @@ async fn calls(store: &Store, task: TaskId) -> Result<(u64, u64, u64), StoreErro
     Ok((row.calls.unsigned_abs(), row.answered.unsigned_abs(), row.talk_ms.unsigned_abs()))
 }
 
-async fn waiting(store: &Store, task: TaskId) -> Result<Vec<Waiting>, StoreError> {
+async fn waiting(
+    store: &Store,
+    task: TaskId,
+    hours: &Hours,
+    now: Time,
+) -> Result<Vec<Waiting>, StoreError> {
     let rows = sqlx::query!(
-        r#"select reason, count(*) as "n!", min(due_at) as "due!"
-             from (select reason, due_at from waiting where task_id = $1
-                    order by due_at limit $2) next
-            group by reason order by min(due_at)"#,
+        r#"select reason, zone, count(*) as "n!", min(due_at) as "due!"
+             from (select w.reason, w.due_at,
+                          case when $3 then (select time_zone from number where id = w.number_id) end as zone
+                     from waiting w where w.task_id = $1
+                    order by w.due_at limit $2) next
+            group by reason, zone"#,
         task.uuid(),
-        WAITING_SEEN_MAX
+        WAITING_SEEN_MAX,
+        hours.callee_local_time
     )
     .fetch_all(&store.api)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Waiting {
-            reason: row.reason,
-            numbers: row.n.unsigned_abs(),
-            next_due_at: row.due,
-        })
-        .collect())
+    let mut waiting: Vec<Waiting> = Vec::new();
+    for row in rows {
+        let (numbers, zone) = (row.n.unsigned_abs(), row.zone.as_deref());
+        let due = callable(hours, row.due, zone.and_then(|zone| zone.parse().ok()), now);
+        match waiting.iter_mut().find(|known| known.reason == row.reason) {
+            Some(known) => {
+                known.numbers += numbers;
+                known.next_due_at = known.next_due_at.min(due);
+            }
+            None => waiting.push(Waiting { reason: row.reason, numbers, next_due_at: due }),
+        }
+    }
+    waiting.sort_by_key(|waiting| waiting.next_due_at);
+    Ok(waiting)
+}
+
+/// When a number that is due at `due` may be called: then, or when the window opens after that. One that was due
+/// before waits from now on; a window that never opens changes nothing.
+fn callable(hours: &Hours, due: Time, callee: Option<Tz>, now: Time) -> Time {
+    if due <= now && hours.may_call(now, callee).is_ok() {
+        return due;
+    }
+    hours.next_open(due.max(now), callee).unwrap_or(due)
 }

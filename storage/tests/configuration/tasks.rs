@@ -306,7 +306,8 @@ async fn progress_counts_numbers_calls_and_what_is_waited_for(pool: PgPool) {
     .execute(&office.pool)
     .await
     .unwrap();
-    let progress = tasks::progress(&office.store, office.enterprise, task).await.unwrap();
+    let progress =
+        tasks::progress(&office.store, office.enterprise, task, at("09:30")).await.unwrap();
     assert_eq!((progress.total(), progress.numbers[&NumberState::Pending]), (3, 3));
     assert_eq!((progress.live(), progress.live_by_round[&0], progress.limit), (1, 1, 10));
     assert_eq!((progress.calls, progress.answered, progress.talk_ms), (4, 3, 9000));

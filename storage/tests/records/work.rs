@@ -171,6 +171,7 @@ async fn an_export_is_written_listed_and_expires(pool: PgPool) {
         bytes: 1_234,
         rows: 9,
         expires_at: nine() + minutes(60),
+        note: None,
     };
     assert!(lost(exports::finish(&world.store, id, 1, written.clone(), nine()).await));
     exports::finish(&world.store, id, 2, written, nine()).await.unwrap();

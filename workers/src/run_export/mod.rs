@@ -14,7 +14,7 @@ use std::time::Duration;
 use apalis::prelude::{BoxDynError, Data};
 use chrono::TimeDelta;
 use jobs::RunExport;
-use outbound::export::{Content, ExportFormat};
+use outbound::export::{Column, Content, EXPORT_VARIABLES_MAX, ExportFormat};
 use outbound::filter;
 use outbound::phone::mask_digits;
 use outbound::record::Shown;
@@ -155,11 +155,30 @@ struct Run<'a> {
     env: &'a Environment,
     export: &'a Export,
     rows: RecordStream,
+    columns: Vec<Column>,
     done: u64,
     progress: &'a Progress,
 }
 
 impl Run<'_> {
+    /// Settle the columns of the file. Gives what is to be known of them.
+    async fn choose_columns(&mut self) -> Result<Option<String>, Halt> {
+        let options = &self.export.options;
+        let (mut variables, mut all) = (Vec::new(), 0);
+        if options.spreads_variables() {
+            (variables, all) = self.rows.variables(EXPORT_VARIABLES_MAX).await?;
+        }
+        variables.sort_unstable();
+        self.columns = options.columns(&variables);
+        let left = all.saturating_sub(variables.len() as u64);
+        Ok((left > 0).then(|| {
+            format!(
+                "the rows have {all} variables; the {EXPORT_VARIABLES_MAX} that most rows have got columns of \
+                 their own, the other {left} stand in the column Custom Fields only"
+            )
+        }))
+    }
+
     /// The next rows of the snapshot; an empty chunk is the end.
     async fn next(&mut self) -> Result<Vec<storage::records::RecordView>, Halt> {
         let chunk = self.rows.next().await?;
@@ -182,11 +201,12 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
         // It was checked when it was asked for.
         Err(error) => return Err(StoreError::Damaged(error.to_string()).into()),
     };
-    let words = options.columns().iter().any(|field| field.name == "conversation_text");
+    let words = options.has_words();
     let all = RecordQuery::all(options.content);
     let query = RecordQuery { task: options.task, filter, words, ..all };
     let rows = RecordStream::open(&env.store, export.enterprise, query).await?;
-    let mut run = Run { env, export, rows, done: 0, progress };
+    let mut run = Run { env, export, rows, columns: Vec::new(), done: 0, progress };
+    let note = run.choose_columns().await?;
     let extension = match (options.content, options.format) {
         (Content::Recordings, _) | (_, ExportFormat::Zip) => "zip",
         (_, ExportFormat::Csv) => "csv",
@@ -195,7 +215,7 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
     let key = keys::export_file(export.enterprise, export.id, export.token, extension);
     let zone = enterprises::get(&env.store, export.enterprise).await?.settings.time_zone;
     let bytes = match extension {
-        "zip" => recordings::write(&mut run, &key).await?,
+        "zip" => recordings::write(&mut run, &key, zone).await?,
         "csv" => table::write(&mut run, &key, zone).await?,
         _ => sheet::write(&mut run, &key, zone).await?,
     };
@@ -206,6 +226,7 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
         bytes,
         rows: run.done,
         expires_at: now + TimeDelta::days(KEPT_DAYS),
+        note: note.as_deref(),
     };
     exports::finish(&env.store, export.id, export.token, written, now).await?;
     Ok(())

@@ -6,6 +6,7 @@
 
 use async_zip::base::write::ZipFileWriter;
 use async_zip::{Compression, DeflateOption, ZipEntryBuilder};
+use chrono_tz::Tz;
 use futures::StreamExt;
 use futures::io::AsyncWriteExt;
 use futures::stream::FuturesOrdered;
@@ -20,7 +21,7 @@ const FETCHED_AT_A_TIME: usize = 4;
 /// Bytes of an object that is held until its turn comes; a larger one is only opened.
 const HELD_BYTES_MAX: u64 = 16 << 20;
 
-pub async fn write(run: &mut Run<'_>, key: &str) -> Result<u64, Halt> {
+pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> {
     let upload = run.env.objects.upload(key, "application/zip");
     let mut zip = ZipFileWriter::with_tokio(upload);
     let mut missing = Missing::default();
@@ -41,7 +42,7 @@ pub async fn write(run: &mut Run<'_>, key: &str) -> Result<u64, Halt> {
             {
                 fetching.push_back(fetch(&env.objects, key));
             }
-            let name = name(view);
+            let name = name(view, zone);
             let fetched = match fetching.next().await {
                 Some(Err(StoreError::NotFound(_))) | None => {
                     missing.name(view, &name)?;
@@ -72,8 +73,9 @@ pub async fn write(run: &mut Run<'_>, key: &str) -> Result<u64, Halt> {
 }
 
 /// Names hold no phone number: the record of this id tells whose call it was.
-fn name(view: &RecordView) -> String {
-    format!("{}-{}.wav", view.record.started_at.format("%Y%m%d-%H%M%S"), view.record.id)
+fn name(view: &RecordView, zone: Tz) -> String {
+    let started = view.record.started_at.with_timezone(&zone).format("%Y%m%d-%H%M%S");
+    format!("{started}-{}.wav", view.record.id)
 }
 
 enum Fetched {

@@ -4,8 +4,9 @@
 use std::io::BufWriter;
 
 use chrono_tz::Tz;
-use outbound::record::{Cell, Field, cell};
-use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
+use outbound::export::Column;
+use outbound::record::Cell;
+use rust_xlsxwriter::{ExcelDateTime, Format, Note, Workbook, Worksheet, XlsxError};
 use tokio::sync::mpsc;
 
 use super::{Halt, Run, conversation_text, shown};
@@ -17,21 +18,28 @@ const CELL_CHARS_MAX: usize = 32_767;
 /// Chunks that wait for the writer.
 const CHUNKS_WAITING_MAX: usize = 2;
 
-/// A cell as a sheet holds it: numbers as numbers, all else as text.
+/// How times are shown.
+const TIME_FORMAT: &str = "yyyy-mm-dd hh:mm:ss";
+/// Width of a column of times, in characters: a narrower one would show `####`.
+const TIME_WIDTH: f64 = 20.0;
+
+/// A cell as a sheet holds it: numbers as numbers, times as times, all else as text.
 enum SheetCell {
     Number(f64),
+    /// On the enterprise's wall clock: a sheet knows no zones.
+    Time(ExcelDateTime),
     Text(String),
 }
 
 type SheetRow = Vec<SheetCell>;
 
 pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> {
-    let (fields, shown) = (run.export.options.columns(), shown(run.export));
+    let (columns, shown) = (run.columns.clone(), shown(run.export));
     let file = tempfile::NamedTempFile::new().map_err(Halt::file)?;
     let path = file.path().to_owned();
     let (rows, waiting) = mpsc::channel::<Vec<SheetRow>>(CHUNKS_WAITING_MAX);
-    let heads = fields.clone();
-    let writer = tokio::task::spawn_blocking(move || book(file, &heads, waiting));
+    let heads = columns.clone();
+    let writer = tokio::task::spawn_blocking(move || book(file, &heads, zone, waiting));
     loop {
         let chunk = run.next().await?;
         if chunk.is_empty() {
@@ -39,9 +47,9 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
         }
         let chunk = chunk.iter().map(|view| {
             let text = conversation_text(view, shown);
-            let cells = fields
+            let cells = columns
                 .iter()
-                .map(|field| sheet_cell(cell(&view.record, &text, field, shown), zone));
+                .map(|column| sheet_cell(column.cell(&view.record, &text, shown), zone));
             cells.collect::<SheetRow>()
         });
         if rows.send(chunk.collect()).await.is_err() {
@@ -60,6 +68,14 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
 fn sheet_cell(cell: Cell, zone: Tz) -> SheetCell {
     match cell {
         Cell::Number(number) => SheetCell::Number(number),
+        Cell::Time(at) => {
+            let wall = at.with_timezone(&zone).naive_local().and_utc().timestamp();
+            // A year that no sheet has is told as text.
+            match ExcelDateTime::from_timestamp(wall) {
+                Ok(time) => SheetCell::Time(time),
+                Err(_) => SheetCell::Text(cell.text(zone)),
+            }
+        }
         // A cell of type text is never run, so nothing has to be put before it but by `text`'s own rule.
         other => SheetCell::Text(other.text(zone).chars().take(CELL_CHARS_MAX).collect()),
     }
@@ -67,25 +83,29 @@ fn sheet_cell(cell: Cell, zone: Tz) -> SheetCell {
 
 fn book(
     file: tempfile::NamedTempFile,
-    fields: &[&'static Field],
+    columns: &[Column],
+    zone: Tz,
     mut rows: mpsc::Receiver<Vec<SheetRow>>,
 ) -> Result<tempfile::NamedTempFile, XlsxError> {
     let mut book = Workbook::new();
-    let head = Format::new().set_bold();
+    let time = Format::new().set_num_format(TIME_FORMAT);
     let mut sheet = book.add_worksheet_with_constant_memory()?;
-    titles(sheet, fields, &head)?;
+    titles(sheet, columns, zone)?;
     let mut at = 0;
     while let Some(chunk) = rows.blocking_recv() {
         for row in chunk {
             if at == SHEET_ROWS_MAX {
                 sheet = book.add_worksheet_with_constant_memory()?;
-                titles(sheet, fields, &head)?;
+                titles(sheet, columns, zone)?;
                 at = 0;
             }
             at += 1;
             for (column, cell) in (0..).zip(row) {
                 match cell {
                     SheetCell::Number(number) => sheet.write_number(at, column, number)?,
+                    SheetCell::Time(at_time) => {
+                        sheet.write_datetime_with_format(at, column, at_time, &time)?
+                    }
                     SheetCell::Text(text) if text.is_empty() => continue,
                     SheetCell::Text(text) => sheet.write_string(at, column, text)?,
                 };
@@ -96,13 +116,16 @@ fn book(
     Ok(file)
 }
 
-fn titles(
-    sheet: &mut Worksheet,
-    fields: &[&'static Field],
-    head: &Format,
-) -> Result<(), XlsxError> {
-    for (column, field) in (0..).zip(fields) {
-        sheet.write_string_with_format(0, column, field.title, head)?;
+/// The head, and over each column of times a note of the zone whose clock they are of.
+fn titles(sheet: &mut Worksheet, columns: &[Column], zone: Tz) -> Result<(), XlsxError> {
+    let head = Format::new().set_bold();
+    for (at, column) in (0..).zip(columns) {
+        sheet.write_string_with_format(0, at, column.title(), &head)?;
+        if column.is_time() {
+            sheet.set_column_width(at, TIME_WIDTH)?;
+            let note = Note::new(format!("Time zone: {zone}")).add_author_prefix(false);
+            sheet.insert_note(0, at, &note)?;
+        }
     }
     sheet.set_freeze_panes(1, 0)?;
     Ok(())

@@ -1,17 +1,20 @@
-//! CSV in UTF-8 with a byte order mark, which spreadsheets need to see that it is UTF-8.
+//! CSV in UTF-8 with a byte order mark, which spreadsheets need to see that it is UTF-8. Times are texts of the
+//! enterprise's wall clock.
 
 use chrono_tz::Tz;
-use outbound::record::cell;
+use outbound::record::defuse;
 use tokio::io::AsyncWriteExt;
 
 use super::{Halt, Run, conversation_text, shown};
 
 pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> {
-    let (fields, shown) = (run.export.options.columns(), shown(run.export));
+    let (columns, shown) = (run.columns.clone(), shown(run.export));
     let mut upload = run.env.objects.upload(key, "text/csv; charset=utf-8");
     upload.write_all("\u{feff}".as_bytes()).await.map_err(Halt::file)?;
     let mut lines = csv::WriterBuilder::new().from_writer(Vec::new());
-    lines.write_record(fields.iter().map(|field| field.title)).map_err(Halt::file)?;
+    // A variable's name is what somebody typed, as its values are.
+    let head = columns.iter().map(|column| defuse(column.title()));
+    lines.write_record(head).map_err(Halt::file)?;
     loop {
         let written = lines.into_inner().map_err(Halt::file)?;
         upload.write_all(&written).await.map_err(Halt::file)?;
@@ -23,7 +26,7 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
         for view in &chunk {
             let text = conversation_text(view, shown);
             let cells =
-                fields.iter().map(|field| cell(&view.record, &text, field, shown).text(zone));
+                columns.iter().map(|column| column.cell(&view.record, &text, shown).text(zone));
             lines.write_record(cells).map_err(Halt::file)?;
         }
     }

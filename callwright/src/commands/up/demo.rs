@@ -37,14 +37,14 @@ pub async fn campaign(
     say(&format!("key      {}", config.data.join("client.json").display()))?;
     let task = started_task(config, &api).await?;
     say(&format!("task     {task} “{DEMO}”\n"))?;
-    if Live::default().watch(&api, &task).await? == Over::Stopped {
+    if Live::watch(&api, &task).await? != Over::Done {
         say("\nthe task was stopped by hand")?;
         return Ok(ExitCode::FAILURE);
     }
     let exports = exports(&api, &task).await?;
     say("")?;
     for (what, export) in &exports {
-        say(&format!("{what:<11}{}", transfers::link(&api, export).await?))?;
+        say(&format!("{what:<11}{}", transfers::export_link(&api, export).await?))?;
     }
     say("(links work for five minutes; `callwright exports download` makes new ones)")?;
     if !until_done {
@@ -59,7 +59,7 @@ pub async fn campaign(
             "Recordings" => "recordings.zip".to_owned(),
             kind => format!("call-records.{}", kind.to_lowercase()),
         });
-        transfers::download(&transfers::link(&api, export).await?, &file).await?;
+        transfers::download(&transfers::export_link(&api, export).await?, &file).await?;
         let rows = opened::rows(&file)?;
         say(&format!("opened   {} ({rows} rows)", file.display()))?;
         anyhow::ensure!(
