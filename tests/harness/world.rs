@@ -157,7 +157,7 @@ impl World {
     pub async fn fail_at(&mut self, point: FailPoint) {
         self.stop_workers().await;
         self.config.die_at = DieAt::at(point);
-        self.run(&Kind::ALL);
+        self.run(&Kind::WORK);
     }
 
     /// Start the workers anew with a gate before their Redis; the API keeps its own way to it.

@@ -70,8 +70,9 @@ async fn an_enterprise_with_a_damaged_row_holds_up_nobody_elses_records() {
     let stranger = world.stranger().await;
     let ring = json!({"concurrency": 1, "ring_timeout_seconds": 40});
     let theirs = task_of(&stranger, ring).await;
-    let numbers = json!({"numbers": [{"phone_number": "13900005101"},
-        {"phone_number": "13900005102"}]});
+    // Both ring until the ring timeout.
+    let numbers = json!({"numbers": [{"phone_number": "13900010020"},
+        {"phone_number": "13900020020"}]});
     let import = format!("tasks/{theirs}/imports?batch_name=two&start=auto");
     stranger.post(&import, &numbers).await.expect("an import");
     let live = format!("tasks/{theirs}/progress");

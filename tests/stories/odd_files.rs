@@ -391,7 +391,7 @@ async fn an_import_that_killed_its_worker_three_times_ends_and_says_so() {
         let taken = storage::imports::take(world.store(), import, token, Duration::ZERO).await;
         assert!(taken.expect("a store").is_some(), "{token}");
     }
-    world.run(&workers::Kind::ALL);
+    world.run(&workers::Kind::WORK);
     let import = world.until_over(&format!("imports/{id}")).await;
     assert_eq!(
         (&import["status"], &import["problem"]["code"]),

@@ -321,7 +321,7 @@ async fn the_next_redial_is_told_with_the_window_in_which_it_may_ring() {
 
     // In the callee's own hours: 17:55 in New York.
     world.set("2026-12-02T06:55:00+08:00");
-    config["schedule"]["callee_local_time"] = json!(true);
+    config["schedule"]["callee_local_time"] = json!("on");
     let task = running(&world, "abroad", config, "+12125550003").await;
     world.until_records(&task, 1).await;
     let (due, why) = next_of(&world, &task).await;

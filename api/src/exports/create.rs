@@ -8,7 +8,7 @@ use outbound::audit::Action;
 use outbound::export::{Content, ExportFormat, ExportOptions};
 use outbound::ids::ExportId;
 use serde_json::json;
-use storage::exports::{self, NewExport};
+use storage::exports::{self, Export, NewExport};
 use storage::tasks;
 
 use super::ExportView;
@@ -38,7 +38,7 @@ pub(super) async fn create(
     let made =
         storage::idempotency::made(|id| exports::get(&state.store, caller.enterprise, id)).await?;
     if let Some(row) = made {
-        return Ok(Accepted { location: format!("/v1/exports/{export}"), body: row.into() });
+        return accepted(&state, row, now).await;
     }
     let new = NewExport {
         id: export,
@@ -56,11 +56,13 @@ pub(super) async fn create(
         "full_numbers": reveal,
     });
     state.audit(&caller, Action::ExportCreate, export, detail).await;
+    accepted(&state, row, now).await
+}
+
+async fn accepted(state: &ApiState, row: Export, now: Time) -> Reply<Accepted<ExportView>> {
     let fleet = storage::workers::fleet(&state.store).await?;
-    Ok(Accepted {
-        location: format!("/v1/exports/{export}"),
-        body: ExportView::new(row, &fleet, now),
-    })
+    let location = format!("/v1/exports/{}", row.id);
+    Ok(Accepted { location, body: ExportView::new(row, &fleet, now) })
 }
 
 /// What the file is called: content, task and time, never a number.

@@ -11,7 +11,7 @@ use outbound::audit::Action;
 use outbound::ids::{ImportId, TaskId};
 use outbound::import::{ImportFormat, ImportOptions};
 use serde_json::json;
-use storage::imports::{self, NewImport};
+use storage::imports::{self, Import, NewImport};
 use storage::objects::keys::import_source;
 use storage::tasks;
 
@@ -117,7 +117,7 @@ async fn take_in(
     let import = storage::idempotency::id(ImportId::new());
     let made = |id| imports::get(&state.store, caller.enterprise, id);
     if let Some(row) = storage::idempotency::made(made).await? {
-        return Ok(Accepted { location: format!("/v1/imports/{import}"), body: row.into() });
+        return accepted(state, row).await;
     }
     let object_key = import_source(caller.enterprise, import);
     let bytes =
@@ -143,8 +143,13 @@ async fn take_in(
         "bytes": bytes,
     });
     state.audit(caller, Action::ImportCreate, import, detail).await;
+    accepted(state, row).await
+}
+
+async fn accepted(state: &ApiState, row: Import) -> Reply<Accepted<ImportView>> {
     let fleet = storage::workers::fleet(&state.store).await?;
-    Ok(Accepted { location: format!("/v1/imports/{import}"), body: ImportView::new(row, &fleet) })
+    let location = format!("/v1/imports/{}", row.id);
+    Ok(Accepted { location, body: ImportView::new(row, &fleet) })
 }
 
 const fn media_type(format: ImportFormat) -> &'static str {

@@ -161,7 +161,7 @@ fn wide(rows: u64) -> Result<Vec<u8>> {
     const TEXTS: u64 = 1_000;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
-    let mut part = |name: &str, zip: &mut zip::ZipWriter<_>| zip.start_file(name, options);
+    let part = |name: &str, zip: &mut zip::ZipWriter<_>| zip.start_file(name, options);
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let package = "http://schemas.openxmlformats.org/package/2006/relationships";

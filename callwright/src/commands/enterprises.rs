@@ -54,7 +54,8 @@ impl Enterprises {
         if rows.is_empty() {
             return say("there is no enterprise yet: `callwright seed NAME` makes one");
         }
-        say(&table::of_rows(&rows, &COLUMNS))?;
+        // They may each be of another zone: times are told in UTC.
+        say(&table::of_rows(&rows, &COLUMNS, chrono_tz::UTC))?;
         if rows.len() == limit {
             eprintln!("the first {limit} rows; --limit shows more");
         }

@@ -417,7 +417,7 @@ async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: De
         Deed::Create(file) => {
             let made = api.post(path, &read_json(&file)?).await?;
             if let Some(secret) = made["secret"].as_str().filter(|_| !out.json) {
-                super::say(&format!("{secret}    (shown this once)"))?;
+                say(&format!("{secret}    (shown this once)"))?;
             }
             out.print_done("created", &made, &next::after_create(path, &made))
         }
@@ -430,9 +430,13 @@ async fn run(api: &Api, out: &Connection, path: &str, columns: &[&str], deed: De
         Deed::ChangeAll(changes) => {
             let changed = api.patch_all(path, patches(&changes)?).await?;
             if out.json {
-                return out.print_one(&changed);
+                return say(&serde_json::to_string_pretty(&changed)?);
             }
-            changed[path].as_array().into_iter().flatten().try_for_each(|row| out.print_one(row))
+            changed[path].as_array().into_iter().flatten().try_for_each(|row| {
+                let id = row["id"].as_str().unwrap_or_default();
+                let shown = format!("callwright {} show {id}", path.replace('_', "-"));
+                out.print_done("changed", row, &[shown])
+            })
         }
         Deed::Delete(id) => {
             api.delete(&one(Some(&id))).await?;

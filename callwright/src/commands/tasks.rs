@@ -110,7 +110,7 @@ impl Tasks {
                 if out.json {
                     out.print_one(&api, &progress).await?;
                 } else {
-                    super::say(&view::text(&Live::about(&api, &task).await?, &progress))?;
+                    say(&view::text(&Live::about(&api, &task).await?, &progress))?;
                 }
             }
             Verb::Watch { task } => return watch(&api, &task).await,
@@ -180,11 +180,11 @@ async fn watch(api: &Api, task: &str) -> Result<ExitCode> {
     Ok(match over {
         Over::Done => ExitCode::SUCCESS,
         Over::NeverStarted => {
-            super::say(&format!("it was never started\n  next: callwright tasks start {task}"))?;
+            say(&format!("it was never started\n  next: callwright tasks start {task}"))?;
             ExitCode::from(NEVER_STARTED)
         }
         Over::Stopped => {
-            super::say(&format!("it was stopped by hand\n  next: callwright tasks start {task}"))?;
+            say(&format!("it was stopped by hand\n  next: callwright tasks start {task}"))?;
             ExitCode::from(STOPPED)
         }
     })

@@ -68,17 +68,17 @@ impl Import {
         let import = import(&api, &self.task, &self.file, &options).await?;
         let id = import["id"].as_str().unwrap_or_default();
         if self.connection.json {
-            super::say(&serde_json::to_string_pretty(&import)?)?;
+            say(&serde_json::to_string_pretty(&import)?)?;
         } else {
-            super::say(&told::import(&import))?;
+            say(&told::import(&import))?;
             if import["errors"] == true {
-                super::say(&format!(
+                say(&format!(
                     "  next: callwright imports errors {id} errors.csv    (the rows with errors)"
                 ))?;
             }
             if import["status"] == "done" {
                 let verb = if self.start { "watch" } else { "start" };
-                super::say(&format!("  next: callwright tasks {verb} {}", self.task))?;
+                say(&format!("  next: callwright tasks {verb} {}", self.task))?;
             }
         }
         if let Some(hidden) = import["result"]["hidden"].as_u64().filter(|hidden| *hidden > 0) {
@@ -284,9 +284,9 @@ impl Exports {
             Verb::Link { export } => {
                 let link = link(&api, &format!("exports/{export}/download")).await?;
                 if out.json {
-                    return super::say(&serde_json::to_string_pretty(&link)?);
+                    return say(&serde_json::to_string_pretty(&link)?);
                 }
-                super::say(url(&link)?)
+                say(url(&link)?)
             }
             Verb::Cancel { export } => {
                 let asked = api.post(&format!("exports/{export}/cancel"), &json!({})).await?;
@@ -334,7 +334,7 @@ impl Recordings {
 async fn save(api: &Api, path: &str, file: &Path) -> Result<()> {
     let link = link(api, path).await?;
     let bytes = download(url(&link)?, file).await?;
-    super::say(&format!("saved {} ({bytes} bytes)", file.display()))
+    say(&format!("saved {} ({bytes} bytes)", file.display()))
 }
 
 /// A link to an export's file, made anew.

@@ -1,13 +1,14 @@
 //! How a task stands, for whoever watches it: a handful of counters and short index reads, whatever
 //! the size of the task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono_tz::Tz;
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{EnterpriseId, TaskId};
 use outbound::number::NumberState;
+use outbound::phone::Phone;
 use outbound::task::TaskState;
 
 use super::get;
@@ -139,6 +140,15 @@ async fn calls(store: &Store, task: TaskId) -> Result<(u64, u64, u64), StoreErro
     Ok((row.calls.unsigned_abs(), row.answered.unsigned_abs(), row.talk_ms.unsigned_abs()))
 }
 
+/// Numbers that wait for one reason and share their windows.
+struct Alike {
+    numbers: u64,
+    /// The first of them.
+    due: Time,
+    /// One of them, where windows go by the callee's clock.
+    phone: Option<Phone>,
+}
+
 async fn waiting(
     store: &Store,
     task: TaskId,
@@ -146,28 +156,37 @@ async fn waiting(
     now: Time,
 ) -> Result<Vec<Waiting>, StoreError> {
     let rows = sqlx::query!(
-        r#"select reason, zone, count(*) as "n!", min(due_at) as "due!"
+        r#"select reason, phone, count(*) as "n!", min(due_at) as "due!"
              from (select w.reason, w.due_at,
-                          case when $3 then (select time_zone from number where id = w.number_id) end as zone
+                          case when $3 then (select phone from number where id = w.number_id) end as phone
                      from waiting w where w.task_id = $1
                     order by w.due_at limit $2) next
-            group by reason, zone"#,
+            group by reason, phone"#,
         task.uuid(),
         WAITING_SEEN_MAX,
-        hours.callee_local_time
+        hours.callee_local_time.is_on()
     )
     .fetch_all(&store.api)
     .await?;
-    let mut waiting: Vec<Waiting> = Vec::new();
+    // Phones that may be in the same zones share their windows: the first due of them tells for all.
+    let mut alike: HashMap<(String, &'static [Tz]), Alike> = HashMap::new();
     for row in rows {
-        let (numbers, zone) = (row.n.unsigned_abs(), row.zone.as_deref());
-        let due = callable(hours, row.due, zone.and_then(|zone| zone.parse().ok()), now);
-        match waiting.iter_mut().find(|known| known.reason == row.reason) {
+        let phone = row.phone.map(crate::rows::phone);
+        let zones = phone.map(Phone::time_zones).unwrap_or_default();
+        let first = Alike { numbers: 0, due: row.due, phone };
+        let known = alike.entry((row.reason, zones)).or_insert(first);
+        known.numbers += row.n.unsigned_abs();
+        known.due = known.due.min(row.due);
+    }
+    let mut waiting: Vec<Waiting> = Vec::new();
+    for ((reason, _), Alike { numbers, due, phone }) in alike {
+        let due = callable(hours, due, phone, now);
+        match waiting.iter_mut().find(|known| known.reason == reason) {
             Some(known) => {
                 known.numbers += numbers;
                 known.next_due_at = known.next_due_at.min(due);
             }
-            None => waiting.push(Waiting { reason: row.reason, numbers, next_due_at: due }),
+            None => waiting.push(Waiting { reason, numbers, next_due_at: due }),
         }
     }
     waiting.sort_by_key(|waiting| waiting.next_due_at);
@@ -176,7 +195,7 @@ async fn waiting(
 
 /// When a number that is due at `due` may be called: then, or when the window opens after that. One that was due
 /// before waits from now on; a window that never opens changes nothing.
-fn callable(hours: &Hours, due: Time, callee: Option<Tz>, now: Time) -> Time {
+fn callable(hours: &Hours, due: Time, callee: Option<Phone>, now: Time) -> Time {
     if due <= now && hours.may_call(now, callee).is_ok() {
         return due;
     }

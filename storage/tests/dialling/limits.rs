@@ -82,7 +82,8 @@ async fn a_server_that_gives_out_lower_slots_lets_no_limit_be_passed(pool: PgPoo
     fences::cut(&floor).await;
     // Each connection that is cut fails once.
     let claimer = async |at_most| loop {
-        let claim = Claimer::new().claim(&floor.store, floor.enterprise, at("09:03"), at_most, 1);
+        let mut claimer = Claimer::new();
+        let claim = claimer.claim(&floor.store, floor.enterprise, at("09:03"), at_most, 1);
         if let Ok(claimed) = claim.await {
             return claimed.attempts.len();
         }

@@ -66,11 +66,12 @@ fn clock(time: Time) -> String {
 
 /// The `n`th customer.
 fn phone(n: u64) -> Phone {
-    Phone::from_digits(8_613_800_000_000 + n)
+    Phone::from_digits(8_613_800_000_000_u64.wrapping_add(n))
 }
 
+/// Of a phone abroad too, whose digits may be fewer.
 fn nth(phone: Phone) -> u64 {
-    phone.digits() - 8_613_800_000_000
+    phone.digits().wrapping_sub(8_613_800_000_000)
 }
 
 /// A row of an import: a phone, and nothing else.

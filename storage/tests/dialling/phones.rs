@@ -277,7 +277,7 @@ async fn a_number_that_a_cap_holds_is_looked_at_again_when_the_cap_is_lifted(poo
     assert_eq!(floor.claim(9, at("09:01")).await.len(), 0);
     assert_eq!(floor.waits(1).await.unwrap(), (on("2026-03-03", "00:00"), "frequency_cap".into()));
     // Another setting moves nothing; another cap is judged anew, and holds, too.
-    floor.edit_enterprise(json!({ "retention_days": 10 }), at("09:02")).await;
+    floor.edit_enterprise(json!({ "record_retention_days": 10 }), at("09:02")).await;
     assert_eq!(floor.promote(at("09:02")).await.numbers, 0);
     let two_hours = json!({ "frequency_cap": { "per_day": null, "distance_seconds": 7_200 } });
     floor.edit_enterprise(two_hours, at("09:03")).await;
@@ -363,8 +363,9 @@ async fn strictly_a_number_waits_until_it_is_open_in_all_zones_that_it_may_be_in
         let calls = floor.claim(9, here).await;
         assert_eq!(who(&calls), called, "{mode}");
         floor.ring(&calls, BUSY, here).await;
-        let backup = who(&floor.claim(9, here).await);
+        let backup = floor.claim(9, here).await;
         assert_eq!(backup.is_empty(), waits.is_some(), "{mode}");
+        floor.ring(&backup, BUSY, here).await;
         if let Some(opens) = waits {
             assert_eq!(floor.waits(nth(spain)).await.unwrap(), (opens, "callee_window".into()));
         }

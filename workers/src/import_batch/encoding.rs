@@ -37,13 +37,12 @@ pub fn of(file: &mut File, asked: &str) -> Result<&'static Encoding, Stop> {
             )),
         };
     }
-    if head.contains(&0) {
+    if let Some(wide) = utf16_without_mark(&head) {
         return Err(refused(
             "unknown_encoding",
             format!(
-                "has NUL bytes; if it is UTF-16 without a mark, import it with the encoding `{}`, or \
-                 save it as CSV UTF-8",
-                if head.first() == Some(&0) { UTF_16BE.name() } else { UTF_16LE.name() }
+                "looks like {0} without its mark; import it with the encoding `{0}`, or save it as CSV UTF-8",
+                wide.name()
             ),
         ));
     }
@@ -58,6 +57,16 @@ pub fn of(file: &mut File, asked: &str) -> Result<&'static Encoding, Stop> {
         "is not UTF-8, and its encoding can't be told from its bytes; save it as CSV UTF-8, or import \
          it with the name of its encoding (as windows-1252 or gb18030)",
     ))
+}
+
+/// The first two characters of a header are ASCII: UTF-16 has a NUL beside each. A NUL anywhere else is a
+/// fault of its cell.
+fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [0, first, 0, second, ..] if *first > 0 && *second > 0 => Some(UTF_16BE),
+        [first, 0, second, 0, ..] if *first > 0 && *second > 0 => Some(UTF_16LE),
+        _ => None,
+    }
 }
 
 /// All of the file has a meaning in this encoding, and no character that does not fit.
@@ -213,6 +222,8 @@ mod tests {
             (b"\xfe\xff\0P\0\xfc".to_vec(), "UTF-16BE"),
             (b"\xff\xfeP\0\xfc".to_vec(), "wrong_encoding"),
             (b"P\0h\0".to_vec(), "unknown_encoding"),
+            (b"\0P\0h".to_vec(), "unknown_encoding"),
+            (b"Phone\0,a\0".to_vec(), "UTF-8"),
             (gb("13800000001,,,,李明"), "gb18030"),
             (gb("王先生，VIP客户（北京）"), "gb18030"),
             (gb("朱镕基,陶喆"), "gb18030"),
