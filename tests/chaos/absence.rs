@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use storage::checks::Snapshot;
 use telephony::journal::{Event, read_all};
 
-use crate::campaign::{SPEED, surely};
+use crate::campaign::{RING_MS, SPEED, surely};
 use crate::run::Run;
 
 /// Calls that are up when it goes.
@@ -19,7 +19,7 @@ const NUMBERS: usize = 80;
 /// How long they may take to be up.
 const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(200);
-/// Calls ring for so long, in business seconds: past the end of it all.
+/// Calls ring for so long, in business seconds, before anybody gives up: past the end of it all.
 const RING_SECONDS: u32 = 120;
 
 impl Run {
@@ -28,7 +28,8 @@ impl Run {
         self.campaign.open_windows().await?;
         self.campaign.run_at(1).await?;
         let rings = json!({"answered": 0, "busy": 0, "power_off": 0, "no_answer": 1});
-        self.lines(300, &rings, 0).await?;
+        // The network gives up no sooner than we do: a call that ends meanwhile was hung up.
+        self.lines(300, &rings, 0, [RING_SECONDS * 1_000; 2]).await?;
         self.tasks(100, RING_SECONDS).await?;
         for task in 0..self.campaign.tasks.len() {
             self.campaign.import(task, NUMBERS).await?;
@@ -52,7 +53,7 @@ impl Run {
             self.watch.stopped(&self.campaign.tasks[task].id, "end");
         }
         self.campaign.run_at(SPEED).await?;
-        self.lines(0, &crate::campaign::mix(), 1).await?;
+        self.lines(0, &crate::campaign::mix(), 1, RING_MS).await?;
         self.tasks(0, crate::campaign::RING_SECONDS).await?;
         for task in 0..self.campaign.tasks.len() {
             self.start(task).await?;
@@ -61,12 +62,18 @@ impl Run {
     }
 
     /// Limits of enterprises and trunks (0: their own), and what the phones do.
-    async fn lines(&self, limit: u32, mix: &Value, refuse_percent: u32) -> Result<()> {
+    async fn lines(
+        &self,
+        limit: u32,
+        mix: &Value,
+        refuse_percent: u32,
+        ring_ms: [u32; 2],
+    ) -> Result<()> {
         let of = |own: u32| if limit == 0 { own } else { limit };
         for enterprise in &self.campaign.enterprises {
             let settings = json!({"concurrency_limit": of(enterprise.concurrency)});
             let line = json!({"concurrency": of(enterprise.trunk_concurrency),
-                "simulated": {"mix": mix, "refuse_percent": refuse_percent}});
+                "simulated": {"mix": mix, "refuse_percent": refuse_percent, "ring_ms": ring_ms}});
             let trunk = format!("trunks/{}", enterprise.trunk);
             surely(|| enterprise.api.patch("settings", &settings)).await?;
             surely(|| enterprise.api.patch(&trunk, &line)).await?;

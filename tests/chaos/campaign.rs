@@ -67,6 +67,9 @@ pub fn mix() -> Value {
     json!({"answered": 50, "no_answer": 20, "busy": 20, "power_off": 10})
 }
 
+/// How long phones ring until the network or the customer does something, in business milliseconds.
+pub const RING_MS: [u32; 2] = [1_000, 8_000];
+
 /// The clock that all processes of a run read.
 pub fn clock(file: &Path, start: &str) -> Result<Clock> {
     write_clock(file, &[Setting::new(Utc::now(), start.parse()?, SPEED)])?;
@@ -132,7 +135,7 @@ impl Campaign {
         let line = json!({"name": "line", "concurrency": trunk_concurrency,
             "breaker": {"enabled": false},
             "simulated": {"seed": 7, "test_numbers": false, "refuse_percent": 1, "mix": mix(),
-                "setup_ms": [300, 1_500], "ring_ms": [1_000, 8_000]}});
+                "setup_ms": [300, 1_500], "ring_ms": RING_MS}});
         let trunk = made(&api, "trunks", line).await?;
         self.enterprises.push(Enterprise { api, trunk, trunk_concurrency, concurrency });
         Ok(())
