@@ -28,14 +28,16 @@ pub use dispatch::dispatch;
 const RETRY: Duration = Duration::from_millis(500);
 
 /// The sweeps that look every so often, by the names that metrics give them.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 9] = [
     "expired_leases",
     "clock_edges",
     "due_redials",
     "deleted_tasks",
     "lost_jobs",
+    "lost_wakeups",
     "soundness",
     "retention",
+    "spool",
 ];
 
 /// Run every sweep until the process stops.
