@@ -68,6 +68,7 @@ struct BatchPath {
 #[serde(deny_unknown_fields)]
 struct BatchPriority {
     /// 0–999,999, higher first.
+    #[schemars(range(max = PRIORITY_MAX))]
     priority: u32,
 }
 

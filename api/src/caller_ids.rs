@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::NoContent;
 use outbound::Time;
 use outbound::audit::Action;
+use outbound::fault::TEXT_PATTERN;
 use outbound::ids::{CallerIdId, TrunkId};
 use outbound::phone;
 use schemars::JsonSchema;
@@ -76,11 +77,14 @@ struct NewBody {
     phone: String,
     /// At most 64 characters.
     #[serde(default)]
+    #[schemars(length(max = 64), regex(pattern = TEXT_PATTERN))]
     label: String,
     /// Where it belongs, for rotation by location; as numbers' locations are written.
     #[serde(default)]
+    #[schemars(length(max = 64), regex(pattern = TEXT_PATTERN))]
     province: String,
     #[serde(default)]
+    #[schemars(length(max = 64), regex(pattern = TEXT_PATTERN))]
     city: String,
 }
 
@@ -91,6 +95,7 @@ struct CallerIdConfig {
     trunk: TrunkId,
     /// At most 64 characters.
     #[serde(default)]
+    #[schemars(length(max = 64), regex(pattern = TEXT_PATTERN))]
     label: String,
 }
 
@@ -169,11 +174,12 @@ async fn change(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path(path): Path<CallerIdPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<CallerIdConfig>,
 ) -> Reply<Tagged<CallerIdView>> {
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.caller_id);
     let row = trunks::get_caller_id(store, enterprise, id).await?;
+    let version = if_match.version(row.version);
     let old = CallerIdConfig { trunk: row.trunk, label: row.label };
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });

@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::input::{document_body, from_value, json_bytes, no_list_for_object};
+use crate::input::{document_body, from_value, json_bytes, no_list_for_object, whole_numbers};
+use crate::openapi::{MERGE_PATCH, PATCH_MARK};
 use crate::problem::Problem;
 
 /// The media types a patch may come as.
-const PATCH_TYPES: [&str; 2] = ["application/merge-patch+json", "application/json"];
+const PATCH_TYPES: [&str; 2] = [MERGE_PATCH, "application/json"];
 
 /// The header for a version.
 pub fn etag(version: i64) -> HeaderValue {
@@ -25,7 +26,21 @@ pub fn etag(version: i64) -> HeaderValue {
 
 /// The version that the caller has read; a change is refused when it is no longer current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IfMatch(pub i64);
+pub enum IfMatch {
+    Version(i64),
+    /// `*`: whatever is there when the request is worked on.
+    Any,
+}
+
+impl IfMatch {
+    /// The version that a change must find; `current` is the one that was just read.
+    pub fn version(self, current: i64) -> i64 {
+        match self {
+            Self::Version(version) => version,
+            Self::Any => current,
+        }
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
@@ -38,12 +53,14 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
                 "read the resource, and send its ETag as If-Match",
             ));
         };
-        value.to_str().ok().and_then(version).map(Self).ok_or_else(|| {
-            Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                "stale",
-                "If-Match is not an ETag of this resource; read it again and send its ETag",
-            )
+        let read = |text: &str| match text.trim() {
+            "*" => Some(Self::Any),
+            text => version(text).map(Self::Version),
+        };
+        value.to_str().ok().and_then(read).ok_or_else(|| {
+            let detail = "If-Match is neither an ETag of this resource nor `*`; read it again and \
+                send its ETag";
+            Problem::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
         })
     }
 }
@@ -125,7 +142,7 @@ impl<S: Send + Sync, T> FromRequest<S> for MergePatch<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = json_bytes(request, &PATCH_TYPES).await?;
-        let changes: Value = crate::input::from_json(&bytes)?;
+        let changes = whole_numbers(crate::input::from_json(&bytes)?);
         if !changes.is_object() {
             return Err(Problem::malformed(
                 "",
@@ -139,8 +156,8 @@ impl<S: Send + Sync, T> FromRequest<S> for MergePatch<T> {
 
 impl<T: JsonSchema> OperationInput for MergePatch<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let schema = Self::json_schema(&mut ctx.schema);
-        document_body(ctx, operation, &[(PATCH_TYPES[0], schema)], true);
+        let schema = ctx.schema.subschema_for::<Self>();
+        document_body(ctx, operation, &[(MERGE_PATCH, schema)], true);
     }
 }
 
@@ -151,6 +168,7 @@ impl<'de, T> Deserialize<'de> for MergePatch<T> {
     }
 }
 
+/// The whole, marked: the document gets a patch of it in its place.
 impl<T: JsonSchema> JsonSchema for MergePatch<T> {
     fn inline_schema() -> bool {
         true
@@ -161,15 +179,8 @@ impl<T: JsonSchema> JsonSchema for MergePatch<T> {
     }
 
     fn json_schema(made: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut schema = T::json_schema(made);
-        schema.remove("required");
-        schema.insert(
-            "description".into(),
-            "A merge patch (RFC 7396): fields that are given \
-            replace, `null` takes a field back to its default."
-                .into(),
-        );
-        schema
+        let whole = made.subschema_for::<T>();
+        schemars::json_schema!({ "allOf": [whole], PATCH_MARK: true })
     }
 }
 
@@ -194,6 +205,9 @@ mod tests {
         let (mut parts, ()) = Request::new(()).into_parts();
         let problem = IfMatch::from_request_parts(&mut parts, &()).await.expect_err("a problem");
         assert_eq!((problem.status.as_u16(), &*problem.code), (428, "if_match_required"));
+        parts.headers.insert(header::IF_MATCH, HeaderValue::from_static("*"));
+        let any = IfMatch::from_request_parts(&mut parts, &()).await.expect("any version");
+        assert_eq!((any.version(7), IfMatch::Version(3).version(7)), (7, 3));
         parts.headers.insert(header::IF_MATCH, HeaderValue::from_static("nonsense"));
         let problem = IfMatch::from_request_parts(&mut parts, &()).await.expect_err("a problem");
         assert_eq!((problem.status.as_u16(), &*problem.code), (412, "stale"));

@@ -121,10 +121,36 @@ pub(crate) fn must_be_object(bytes: &[u8]) -> Result<(), Problem> {
 /// Read JSON text, and point to what can't be read.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value =
-        serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+    let value = match serde_path_to_error::deserialize(&mut reader) {
+        Ok(value) => value,
+        Err(error) if error.inner().to_string().contains("floating point") => {
+            let value = serde_json::from_slice(bytes).map_err(|_| unreadable(&error))?;
+            return from_value(whole_numbers(value));
+        }
+        Err(error) => return Err(unreadable(&error)),
+    };
     reader.end().map_err(|error| Problem::malformed("", "not_json", error.to_string()))?;
     Ok(value)
+}
+
+/// `5.0` as `5`: to JSON, and to many who write it, they are the same number.
+pub fn whole_numbers(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    /// Beyond it a floating point number can't tell whole ones apart.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) if float.fract() == 0.0 && float.abs() <= EXACT_MAX => {
+                (float as i64).into()
+            }
+            _ => number.into(),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (name, whole_numbers(field))).collect()
+        }
+        other => other,
+    }
 }
 
 /// Read a JSON value, and point to what can't be read.
@@ -343,6 +369,16 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let text =
+            task(serde_json::json!({"redial": {"retry_seconds": [60.0]}, "concurrency": 5.0}));
+        let read: TaskConfig = from_json(text.as_bytes()).expect("whole numbers");
+        assert_eq!((read.concurrency, &read.redial.retry_seconds[..]), (5, &[60][..]));
+        let text = task(serde_json::json!({"concurrency": 5.5}));
+        assert_eq!(faults::<TaskConfig>(&text)[0].0, "/concurrency");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, NoContent, Response};
 use outbound::Time;
 use outbound::api_key::{Permission, Role};
 use outbound::audit::Action;
+use outbound::fault::FILLED_PATTERN;
 use outbound::ids::ApiKeyId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ struct KeyPath {
 #[schemars(rename = "NewKey")]
 struct NewBody {
     /// 1–64 characters.
+    #[schemars(length(min = 1, max = 64), regex(pattern = FILLED_PATTERN))]
     name: String,
     role: Role,
     /// Only those that the key which asks has itself.

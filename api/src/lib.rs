@@ -4,6 +4,7 @@
 //! the audit log. What is decided is decided in `outbound` and `storage`.
 
 pub mod auth;
+mod docs;
 mod etag;
 pub mod health;
 mod idempotency;

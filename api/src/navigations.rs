@@ -95,6 +95,7 @@ struct NavigationPath {
 struct VersionPath {
     navigation_id: NavigationId,
     /// Counted from 1.
+    #[schemars(range(min = 1))]
     number: i32,
 }
 
@@ -168,11 +169,12 @@ async fn change(
     State(state): State<ApiState>,
     Operator(caller): Operator,
     Path(path): Path<NavigationPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<Navigation>,
 ) -> Reply<Tagged<NavigationView>> {
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.navigation_id);
-    let old = navigations::get(store, enterprise, id).await?.draft;
+    let row = navigations::get(store, enterprise, id).await?;
+    let (version, old) = (if_match.version(row.version), row.draft);
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let row = navigations::update(store, enterprise, id, version, new).await?;

@@ -11,10 +11,13 @@ pub const LIMIT: u32 = 50;
 /// Rows of a page, at most.
 pub const LIMIT_MAX: u32 = storage::rows::PAGE_MAX;
 /// Characters of a cursor, at most.
-const CURSOR_LENGTH_MAX: usize = 1_024;
+pub const CURSOR_LENGTH_MAX: usize = 1_024;
+/// How a cursor is written.
+pub const CURSOR_PATTERN: &str = "^([0-9a-f]{2})+$";
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     pub data: Vec<T>,
     /// Send it as `cursor` for the next page; `null` on the last.

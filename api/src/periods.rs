@@ -137,11 +137,12 @@ async fn change(
     State(state): State<ApiState>,
     Operator(caller): Operator,
     Path(path): Path<PeriodPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<PeriodConfig>,
 ) -> Reply<Tagged<Period>> {
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.period_id);
-    let old = periods::get(store, enterprise, id).await?.config.written();
+    let row = periods::get(store, enterprise, id).await?;
+    let (version, old) = (if_match.version(row.version), row.config.written());
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let (now, actor) = (state.clock.now(), caller.actor());

@@ -51,8 +51,7 @@ pub struct ProblemBody<'a> {
     detail: &'a str,
     /// Stable, for programs.
     code: &'a str,
-    /// What is wrong with the input, each with a JSON pointer into it.
-    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    /// What is wrong with the input, each with a JSON pointer into it; empty where no field is at fault.
     errors: &'a [Fault],
     /// The id that this request has in logs and traces.
     request_id: String,

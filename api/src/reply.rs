@@ -41,10 +41,21 @@ pub struct Accepted<T> {
     pub body: T,
 }
 
-/// 200 with a file.
+/// The media type of a CSV file.
+const CSV: &str = "text/csv; charset=utf-8";
+/// The media type of a file whose name tells what it is.
+const BYTES: &str = "application/octet-stream";
+
+/// 200 with a file whose name tells what it is.
 #[derive(Debug)]
 pub struct Attachment {
-    pub media_type: &'static str,
+    pub file_name: String,
+    pub body: Body,
+}
+
+/// 200 with a file that is CSV whatever was asked for.
+#[derive(Debug)]
+pub struct CsvFile {
     pub file_name: String,
     pub body: Body,
 }
@@ -99,11 +110,20 @@ impl IntoResponse for Attachment {
     fn into_response(self) -> Response {
         let mut reply = Response::new(self.body);
         let headers = reply.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(BYTES));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::try_from(disposition(&self.file_name)) {
             headers.insert(header::CONTENT_DISPOSITION, value);
         }
+        reply
+    }
+}
+
+impl IntoResponse for CsvFile {
+    fn into_response(self) -> Response {
+        let Self { file_name, body } = self;
+        let mut reply = Attachment { file_name, body }.into_response();
+        reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CSV));
         reply
     }
 }
@@ -224,6 +244,18 @@ impl OperationOutput for Link {
     }
 }
 
+fn documented_file(media_type: &str, schema: schemars::Schema) -> Vec<(Option<u16>, ApiResponse)> {
+    let schema = SchemaObject { json_schema: schema, external_docs: None, example: None };
+    let content = MediaType { schema: Some(schema), ..MediaType::default() };
+    let reply = ApiResponse {
+        description: "The file".into(),
+        headers: [("Content-Disposition".to_owned(), text_header())].into_iter().collect(),
+        content: [(media_type.to_owned(), content)].into_iter().collect(),
+        ..ApiResponse::default()
+    };
+    vec![(Some(200), reply)]
+}
+
 impl OperationOutput for Attachment {
     type Inner = ();
 
@@ -231,16 +263,19 @@ impl OperationOutput for Attachment {
         _: &mut GenContext,
         _: &mut Operation,
     ) -> Vec<(Option<u16>, ApiResponse)> {
-        let json_schema = schemars::json_schema!({ "type": "string", "format": "binary" });
-        let schema = SchemaObject { json_schema, external_docs: None, example: None };
-        let content = MediaType { schema: Some(schema), ..MediaType::default() };
-        let reply = ApiResponse {
-            description: "The file".into(),
-            headers: [("Content-Disposition".to_owned(), text_header())].into_iter().collect(),
-            content: [("application/octet-stream".to_owned(), content)].into_iter().collect(),
-            ..ApiResponse::default()
-        };
-        vec![(Some(200), reply)]
+        let bytes = schemars::json_schema!({ "type": "string", "format": "binary" });
+        documented_file(BYTES, bytes)
+    }
+}
+
+impl OperationOutput for CsvFile {
+    type Inner = ();
+
+    fn inferred_responses(
+        _: &mut GenContext,
+        _: &mut Operation,
+    ) -> Vec<(Option<u16>, ApiResponse)> {
+        documented_file("text/csv", schemars::json_schema!({ "type": "string" }))
     }
 }
 

@@ -78,11 +78,12 @@ async fn change(
     State(state): State<ApiState>,
     Operator(caller): Operator,
     Path(path): Path<RobotPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<RobotConfig>,
 ) -> Reply<Tagged<Robot>> {
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.robot_id);
-    let old = robots::get(store, enterprise, id).await?.config;
+    let row = robots::get(store, enterprise, id).await?;
+    let (version, old) = (if_match.version(row.version), row.config);
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let row = robots::update(store, enterprise, id, version, new).await?;

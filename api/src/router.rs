@@ -21,7 +21,7 @@ use crate::auth::{Caller, authenticate};
 use crate::idempotency::once;
 use crate::problem::{MEDIA_TYPE, Problem, REQUEST_ID};
 use crate::state::ApiState;
-use crate::{health, openapi};
+use crate::{docs, health, openapi};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Characters of a request id that the caller sends, at most.
@@ -58,7 +58,7 @@ pub fn router(state: ApiState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), authenticate));
     Router::new()
         .merge(v1)
-        .merge(openapi::pages(document))
+        .merge(docs::routes(&document))
         // Until the console is there, whoever comes with a browser finds the documentation.
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/health", get(health::live))

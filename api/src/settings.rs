@@ -63,10 +63,11 @@ async fn read(
 async fn change(
     State(state): State<ApiState>,
     Admin(caller): Admin,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<EnterpriseSettings>,
 ) -> Reply<Tagged<SettingsView>> {
-    let old = state.settings(&caller).await?.settings;
+    let row = state.settings(&caller).await?;
+    let (version, old) = (if_match.version(row.version), row.settings);
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let (now, actor) = (state.clock.now(), caller.actor());

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::NoContent;
 use outbound::Time;
 use outbound::audit::Action;
-use outbound::fault::{Fault, count};
+use outbound::fault::{Fault, TEXT_PATTERN, count};
 use outbound::ids::SuppressionId;
 use outbound::phone::{self, Phone};
 use schemars::JsonSchema;
@@ -80,9 +80,11 @@ struct Which {
 struct NewBody {
     /// 1–1,000, in E.164 or the national form of the enterprise's region. One that is on the list
     /// already gets the new reason and expiry.
+    #[schemars(length(min = 1, max = NUMBERS_MAX))]
     phone_numbers: Vec<String>,
     /// At most 200 characters.
     #[serde(default)]
+    #[schemars(length(max = 200), regex(pattern = TEXT_PATTERN))]
     reason: String,
     /// Then they may be called again; none: never.
     #[serde(default)]
@@ -91,6 +93,7 @@ struct NewBody {
 
 /// What was added.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AddedSuppressions")]
 struct Added {
     /// The entries; repeats count once.
     data: Vec<SuppressionView>,

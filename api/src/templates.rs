@@ -97,11 +97,12 @@ async fn change(
     State(state): State<ApiState>,
     Operator(caller): Operator,
     Path(path): Path<TemplatePath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<TaskConfig>,
 ) -> Reply<Tagged<Template>> {
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.template_id);
-    let old = templates::get(store, enterprise, id).await?.config;
+    let row = templates::get(store, enterprise, id).await?;
+    let (version, old) = (if_match.version(row.version), row.config);
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let row = templates::update(store, enterprise, id, version, new).await?;

@@ -110,11 +110,12 @@ async fn change(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path(path): Path<TrunkPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<TrunkConfig>,
 ) -> Reply<Tagged<TrunkView>> {
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.trunk_id);
-    let old = trunks::get(store, enterprise, id).await?.config;
+    let row = trunks::get(store, enterprise, id).await?;
+    let (version, old) = (if_match.version(row.version), row.config);
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let (now, actor) = (state.clock.now(), caller.actor());

@@ -1,8 +1,11 @@
 //! How something configured looks: its configuration, with id and time beside it.
 
+use std::borrow::Cow;
+
 use outbound::Time;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use storage::rows::{Listed, Stored};
 
 use crate::page::{Page, Paging};
@@ -10,7 +13,7 @@ use crate::problem::Problem;
 use crate::reply::{Created, Tagged};
 
 /// Something configured.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct View<Id, Config> {
     pub id: Id,
     #[serde(flatten)]
@@ -18,11 +21,40 @@ pub struct View<Id, Config> {
     pub created_at: Time,
 }
 
+/// It is called by what its id names: `TemplateId` is the id of a `Template`.
+impl<Id: JsonSchema, Config: JsonSchema> JsonSchema for View<Id, Config> {
+    fn schema_name() -> Cow<'static, str> {
+        let id = Id::schema_name();
+        id.strip_suffix("Id").unwrap_or(&id).to_owned().into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut fields =
+            Map::from_iter([("id".to_owned(), generator.subschema_for::<Id>().into())]);
+        let config = Config::json_schema(generator);
+        let own = |word: &str| config.get(word).cloned();
+        if let Some(Value::Object(own)) = own("properties") {
+            fields.extend(own);
+        }
+        fields.insert("created_at".into(), generator.subschema_for::<Time>().into());
+        // What is configured is shown whole, also where it may be left out when it is made.
+        let required: Vec<&String> = fields.keys().collect();
+        json_schema!({
+            "description": own("description"),
+            "type": "object",
+            "properties": fields,
+            "required": required,
+        })
+    }
+}
+
 /// A name of its own for what is made from something else.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewName")]
 pub struct Named {
     /// 1–64 characters, unique in the enterprise.
+    #[schemars(length(min = 1, max = 64), regex(pattern = outbound::fault::NAME_PATTERN))]
     pub name: String,
 }
 

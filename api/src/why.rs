@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// A reason, for programs and for people.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "Why")]
+#[schemars(rename = "Reason")]
 pub(crate) struct Why {
     pub code: &'static str,
     pub detail: String,

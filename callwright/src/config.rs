@@ -25,6 +25,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where metrics and health of every process are told.
     pub metrics_listen: MetricsListen,
+    /// The same of `serve`: a platform that gives a `PORT` reaches it from other machines.
+    pub serve_listen: SocketAddr,
     pub database: Option<StoreConfig>,
     pub redis: Option<String>,
     /// Before every queue's name, so that installations can share a Redis.
@@ -128,11 +130,14 @@ impl Config {
             Some(path) => path,
             None => reader.absolute(default_data()),
         };
-        let port = reader.number("PORT", 8080, 0, 65_535);
-        let any: SocketAddr =
-            SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(8080)));
+        let port = u16::try_from(reader.number("PORT", 8080, 0, 65_535)).unwrap_or(8080);
+        let here = SocketAddr::from(([127, 0, 0, 1], port));
+        let given = reader.text("PORT").is_some();
+        let anywhere = if given { SocketAddr::from(([0, 0, 0, 0], port)) } else { here };
         let listen =
-            reader.value("CALLWRIGHT_LISTEN", any, "write ADDRESS:PORT, as 127.0.0.1:8080");
+            reader.value("CALLWRIGHT_LISTEN", here, "write ADDRESS:PORT, as 127.0.0.1:8080");
+        let named = reader.text("CALLWRIGHT_LISTEN").is_some();
+        let serve_listen = if named { listen } else { anywhere };
         let database = reader
             .url("DATABASE_URL", |url| storage::reach::database_url(url).err())
             .map(|url| StoreConfig {
@@ -159,6 +164,7 @@ impl Config {
                 MetricsListen::default(),
                 "write ADDRESS:PORT, or ADDRESS:FIRST-LAST for the first free port, as 127.0.0.1:9100-9199",
             ),
+            serve_listen,
             database,
             redis: reader.url("REDIS_URL", |url| jobs::reach::url_fault(url).map(str::to_owned)),
             queue_prefix: reader
@@ -230,6 +236,24 @@ mod tests {
         assert_eq!(config.spool, here.join("some/data/spool"));
         let alone = Config::read(&|_| None).expect("it has no faults");
         assert!(alone.data.is_absolute() && alone.journal.is_absolute(), "{alone:?}");
+    }
+
+    #[test]
+    fn a_port_alone_opens_serve_to_other_machines_and_never_up() {
+        for (port, address, serve, up) in [
+            (None, None, "127.0.0.1:8080", "127.0.0.1:8080"),
+            (Some("5000"), None, "0.0.0.0:5000", "127.0.0.1:5000"),
+            (Some("5000"), Some("127.0.0.1:6000"), "127.0.0.1:6000", "127.0.0.1:6000"),
+        ] {
+            let get = |name: &str| match name {
+                "PORT" => port.map(str::to_owned),
+                "CALLWRIGHT_LISTEN" => address.map(str::to_owned),
+                _ => None,
+            };
+            let config = Config::read(&get).expect("right");
+            assert_eq!(config.serve_listen.to_string(), serve);
+            assert_eq!(config.listen.to_string(), up);
+        }
     }
 
     #[test]

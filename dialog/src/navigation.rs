@@ -30,14 +30,17 @@ pub const MENU_WAIT_MS_MAX: u64 = 60_000;
 #[serde(deny_unknown_fields)]
 pub struct Navigation {
     /// Unique in the enterprise, 1–64 characters.
+    #[schemars(length(min = 1, max = 64), regex(pattern = crate::FILLED_PATTERN))]
     pub name: String,
     /// The variables that come from the import row or the task's defaults: the columns of the import
     /// template, in this order. At most 100.
     #[serde(default)]
+    #[schemars(length(max = VARIABLES_MAX))]
     pub variables: Vec<VariableUse>,
     /// The node that a call starts at.
     pub start: String,
     /// 1–200.
+    #[schemars(length(max = NODES_MAX))]
     pub nodes: Vec<Node>,
 }
 
@@ -127,6 +130,7 @@ pub struct Case {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CaseTest")]
 pub enum Test {
     Is,
     IsNot,

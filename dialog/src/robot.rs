@@ -25,9 +25,11 @@ pub const WAIT_MS_MAX: u32 = 120_000;
 #[serde(deny_unknown_fields)]
 pub struct RobotConfig {
     /// The name, shown in call records.
+    #[schemars(length(min = 1, max = 64), regex(pattern = crate::FILLED_PATTERN))]
     pub name: String,
     /// What it says first; variables in double braces. Empty: it waits for the customer.
     #[serde(default)]
+    #[schemars(length(max = SPEECH_CHARS_MAX))]
     pub opening: String,
     /// Who thinks for it.
     pub agent: AgentConfig,
@@ -52,6 +54,7 @@ pub struct TurnSettings {
     pub interruption: Interruption,
     /// After a stop that turned out to be nothing, the silence after which the robot goes on where it was
     /// stopped, in milliseconds.
+    #[schemars(range(min = 200, max = 30_000))]
     pub false_interruption_resume_ms: u32,
     /// Little signs of listening while the customer speaks long.
     pub backchannel: Backchannel,
@@ -60,10 +63,12 @@ pub struct TurnSettings {
     /// Asking again when the customer is silent.
     pub no_input: NoInput,
     /// The silence that ends an expression, in milliseconds (the guide's VAD duration).
+    #[schemars(range(min = 100, max = 5_000))]
     pub end_of_speech_ms: u32,
     /// How much of the background is filtered out.
     pub noise_reduction: NoiseReduction,
     /// The guide's ASR figure, 0.0 to 1.0: how strict the recogniser is with weak sounds.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub asr: f32,
 }
 
@@ -89,14 +94,19 @@ pub struct Interruption {
     /// Off: what the customer says over the robot waits until the robot has finished.
     pub enabled: bool,
     /// Speech shorter than this is not an interruption, in milliseconds.
+    #[schemars(range(max = 10_000))]
     pub min_ms: u32,
     /// Fewer words than this are not an interruption; fillers do not count.
+    #[schemars(range(max = 20))]
     pub min_words: u32,
     /// The first moments of a playback, in milliseconds, in which nothing interrupts.
+    #[schemars(range(max = 30_000))]
     pub guard_ms: u32,
     /// Words that interrupt at once, whatever the figures say ("stop", "wait").
+    #[schemars(length(max = LIST_MAX), inner(length(min = 1, max = SPEECH_CHARS_MAX)))]
     pub allow_list: BTreeSet<String>,
     /// Words and phrases that are no interruption ("uh", "mm-hmm").
+    #[schemars(length(max = LIST_MAX), inner(length(min = 1, max = SPEECH_CHARS_MAX)))]
     pub fillers: BTreeSet<String>,
 }
 
@@ -123,8 +133,10 @@ pub struct Backchannel {
     /// Whether the robot shows that it listens.
     pub enabled: bool,
     /// The time of unbroken speech before the first sign and between two, in milliseconds.
+    #[schemars(range(min = 500, max = 60_000))]
     pub after_ms: u32,
     /// What it says, in turn.
+    #[schemars(length(max = LIST_MAX), inner(length(min = 1, max = SPEECH_CHARS_MAX)))]
     pub phrases: Vec<String>,
 }
 
@@ -142,10 +154,13 @@ pub struct NoInput {
     /// Off: one silence of `after_ms` times (`max` + 1) leaves the node.
     pub enabled: bool,
     /// The silence after which the robot asks again, in milliseconds.
+    #[schemars(range(min = 1_000, max = WAIT_MS_MAX))]
     pub after_ms: u32,
     /// What it asks, in turn; the last one is repeated.
+    #[schemars(length(max = LIST_MAX), inner(length(min = 1, max = SPEECH_CHARS_MAX)))]
     pub prompts: Vec<String>,
     /// How many times in a row it asks before the agent node is left.
+    #[schemars(range(max = 10))]
     pub max: u32,
 }
 

@@ -34,11 +34,14 @@ pub const MISSES: &str = "_misses";
 #[serde(deny_unknown_fields)]
 pub struct Script {
     /// Tried in order; the first that fits answers. 1–100.
+    #[schemars(length(min = 1, max = INTENTS_MAX))]
     pub intents: Vec<Intent>,
     /// Said when nothing fits, one after another, the last again and again; it may hold commands.
+    #[schemars(length(min = 1, max = MATCHERS_MAX))]
     pub fallback: Vec<String>,
     /// How long it thinks over an answer, in milliseconds, as other agents do; 0–10,000.
     #[serde(default)]
+    #[schemars(range(max = THINKS_MS_MAX))]
     pub thinks_ms: u32,
 }
 
@@ -47,16 +50,20 @@ pub struct Script {
 #[serde(deny_unknown_fields, default)]
 pub struct Intent {
     /// Tags the conversation.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// Words or phrases, any of which fits, whole words, whatever their case.
+    #[schemars(length(max = MATCHERS_MAX))]
     pub keywords: Vec<String>,
     /// Regular expressions, any of which fits; named groups are captured as variables.
+    #[schemars(length(max = MATCHERS_MAX), inner(length(max = PATTERN_CHARS_MAX)))]
     pub patterns: Vec<String>,
     /// The step of the talk that it belongs to; none: any.
     pub when: Option<String>,
     /// The step that the talk goes on in; none: as it is.
     pub next_step: Option<String>,
     /// What the robot says: text with variables, `#commands#` and `{actions}`.
+    #[schemars(length(max = REPLY_CHARS_MAX))]
     pub reply: String,
 }
 

@@ -32,6 +32,7 @@ pub enum Speaker {
 /// A robot's line holds only what was heard: a text that was stopped is cut where the playback stopped, and
 /// ends with an ellipsis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "TranscriptLine")]
 pub struct Line {
     /// Where the line stands in the conversation, milliseconds since answer: the start of the speech.
     pub at_ms: Millis,
@@ -100,6 +101,7 @@ pub enum EntryKind {
 
 /// One entry of the interaction log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LogEntry")]
 pub struct Entry {
     /// Milliseconds since answer.
     pub at_ms: Millis,
@@ -109,6 +111,19 @@ pub struct Entry {
     /// The words, the node's or command's name, the reason.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+}
+
+/// The whole conversation as text: who spoke, and when; each text as `shown` has it.
+pub fn as_text(lines: &[Line], shown: impl Fn(&str) -> String) -> String {
+    let lines = lines.iter().map(|line| {
+        let who = match line.speaker {
+            Speaker::Customer => "Customer",
+            Speaker::Robot => "Robot",
+        };
+        let seconds = line.start_ms / 1_000;
+        format!("[{:02}:{:02}] {who}: {}", seconds / 60, seconds % 60, shown(&line.text))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The bounded record of one call, while it is being made.

@@ -9,6 +9,10 @@ use crate::phone;
 
 /// Calls that one enterprise may have up at a time, at most.
 pub const CONCURRENCY_MAX: u32 = 10_000;
+/// Characters of a time zone's name, at most.
+pub const ZONE_CHARS_MAX: usize = 64;
+/// How names of time zones are written; which of them there are is another matter.
+pub const ZONE_PATTERN: &str = "^[A-Za-z0-9_+/-]+$";
 /// Days that anything is kept, at most.
 pub const RETENTION_DAYS_MAX: u32 = 3_650;
 /// The largest distance of a frequency cap: 30 days.
@@ -19,20 +23,24 @@ pub const DISTANCE_SECONDS_MAX: u32 = 30 * 86_400;
 #[serde(deny_unknown_fields)]
 pub struct EnterpriseSettings {
     /// IANA name; tasks without a zone of their own use it.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(max = ZONE_CHARS_MAX), regex(pattern = ZONE_PATTERN))]
     pub time_zone: Tz,
     /// Calls up at a time over all tasks, 1–10,000.
+    #[schemars(range(min = 1, max = CONCURRENCY_MAX))]
     pub concurrency_limit: u32,
     /// ISO 3166 code of the region whose national phone number form imports may use.
     #[serde(default = "cn")]
+    #[schemars(regex(pattern = phone::REGION_PATTERN))]
     pub default_region: String,
     #[serde(default)]
     pub frequency_cap: FrequencyCap,
     /// Days that call records are kept, 1–3,650.
     #[serde(default = "year")]
+    #[schemars(range(min = 1, max = RETENTION_DAYS_MAX))]
     pub record_retention_days: u32,
     /// Days that recordings are kept, 1–3,650.
     #[serde(default = "year")]
+    #[schemars(range(min = 1, max = RETENTION_DAYS_MAX))]
     pub recording_retention_days: u32,
     /// Days that imported files and the files of their refused rows are kept, 1–3,650.
     #[serde(default = "month")]
@@ -54,8 +62,10 @@ pub struct EnterpriseSettings {
 #[serde(deny_unknown_fields)]
 pub struct FrequencyCap {
     /// Calls to one phone number a day of the enterprise's time zone, 1–100.
+    #[schemars(range(min = 1, max = 100))]
     pub per_day: Option<u32>,
     /// Seconds between the starts of two calls to one phone number, 1–2,592,000.
+    #[schemars(range(min = 1, max = DISTANCE_SECONDS_MAX))]
     pub distance_seconds: Option<u32>,
 }
 

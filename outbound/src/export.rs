@@ -22,14 +22,20 @@ pub struct ExportOptions {
     /// Fields and their order, also single variables as `variables.NAME`; empty: all, in the order of the field
     /// table, and then a column for each variable, up to 100 of them.
     #[serde(default)]
+    #[schemars(length(max = EXPORT_FIELDS_MAX), extend(
+        "uniqueItems" = true,
+        "items" = { "type": "string", "enum": NAMES },
+    ))]
     pub fields: Vec<String>,
     /// A filter expression, as for the list of call records.
     #[serde(default)]
+    #[schemars(length(max = filter::FILTER_CHARS_MAX))]
     pub filter: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ExportContent")]
 pub enum Content {
     /// All attempts.
     CallRecords,
@@ -119,23 +125,20 @@ impl ExportOptions {
         verdict(faults)
     }
 
-    /// The columns of the file, in order: those that were chosen, or the guide's table with the
-    /// conversation text only where conversations are exported, then the rest, and then these variables.
+    /// The columns of the file, in order: those that were chosen, or the guide's table, then the rest,
+    /// and then these variables.
     pub fn columns(&self, variables: &[String]) -> Vec<Column> {
         if !self.fields.is_empty() {
             return self.fields.iter().filter_map(|name| Column::named(name)).collect();
         }
-        let wanted = |field: &&Field| {
-            field.name != "conversation_text" || self.content == Content::Conversations
-        };
-        let fields = FIELDS.iter().filter(wanted).map(Column::Field);
+        let fields = FIELDS.iter().map(Column::Field);
         let variables = variables.iter().take(EXPORT_VARIABLES_MAX).cloned();
         fields.chain(variables.map(Column::Variable)).collect()
     }
 
     /// Whether a column shows what was said.
     pub fn has_words(&self) -> bool {
-        self.columns(&[]).iter().any(
+        self.content != Content::Recordings && self.columns(&[]).iter().any(
             |column| matches!(column, Column::Field(field) if field.name == "conversation_text"),
         )
     }

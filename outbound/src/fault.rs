@@ -53,6 +53,13 @@ pub fn number<N: PartialOrd + std::fmt::Display>(
     }
 }
 
+/// What [`text`] lets through, for the API's document: no control character but tabs and line ends.
+pub const TEXT_PATTERN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
+/// The same of a text that is required: not only spaces.
+pub const FILLED_PATTERN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
+/// What [`name`] lets through: one line, not only spaces.
+pub const NAME_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
 /// A text of so many characters, none of them a control character but tabs and line ends.
 pub fn text(pointer: &str, value: &str, lowest: usize, highest: usize) -> Option<Fault> {
     let length = value.chars().count();

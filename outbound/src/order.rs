@@ -23,6 +23,7 @@ pub struct CallOrder {
 /// The two classes of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "NumberClass")]
 pub enum Class {
     Redial,
     Uncalled,

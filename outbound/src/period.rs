@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, Verdict, count, name, verdict};
+use crate::fault::{Fault, NAME_PATTERN, Verdict, count, name, verdict};
 use crate::ids::PeriodId;
 
 mod complement;
@@ -34,6 +34,7 @@ pub enum PeriodKind {
 #[serde(deny_unknown_fields)]
 pub struct PeriodConfig {
     /// Unique in the enterprise, 1–64 characters.
+    #[schemars(length(min = 1, max = 64), regex(pattern = NAME_PATTERN))]
     pub name: String,
     pub kind: PeriodKind,
     /// Everything outside of another period, which is of the other kind and has ranges of its own. Ranges and
@@ -42,22 +43,27 @@ pub struct PeriodConfig {
     pub complement_of: Option<PeriodId>,
     /// 1–100 ranges; none are written beside `complement_of`.
     #[serde(default)]
+    #[schemars(length(max = RANGES_MAX))]
     pub ranges: Vec<Range>,
     /// Dates that differ from their weekday, at most 1,000; none are written beside `complement_of`.
     #[serde(default)]
+    #[schemars(length(max = EXCEPTIONS_MAX))]
     pub exceptions: Vec<DateException>,
 }
 
 /// Minutes of a day, both ends included: `09:00`–`18:00` covers 09:00:00 to 18:00:59.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PeriodRange")]
 pub struct Range {
     pub start: Minute,
     /// Not before the start: a range never runs past midnight.
     pub end: Minute,
     /// Days that the range holds on; empty: every day.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<String>", length(max = 7), extend(
+        "items" = { "type": "string", "enum": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] },
+    ))]
     pub weekdays: Vec<Weekday>,
 }
 

@@ -166,6 +166,9 @@ fn named(c: char) -> String {
     if c.is_control() { format!("U+{code:04X}") } else { format!("`{c}` (U+{code:04X})") }
 }
 
+/// How the code of a region is written; which of them there are is another matter.
+pub const REGION_PATTERN: &str = "^[A-Z]{2}$";
+
 /// What is wrong with a region code at `pointer`: it is not one that has phone numbers.
 pub fn region(pointer: &str, code: &str) -> Option<Fault> {
     let known = code.len() == 2

@@ -24,15 +24,18 @@ pub struct RedialPolicy {
     pub reference: Reference,
     pub mode: Mode,
     /// Advanced mode: the statuses that are redialled.
+    #[schemars(extend("uniqueItems" = true))]
     pub statuses: Vec<CalledStatus>,
     /// Seconds of each retry, 1–10 of them, each 60–2,592,000. From `first_call` they are distances
     /// from the start of the first call and must rise; from `last_call`, from the start of the last.
+    #[schemars(length(max = RETRIES_MAX), inner(range(min = INTERVAL_SECONDS_MIN, max = INTERVAL_SECONDS_MAX)))]
     pub retry_seconds: Vec<u32>,
 }
 
 /// What an interval counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RedialReference")]
 pub enum Reference {
     FirstCall,
     LastCall,
@@ -41,6 +44,7 @@ pub enum Reference {
 /// Which statuses are redialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RedialMode")]
 pub enum Mode {
     /// Every unconnected status.
     Basic,

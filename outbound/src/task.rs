@@ -6,8 +6,11 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::enterprise::EnterpriseSettings;
-use crate::fault::{Fault, Verdict, count, name, number, text, verdict, within};
+use crate::enterprise::{CONCURRENCY_MAX, EnterpriseSettings, ZONE_CHARS_MAX, ZONE_PATTERN};
+use crate::fault::{
+    FILLED_PATTERN, Fault, NAME_PATTERN, TEXT_PATTERN, Verdict, count, name, number, text, verdict,
+    within,
+};
 use crate::ids::{CallerIdId, NavigationId};
 use crate::order::CallOrder;
 use crate::phone;
@@ -36,26 +39,33 @@ pub const CALLS_PER_SECOND_MAX: u32 = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct TaskConfig {
     /// Unique in the enterprise, 1–64 characters.
+    #[schemars(length(min = 1, max = 64), regex(pattern = NAME_PATTERN))]
     pub name: String,
     /// At most 1,000 characters.
     #[serde(default)]
+    #[schemars(length(max = 1_000), regex(pattern = TEXT_PATTERN))]
     pub description: String,
     /// Calls up at a time, 1 to the enterprise's limit.
+    #[schemars(range(min = 1, max = CONCURRENCY_MAX))]
     pub concurrency: u32,
     /// The voice navigation that a call runs through.
     pub navigation: NavigationId,
     /// Outbound numbers shown to customers, 1–100.
+    #[schemars(length(min = 1, max = CALLER_IDS_MAX), extend("uniqueItems" = true))]
     pub caller_ids: Vec<CallerIdId>,
     #[serde(default)]
     pub rotation: Rotation,
     /// Seconds that a phone may ring, 5–120.
     #[serde(default = "ring_timeout")]
+    #[schemars(range(min = 5, max = 120))]
     pub ring_timeout_seconds: u32,
     /// The longest call, 10–7,200 seconds.
     #[serde(default = "longest_call")]
+    #[schemars(range(min = 10, max = 7_200))]
     pub max_call_seconds: u32,
     /// New calls a second, 1–1,000; none: as fast as there are slots.
     #[serde(default)]
+    #[schemars(range(min = 1, max = CALLS_PER_SECOND_MAX))]
     pub calls_per_second: Option<u32>,
     #[serde(default)]
     pub schedule: Schedule,
@@ -65,21 +75,30 @@ pub struct TaskConfig {
     pub call_order: CallOrder,
     /// Values for variables that a row leaves empty; at most 100 names.
     #[serde(default)]
+    #[schemars(extend(
+        "maxProperties" = VARIABLES_MAX,
+        "propertyNames" = { "minLength": 1, "maxLength": 64, "pattern": FILLED_PATTERN },
+        "additionalProperties" = {
+            "type": "string", "maxLength": VARIABLE_CHARS_MAX, "pattern": TEXT_PATTERN,
+        },
+    ))]
     pub variables: BTreeMap<String, String>,
     #[serde(default = "on")]
     pub recording: bool,
     /// At most 20, each 1–64 characters.
     #[serde(default)]
+    #[schemars(length(max = TAGS_MAX), inner(length(min = 1, max = 64), regex(pattern = FILLED_PATTERN)))]
     pub tags: Vec<String>,
     /// What happens when the last number is done.
     #[serde(default)]
     pub when_done: WhenDone,
     /// IANA name; none: the enterprise's.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = ZONE_CHARS_MAX), regex(pattern = ZONE_PATTERN))]
     pub time_zone: Option<Tz>,
     /// ISO 3166 code for numbers in national form; none: the enterprise's.
     #[serde(default)]
+    #[schemars(regex(pattern = phone::REGION_PATTERN))]
     pub default_region: Option<String>,
 }
 

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::enterprise::CONCURRENCY_MAX;
-use crate::fault::{Fault, Verdict, count, name, number, verdict};
+use crate::fault::{Fault, NAME_PATTERN, Verdict, count, name, number, verdict};
 use crate::outcome::{CallResult, CalledStatus};
+use crate::record::RESULTS;
 use crate::task::CALLS_PER_SECOND_MAX;
 
 /// Entries of a trunk's own status mapping, at most.
@@ -42,15 +43,19 @@ const SHARE_MAX: u32 = 1_000_000;
 #[serde(deny_unknown_fields)]
 pub struct TrunkConfig {
     /// Unique in the enterprise, 1–64 characters.
+    #[schemars(length(min = 1, max = 64), regex(pattern = NAME_PATTERN))]
     pub name: String,
     #[serde(default)]
     pub driver: Driver,
     /// Calls up at a time, 1–10,000.
+    #[schemars(range(min = 1, max = CONCURRENCY_MAX))]
     pub concurrency: u32,
     /// New calls a second, 1–1,000; none: no limit.
     #[serde(default)]
+    #[schemars(range(min = 1, max = CALLS_PER_SECOND_MAX))]
     pub calls_per_second: Option<u32>,
     #[serde(default = "g711")]
+    #[schemars(length(min = 1, max = 2))]
     pub codecs: Vec<Codec>,
     /// Out of service: no call is placed on it.
     #[serde(default = "on")]
@@ -60,6 +65,7 @@ pub struct TrunkConfig {
     /// SIP status codes (`"486"`), or a code with a Q.850 cause (`"503/34"`), to called statuses,
     /// ahead of the documented defaults. At most 200.
     #[serde(default)]
+    #[schemars(extend("maxProperties" = MAPPING_MAX, "propertyNames" = { "pattern": MAPPING_PATTERN }))]
     pub status_mapping: BTreeMap<String, CalledStatus>,
     /// The model of carrier and customers behind a simulated line.
     #[serde(default)]
@@ -87,12 +93,16 @@ pub enum Codec {
 pub struct Breaker {
     pub enabled: bool,
     /// 10–3,600.
+    #[schemars(range(min = 10, max = 3_600))]
     pub window_seconds: u32,
     /// 1–10,000.
+    #[schemars(range(min = 1, max = 10_000))]
     pub calls: u32,
     /// 1–100.
+    #[schemars(range(min = 1, max = 100))]
     pub refused_percent: u32,
     /// Seconds until an open breaker lets one call through to probe, 1–3,600.
+    #[schemars(range(min = 1, max = 3_600))]
     pub probe_seconds: u32,
 }
 
@@ -115,17 +125,27 @@ impl Default for Breaker {
 pub struct SimulatedLine {
     pub seed: u64,
     /// Shares of outcomes (`answered` or a called status), in any unit.
+    #[schemars(extend(
+        "minProperties" = 1,
+        "propertyNames" = { "enum": RESULTS },
+        "additionalProperties" = { "type": "integer", "minimum": 0, "maximum": SHARE_MAX },
+    ))]
     pub mix: BTreeMap<String, u32>,
     /// Milliseconds until the phone rings, lowest and highest.
+    #[schemars(inner(range(max = SIMULATED_MS_MAX)))]
     pub setup_ms: [u32; 2],
     /// Milliseconds from ringing to answer or refusal.
+    #[schemars(inner(range(max = SIMULATED_MS_MAX)))]
     pub ring_ms: [u32; 2],
     /// Milliseconds that an answered call lasts at most before the customer hangs up; the
     /// conversation may end it earlier.
+    #[schemars(inner(range(max = SIMULATED_MS_MAX)))]
     pub talk_ms: [u32; 2],
     /// Personas that answering customers are drawn from; empty: all that are built in.
+    #[schemars(length(max = PERSONAS_MAX), extend("items" = { "type": "string", "enum": PERSONAS }))]
     pub personas: Vec<String>,
     /// Percent of calls that the line itself refuses, 0–100.
+    #[schemars(range(max = 100))]
     pub refuse_percent: u32,
     /// Whether numbers that end in a test suffix act by rule; off: every number draws from the mix.
     pub test_numbers: bool,
@@ -155,6 +175,9 @@ impl Default for SimulatedLine {
         }
     }
 }
+
+/// Keys of a status mapping: a SIP status of 300 to 699, alone or with a Q.850 cause of 1 to 127.
+const MAPPING_PATTERN: &str = "^[3-6][0-9]{2}(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-7]))?$";
 
 fn g711() -> Vec<Codec> {
     vec![Codec::Pcma, Codec::Pcmu]

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use dialog::navigation::{Navigation, Published, publish as judge};
+use dialog::navigation::{NODES_MAX, Navigation, Published, VARIABLES_MAX, publish as judge};
 use dialog::robot::RobotConfig;
 use outbound::Time;
-use outbound::fault::{Fault, text};
+use outbound::fault::{Fault, count, text};
 use outbound::ids::{EnterpriseId, NavigationId, RobotId};
 use outbound::import::is_fixed_column;
 use sqlx::PgConnection;
@@ -55,7 +55,12 @@ impl From<Row> for Draft {
 
 /// What the row needs; the rest is judged at publication, so that half a flow can be put aside.
 fn check(draft: &Navigation) -> Result<(), StoreError> {
-    refuse(text("/name", &draft.name, 1, NAME_MAX).into_iter().collect())
+    let faults = [
+        text("/name", &draft.name, 1, NAME_MAX),
+        count("/nodes", draft.nodes.len(), 0, NODES_MAX),
+        count("/variables", draft.variables.len(), 0, VARIABLES_MAX),
+    ];
+    refuse(faults.into_iter().flatten().collect())
 }
 
 pub async fn create(

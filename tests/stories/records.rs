@@ -88,16 +88,34 @@ async fn every_field_of_the_guides_table_is_on_the_record() {
         assert_eq!(record[field], value, "{field}");
     }
     let id = record["id"].as_str().expect("an id");
-    assert_eq!(
-        world.get(&format!("records/{id}")).await,
-        *record,
-        "the detail tells what the list tells"
-    );
+    let mut detail = world.get(&format!("records/{id}")).await;
+    let text = detail.as_object_mut().and_then(|fields| fields.remove("conversation_text"));
+    assert!(text.is_some(), "the detail has the conversation's text");
+    assert_eq!(detail, *record, "the detail tells what the list tells");
     let conversation = world.get(&format!("records/{id}/conversation")).await;
     assert!(
         conversation["transcript"].is_array() && conversation["log"].is_array(),
         "{conversation}"
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_list_has_the_fields_that_it_is_asked_for_and_either_order() {
+    let (world, task) = called(&["0001", "0002"]).await;
+    let path =
+        format!("records?task={task}&fields=result,hangup_party,conversation_text&sort=started_at");
+    let rows = world.get(&path).await["data"].clone();
+    let mut names: Vec<&String> = rows[0].as_object().expect("a record").keys().collect();
+    names.sort();
+    assert_eq!(names, ["conversation_text", "hangup_party", "id", "result"]);
+    assert_eq!((&rows[0]["result"], &rows[1]["result"]), (&json!("answered"), &json!("busy")));
+    assert!(rows[0]["hangup_party"].is_string());
+    assert_eq!(rows[1]["hangup_party"], Value::Null, "nobody answered, so nobody hung up");
+    let newest = world.get(&format!("records?task={task}&sort=-started_at&limit=1")).await;
+    assert_eq!(newest["data"][0]["id"], rows[1]["id"]);
+    let answer = ask(&world.api, "GET", "records?fields=colour", Value::Null).await;
+    assert_eq!(answer.told(), "400 malformed_request");
     world.end().await;
 }
 

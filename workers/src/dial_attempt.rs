@@ -374,7 +374,8 @@ fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecor
     record.cause = ending.cause.clone();
     record.sip_code = ending.sip_code;
     record.q850_cause = ending.q850_cause;
-    record.hangup_party = ending.party;
+    // A call that nobody answered was hung up by nobody.
+    record.hangup_party = ending.party.filter(|_| record.answered());
     record.ringing_at = account.ringing_at;
     record.answered_at = account.answered_at;
     if let Some(report) = &account.report {

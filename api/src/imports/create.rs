@@ -9,7 +9,8 @@ use http::{Method, StatusCode};
 use jobs::ImportBatch;
 use outbound::audit::Action;
 use outbound::ids::{ImportId, TaskId};
-use outbound::import::{ImportFormat, ImportOptions};
+use outbound::import::{ImportFormat, ImportOptions, NumberInput};
+use schemars::JsonSchema;
 use serde_json::json;
 use storage::imports::{self, Import, NewImport};
 use storage::objects::keys::import_source;
@@ -26,11 +27,11 @@ use crate::reply::{Accepted, Reply};
 use crate::state::ApiState;
 use crate::tasks::TaskPath;
 
-pub(super) const ABOUT: &str = "A file (XLSX, CSV) in a form with a `file` and an `options` part; \
-    or JSON (`{\"numbers\": [{\"phone_number\": …, \"priority\": …, \"caller_id\": …, \
-    \"backup_numbers\": […], \"variables\": {…}}]}`) or NDJSON (one such number a line) with the \
-    options in the query. 200 MB and 100,000 numbers at most. The file is read in the background: \
-    the reply names the import to watch.";
+pub(super) const ABOUT: &str = "A file (XLSX, CSV, JSON, NDJSON) in a form with a `file` and an \
+    `options` part; or, with the options in the query, JSON, or the bytes of a file whose `format` the \
+    query names (NDJSON has one number of the JSON form a line). `text/csv`, `application/x-ndjson` and \
+    the type of XLSX are understood, too, and need no `format`. 200 MB and 100,000 numbers at most. The \
+    file is read in the background: the reply names the import to watch.";
 
 /// The body, read by the handler itself: it is too large to be held in memory.
 pub(super) struct ImportBody(Request);
@@ -43,28 +44,32 @@ impl<S: Send + Sync> FromRequest<S> for ImportBody {
     }
 }
 
+/// A file of numbers with its options.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only described: the body is read piece by piece")]
+struct ImportForm {
+    /// XLSX, CSV, JSON or NDJSON.
+    #[schemars(extend("format" = "binary"))]
+    file: String,
+    #[serde(default)]
+    options: Option<Asked>,
+}
+
+/// Numbers; the options stand in the query.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only described: the body is read by whoever imports it")]
+struct ImportNumbers {
+    numbers: Vec<NumberInput>,
+}
+
 impl OperationInput for ImportBody {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let options = ctx.schema.subschema_for::<Asked>();
-        let form = schemars::json_schema!({
-            "type": "object",
-            "required": ["file"],
-            "properties": {
-                "file": { "type": "string", "format": "binary" },
-                "options": options,
-            },
-        });
-        let json = schemars::json_schema!({
-            "type": "object",
-            "required": ["numbers"],
-            "properties": { "numbers": { "type": "array", "items": { "type": "object" } } },
-        });
-        let lines = schemars::json_schema!({ "type": "string" });
+        let bytes = schemars::json_schema!({ "type": "string", "format": "binary" });
         let kinds = [
-            ("multipart/form-data", form),
-            ("application/json", json),
-            ("application/x-ndjson", lines.clone()),
-            ("text/csv", lines),
+            ("multipart/form-data", ctx.schema.subschema_for::<ImportForm>()),
+            ("application/json", ctx.schema.subschema_for::<ImportNumbers>()),
+            ("application/octet-stream", bytes),
         ];
         document_body(ctx, operation, &kinds, true);
     }

@@ -18,7 +18,7 @@ use super::ImportPath;
 use crate::auth::{Numbers, Viewer};
 use crate::input::Path;
 use crate::problem::Problem;
-use crate::reply::{Attachment, Reply};
+use crate::reply::{CsvFile, Reply};
 use crate::state::ApiState;
 
 /// Bytes of a line, at most; a longer one is cut.
@@ -28,7 +28,7 @@ pub(super) async fn errors(
     State(state): State<ApiState>,
     Viewer(caller): Viewer,
     Path(path): Path<ImportPath>,
-) -> Reply<Attachment> {
+) -> Reply<CsvFile> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let key = row.error_key.ok_or_else(|| Problem::not_found("a file of refused rows"))?;
     let body = match state.objects.get(&key).await {
@@ -44,8 +44,7 @@ pub(super) async fn errors(
     state.audit(&caller, Action::ImportErrorsDownload, path.import_id, detail).await;
     let reader: Reader = Box::new(body.into_read());
     let lines = stream::try_unfold(reader, move |reader| next_line(reader, numbers));
-    Ok(Attachment {
-        media_type: "text/csv; charset=utf-8",
+    Ok(CsvFile {
         file_name: format!("{}-errors.csv", path.import_id),
         body: Body::from_stream(lines),
     })

@@ -1,6 +1,8 @@
 //! How an import is asked for: the same options as a part of a form or as a query.
 
+use outbound::fault::NAME_PATTERN;
 use outbound::import::{Dedupe, ENCODING_AUTO, HiddenRows, ImportFormat, ImportOptions, StartType};
+use outbound::number::PRIORITY_MAX;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,8 +14,10 @@ use crate::problem::Problem;
 #[schemars(rename = "ImportRequest")]
 pub(super) struct Asked {
     /// 1–64 characters; required, here or in the `options` part of a form.
+    #[schemars(length(min = 1, max = 64), regex(pattern = NAME_PATTERN))]
     pub batch_name: Option<String>,
     /// 0–999,999, higher first.
+    #[schemars(range(max = PRIORITY_MAX))]
     pub batch_priority: Option<u32>,
     pub dedupe: Option<Dedupe>,
     pub start: Option<StartType>,

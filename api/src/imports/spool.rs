@@ -43,16 +43,18 @@ pub(super) async fn spool(request: Request) -> Result<Spooled, Problem> {
     if kind == "multipart/form-data" {
         return form(request).await;
     }
-    let Some(format) = of_media_type(&kind) else {
+    let format = of_media_type(&kind);
+    if format.is_none() && kind != "application/octet-stream" {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             "send multipart/form-data with a `file` part, or application/json, \
-             application/x-ndjson, text/csv or an XLSX file with its Content-Type",
+             application/x-ndjson, text/csv or an XLSX file with its Content-Type, or any of them as \
+             application/octet-stream with its `format` in the query",
         ));
-    };
+    }
     let (file, hash) = save(Box::pin(request.into_body().into_data_stream()), cut_off).await?;
-    Ok(Spooled { file, hash, asked: Asked::default(), format: Some(format) })
+    Ok(Spooled { file, hash, asked: Asked::default(), format })
 }
 
 fn cut_off(_: axum::Error) -> Problem {
@@ -175,6 +177,12 @@ mod tests {
             Some("Phone Number")
         );
         assert_eq!(spooled.hash, <[u8; 32]>::from(Sha256::digest("Phone Number")));
+    }
+
+    #[tokio::test]
+    async fn bytes_may_come_without_their_type() {
+        let spooled = spool(request("application/octet-stream", "Phone Number")).await;
+        assert_eq!(spooled.expect("read").format, None);
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ pub(super) struct CancelNumbers {
     all: bool,
     /// These, 1–1,000.
     #[serde(default)]
+    #[schemars(length(min = 1, max = NAMED_MAX))]
     numbers: Option<Vec<NumberId>>,
 }
 

@@ -7,10 +7,10 @@ use outbound::export::Content;
 use outbound::ids::{AttemptId, BatchId, NumberId, TaskId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use storage::records::{self, COUNT_MAX, RecordCursor, RecordQuery};
+use storage::records::{self, COUNT_MAX, Order, RecordCursor, RecordQuery};
 use storage::rows;
 
-use super::RecordView;
+use super::view::{ListedRecord, chosen, fields_pattern, has_words};
 use crate::auth::{Caller, Viewer};
 use crate::input::Query;
 use crate::page::{Page, Paging};
@@ -28,9 +28,14 @@ pub(super) struct Which {
     /// Only calls to this number or its backups.
     number: Option<NumberId>,
     /// As `result = "answered" AND turns >= 6`; by the fields of a call record.
+    #[schemars(length(max = outbound::filter::FILTER_CHARS_MAX))]
     filter: Option<String>,
-    /// `-started_at`, the order without it.
-    sort: Option<String>,
+    /// By the start of the call: `-started_at`, newest first, as without it, or `started_at`.
+    sort: Option<Sort>,
+    /// Names of the fields that are wanted, with commas between; without it all but
+    /// `conversation_text`.
+    #[schemars(length(max = 2_000), regex(pattern = fields_pattern()))]
+    fields: Option<String>,
     /// Also count them.
     count: Option<bool>,
     /// Rows of a page, 1–200; 50 without.
@@ -39,11 +44,21 @@ pub(super) struct Which {
     cursor: Option<String>,
 }
 
+/// How a list is sorted.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(rename = "RecordSort")]
+enum Sort {
+    #[serde(rename = "-started_at")]
+    NewestFirst,
+    #[serde(rename = "started_at")]
+    OldestFirst,
+}
+
 /// A page of call records.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RecordPage {
     #[serde(flatten)]
-    page: Page<RecordView>,
+    page: Page<ListedRecord>,
     /// With `count=true`: how many there are in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
@@ -74,12 +89,13 @@ async fn list(
     which: Which,
     content: Content,
 ) -> Result<RecordPage, Problem> {
-    if let Some(sort) = which.sort.as_deref().filter(|sort| *sort != "-started_at") {
-        let field: String = sort.chars().take(64).collect();
-        let detail = format!("records can't be sorted by `{field}`; by `-started_at` only");
-        return Err(Problem::malformed("/sort", "not_sortable", detail));
-    }
+    let fields = chosen(which.fields.as_deref())?;
     let query = RecordQuery {
+        words: has_words(&fields),
+        order: match which.sort {
+            Some(Sort::OldestFirst) => Order::OldestFirst,
+            Some(Sort::NewestFirst) | None => Order::NewestFirst,
+        },
         content,
         task: which.task,
         batch: which.batch,
@@ -99,7 +115,7 @@ async fn list(
     let numbers = state.numbers_in_lists(caller).await?;
     state.audit_numbers(caller, numbers, "records", listed.rows.len()).await;
     let next = listed.next.map(|next| (next.started_at, next.id));
-    let data = listed.rows.into_iter().map(|record| RecordView::new(&record, numbers)).collect();
+    let data = listed.rows.iter().map(|row| ListedRecord::new(row, &fields, numbers)).collect();
     Ok(RecordPage {
         page: Page::going_on(data, next.as_ref()),
         count: count.map(|count| count.min(COUNT_MAX.into())),

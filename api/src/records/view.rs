@@ -1,37 +1,112 @@
 //! A call record as the API shows it: the fields of the field table, by the same names as in filters
 //! and exports.
 
-use outbound::record::{CallRecord, FIELDS, Field, FieldKind, Shown, cell};
+use dialog::transcript::{Line, as_text};
+use outbound::phone::mask_digits;
+use outbound::record::{FIELDS, Field, FieldKind, NAMES, Shown, cell, field};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::auth::Numbers;
-
-/// The field that only the conversation itself and exports have.
-const CONVERSATION_TEXT: &str = "conversation_text";
+use crate::problem::Problem;
 
 /// What the platform knows of one call.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub(crate) struct RecordView(Map<String, Value>);
 
-fn shown_fields() -> impl Iterator<Item = &'static Field> {
-    FIELDS.iter().filter(|field| field.name != CONVERSATION_TEXT)
+/// The fields that a list was asked for, and the id.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct ListedRecord(Map<String, Value>);
+
+/// The field that a list leaves out unless it is asked for: it is long.
+const LONG: &str = "conversation_text";
+
+/// Fields of a list, by the names that a query gave; without any all but the long one.
+pub(super) fn chosen(names: Option<&str>) -> Result<Vec<&'static Field>, Problem> {
+    let Some(names) = names else {
+        return Ok(FIELDS.iter().filter(|field| field.name != LONG).collect());
+    };
+    let known = |name: &str| {
+        field(name.trim()).ok_or_else(|| {
+            let name: String = name.chars().take(64).collect();
+            let detail =
+                format!("`{name}` is no field of a call record; see the fields of a record");
+            Problem::malformed("/fields", "unknown_field", detail)
+        })
+    };
+    let mut fields: Vec<&'static Field> = vec![known("id")?];
+    for name in names.split(',').take(FIELDS.len() + 1) {
+        let field = known(name)?;
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    Ok(fields)
+}
+
+/// How fields are named in a query.
+pub(super) fn fields_pattern() -> String {
+    let one = NAMES.join("|");
+    format!("^({one})(,({one}))*$")
+}
+
+/// Whether what was said is among the fields.
+pub(super) fn has_words(fields: &[&Field]) -> bool {
+    fields.iter().any(|field| field.name == LONG)
+}
+
+fn cells<'a>(
+    view: &storage::records::RecordView,
+    fields: impl Iterator<Item = &'a Field>,
+    numbers: Numbers,
+) -> Map<String, Value> {
+    let shown = match numbers {
+        Numbers::Masked => Shown::Masked,
+        Numbers::Full => Shown::Full,
+    };
+    let words = conversation_text(view, numbers);
+    let cells = fields
+        .map(|field| (field.name.to_owned(), cell(&view.record, &words, field, shown).json()));
+    cells.collect()
+}
+
+fn conversation_text(view: &storage::records::RecordView, numbers: Numbers) -> String {
+    let transcript = view.conversation.as_ref().map(|words| words.transcript.clone());
+    let lines = transcript.and_then(|lines| serde_json::from_value::<Vec<Line>>(lines).ok());
+    as_text(&lines.unwrap_or_default(), |text| match numbers {
+        Numbers::Full => text.to_owned(),
+        Numbers::Masked => mask_digits(text),
+    })
 }
 
 impl RecordView {
-    pub(crate) fn new(record: &CallRecord, numbers: Numbers) -> Self {
-        let shown = match numbers {
-            Numbers::Masked => Shown::Masked,
-            Numbers::Full => Shown::Full,
-        };
-        Self(
-            shown_fields()
-                .map(|field| (field.name.to_owned(), cell(record, "", field, shown).json()))
-                .collect(),
-        )
+    pub(crate) fn new(view: &storage::records::RecordView, numbers: Numbers) -> Self {
+        Self(cells(view, FIELDS.iter(), numbers))
     }
+}
+
+impl ListedRecord {
+    pub(super) fn new(
+        view: &storage::records::RecordView,
+        fields: &[&'static Field],
+        numbers: Numbers,
+    ) -> Self {
+        Self(cells(view, fields.iter().copied(), numbers))
+    }
+}
+
+fn object(about: &str, required: &[&str]) -> Schema {
+    let properties: Map<String, Value> =
+        FIELDS.iter().map(|field| (field.name.to_owned(), schema(field).into())).collect();
+    json_schema!({
+        "description": about,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+    })
 }
 
 impl JsonSchema for RecordView {
@@ -40,15 +115,20 @@ impl JsonSchema for RecordView {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let properties: Map<String, Value> =
-            shown_fields().map(|field| (field.name.to_owned(), schema(field).into())).collect();
-        let required: Vec<&str> = shown_fields().map(|field| field.name).collect();
-        json_schema!({
-            "description": "What the platform knows of one call; a field that is not known is null.",
-            "type": "object",
-            "properties": properties,
-            "required": required,
-        })
+        let all: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+        object("What the platform knows of one call; a field that is not known is null.", &all)
+    }
+}
+
+impl JsonSchema for ListedRecord {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ListedCallRecord".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let about = "A call record in a list: the fields that were asked for. Without `fields` all but \
+            the conversation's text are there.";
+        object(about, &["id"])
     }
 }
 

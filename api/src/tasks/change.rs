@@ -22,11 +22,12 @@ pub(crate) async fn change(
     State(state): State<ApiState>,
     Operator(caller): Operator,
     Path(path): Path<TaskPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     patch: MergePatch<TaskConfig>,
 ) -> Reply<Tagged<TaskView>> {
     let (store, now) = (&state.store, state.clock.now());
-    let old = tasks::get(store, caller.enterprise, path.task_id).await?.config;
+    let row = tasks::get(store, caller.enterprise, path.task_id).await?;
+    let (version, old) = (if_match.version(row.version), row.config);
     let new = patch.apply(&old)?;
     let detail = json!({ "changes": changes(&old, &new) });
     let actor = caller.actor();

@@ -45,10 +45,9 @@ pub(crate) async fn import_template(
     let published = navigations::published_now(&state.store, caller.enterprise, navigation).await?;
     let variables = published.iter().flat_map(|published| published.variables());
     let headers = template_headers(variables.map(|used| used.name.as_str()));
-    let (media_type, extension, bytes) = match how.format.unwrap_or_default() {
-        TemplateFormat::Csv => ("text/csv; charset=utf-8", "csv", csv(&headers)),
+    let (extension, bytes) = match how.format.unwrap_or_default() {
+        TemplateFormat::Csv => ("csv", csv(&headers)),
         TemplateFormat::Xlsx => (
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             "xlsx",
             xlsx(&headers).map_err(|error| {
                 tracing::error!(%error, "an import template can't be written");
@@ -57,7 +56,7 @@ pub(crate) async fn import_template(
         ),
     };
     let file_name = format!("import-{}.{extension}", path.task_id);
-    Ok(Attachment { media_type, file_name, body: Body::from(bytes) })
+    Ok(Attachment { file_name, body: Body::from(bytes) })
 }
 
 /// One line, with the mark that tells spreadsheets that it is UTF-8.

@@ -31,7 +31,8 @@ fn each_fault_of_an_export_is_named() {
 fn columns_are_those_chosen_or_the_guides() {
     let mut export = options(Content::CallRecords, ExportFormat::Xlsx);
     assert_eq!(export.columns(&[])[0].title(), "Customer Number");
-    assert!(!export.has_words());
+    assert!(export.has_words());
+    assert_eq!(export.columns(&[]).len(), FIELDS.len());
     export.content = Content::Conversations;
     assert_eq!(export.columns(&[]).len(), FIELDS.len());
     export.fields = vec!["turns".into(), "id".into()];

@@ -93,7 +93,7 @@ fn a_fault_names_its_column_and_what_would_be_right() {
             "`started_at` is a time, as 2026-12-01T09:00:00Z (RFC 3339)",
         ),
         ("task = everything", 8, "`task` is an id, as task_01k9…"),
-        ("conversation_text : hello", 1, "`conversation_text` can be shown, and not filtered by"),
+        ("virtual_number : 1", 1, "`virtual_number` can be shown, and not filtered by"),
         ("result.x = busy", 1, "`result` is one value and has no parts"),
         ("variables = x", 11, "`variables` knows :, not ="),
         ("variables. = x", 12, "expected a name after the dot"),

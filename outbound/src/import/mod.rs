@@ -16,7 +16,7 @@ pub use row::{
     parse_row,
 };
 
-use crate::fault::{Fault, Verdict, name, number, verdict};
+use crate::fault::{Fault, NAME_PATTERN, Verdict, name, number, verdict};
 use crate::number::PRIORITY_MAX;
 
 /// Numbers in one batch, at most.
@@ -41,9 +41,11 @@ pub const ENCODING_AUTO: &str = "auto";
 #[serde(deny_unknown_fields)]
 pub struct ImportOptions {
     /// 1–64 characters.
+    #[schemars(length(min = 1, max = 64), regex(pattern = NAME_PATTERN))]
     pub batch_name: String,
     /// 0–999,999; the API only.
     #[serde(default)]
+    #[schemars(range(max = PRIORITY_MAX))]
     pub batch_priority: u32,
     #[serde(default)]
     pub dedupe: Dedupe,

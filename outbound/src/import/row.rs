@@ -87,12 +87,14 @@ pub struct NumberInput {
     pub phone_number: String,
     /// 0–999,999; higher first.
     #[serde(default)]
+    #[schemars(range(max = PRIORITY_MAX))]
     pub priority: u32,
     /// One of the task's caller IDs: this number is called with it alone.
     #[serde(default)]
     pub caller_id: Option<String>,
     /// Up to six, dialled one after another while the phone number is not connected.
     #[serde(default)]
+    #[schemars(length(max = BACKUPS_MAX))]
     pub backup_numbers: Vec<String>,
     /// Values of channel variables, by name.
     #[serde(default)]

@@ -35,7 +35,7 @@ pub enum FieldKind {
 }
 
 /// The words of a call's result.
-const RESULTS: &[&str] = &[
+pub const RESULTS: &[&str] = &[
     "answered",
     "invalid_number",
     "power_off",
@@ -61,6 +61,17 @@ pub fn field(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
+/// The names of all fields.
+pub const NAMES: &[&str] = &{
+    let mut names = [""; FIELDS.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = FIELDS[place].name;
+        place += 1;
+    }
+    names
+};
+
 /// Every field: those of the guide's table in its order, then what else is known.
 pub const FIELDS: &[Field] = &[
     row(
@@ -78,7 +89,7 @@ pub const FIELDS: &[Field] = &[
     row(
         "customer_number_encrypted",
         "Customer Number Encrypted",
-        FieldKind::Shown,
+        FieldKind::Text,
         "The customer number, always masked (`138****0001`).",
     ),
     row(
@@ -282,7 +293,7 @@ pub const FIELDS: &[Field] = &[
     row(
         "conversation_text",
         "Conversation Text",
-        FieldKind::Shown,
+        FieldKind::Text,
         "What customer and robot said, line by line.",
     ),
     row("batch_name", "Batch Name", FieldKind::Text, "The batch that the number was imported in."),

@@ -58,6 +58,18 @@ macro_rules! location {
     };
 }
 
+/// A number as `outbound::phone::Phone::masked` shows it.
+const MASKED: &str = "(select left(n.text, 3) || '****' || right(n.text, greatest(least(length(n.text) - 7, 4), 0)) \
+    from (select regexp_replace(r.customer_number::text, '^86(?=.{11}$)', '') as text) as n)";
+
+/// A conversation as `dialog::transcript::as_text` writes it; empty where nothing was said.
+const WORDS: &str = "coalesce((select string_agg(format('[%s:%s] %s: %s', \
+    lpad((l.line->>'start_ms')::bigint / 60000 || '', greatest(2, length((l.line->>'start_ms')::bigint / 60000 || '')), '0'), \
+    lpad((l.line->>'start_ms')::bigint / 1000 % 60 || '', 2, '0'), \
+    initcap(l.line->>'speaker'), l.line->>'text'), e'\\n' order by l.place) \
+    from conversation c, jsonb_array_elements(c.transcript) with ordinality as l(line, place) \
+    where c.id = r.id and c.started_at = r.started_at), '')";
+
 fn shape(field: &str) -> Option<Shape> {
     use Shape::{List, Map, Nullable, Number, Plain, Text};
     Some(match field {
@@ -74,6 +86,8 @@ fn shape(field: &str) -> Option<Shape> {
         "outbound_number_location" => {
             Text(location!("r.outbound_number_province", "r.outbound_number_city"))
         }
+        "customer_number_encrypted" => Text(MASKED),
+        "conversation_text" => Text(WORDS),
         "trunk_name" => Text("r.trunk_name"),
         "batch_name" => Text("r.batch_name"),
         "task_name" => Text("r.task_name"),

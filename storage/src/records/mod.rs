@@ -14,5 +14,5 @@ pub use read::{
     to_analyze, unanalyzed,
 };
 pub use retention::{Dropped, drop_expired};
-pub use select::{COUNT_MAX, RecordQuery};
+pub use select::{COUNT_MAX, Order, RecordQuery};
 pub use stream::{RecordStream, RecordView};

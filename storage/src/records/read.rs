@@ -8,8 +8,8 @@ use outbound::ids::{AttemptId, EnterpriseId};
 use outbound::record::CallRecord;
 use sqlx::types::{Json, Uuid};
 
-use super::row::RecordRow;
 use super::select::{COUNT_MAX, RecordQuery, select, select_count};
+use super::stream::{RecordView, view};
 use crate::rows::{Listed, Page};
 use crate::{Store, StoreError};
 
@@ -31,17 +31,19 @@ pub struct Conversation {
     pub analyzed: bool,
 }
 
-/// Records that a query asks for, newest first, steady while new ones come in. Locks nothing.
+/// Records that a query asks for, steady while new ones come in. Locks nothing.
 pub async fn list(
     store: &Store,
     enterprise: EnterpriseId,
     query: &RecordQuery,
     page: Page<RecordCursor>,
-) -> Result<Listed<CallRecord, RecordCursor>, StoreError> {
+) -> Result<Listed<RecordView, RecordCursor>, StoreError> {
     let mut sql = select(enterprise, query, page.after, page.fetched())?;
-    let rows: Vec<RecordRow> = sql.build_query_as().persistent(false).fetch_all(&store.api).await?;
-    let records = rows.into_iter().map(CallRecord::try_from).collect::<Result<Vec<_>, _>>()?;
-    Ok(page.cut(records, |record| RecordCursor { started_at: record.started_at, id: record.id }))
+    let rows = sql.build().persistent(false).fetch_all(&store.api).await?;
+    let views = rows.iter().map(|row| view(query, row)).collect::<Result<Vec<_>, _>>()?;
+    let cursor =
+        |record: &CallRecord| RecordCursor { started_at: record.started_at, id: record.id };
+    Ok(page.cut(views, |view| cursor(&view.record)))
 }
 
 /// How many there are, counted up to [`COUNT_MAX`] + 1. Locks nothing.
@@ -55,16 +57,16 @@ pub async fn count(
     Ok(count.unsigned_abs())
 }
 
-/// One record. Locks nothing.
+/// One record, with what was said. Locks nothing.
 pub async fn get(
     store: &Store,
     enterprise: EnterpriseId,
     id: AttemptId,
-) -> Result<CallRecord, StoreError> {
-    let query = RecordQuery { id: Some(id), ..RecordQuery::default() };
+) -> Result<RecordView, StoreError> {
+    let query = RecordQuery { id: Some(id), words: true, ..RecordQuery::default() };
     let mut sql = select(enterprise, &query, None, 1)?;
-    let row: Option<RecordRow> = sql.build_query_as().fetch_optional(&store.api).await?;
-    row.ok_or(StoreError::NotFound("call record"))?.try_into()
+    let row = sql.build().fetch_optional(&store.api).await?;
+    view(&query, &row.ok_or(StoreError::NotFound("call record"))?)
 }
 
 /// What was said in a call. `NotFound` when there is no such record, or nothing was said. Locks

@@ -13,6 +13,14 @@ use crate::StoreError;
 /// Counts for people stop here: “more than 10,000”.
 pub const COUNT_MAX: u32 = 10_000;
 
+/// Which records come first, by the start of their calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    NewestFirst,
+    OldestFirst,
+}
+
 /// Which records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordQuery {
@@ -24,13 +32,23 @@ pub struct RecordQuery {
     pub batch: Option<BatchId>,
     pub number: Option<NumberId>,
     pub filter: Option<Filter>,
+    pub order: Order,
 }
 
 impl RecordQuery {
     /// All records of this kind.
     pub const fn all(content: Content) -> Self {
         let words = matches!(content, Content::Conversations);
-        Self { content, words, id: None, task: None, batch: None, number: None, filter: None }
+        Self {
+            content,
+            words,
+            id: None,
+            task: None,
+            batch: None,
+            number: None,
+            filter: None,
+            order: Order::NewestFirst,
+        }
     }
 }
 
@@ -40,7 +58,7 @@ impl Default for RecordQuery {
     }
 }
 
-/// Newest first, behind `after`.
+/// In the order that the query asks for, behind `after`.
 pub(super) fn select(
     enterprise: EnterpriseId,
     query: &RecordQuery,
@@ -57,10 +75,16 @@ pub(super) fn select(
     }
     from_where(&mut sql, enterprise, query)?;
     if let Some(after) = after {
-        sql.push(" and (r.started_at, r.id) < (").push_bind(after.started_at);
+        let beyond = if query.order == Order::NewestFirst { "<" } else { ">" };
+        sql.push(" and (r.started_at, r.id) ").push(beyond).push(" (");
+        sql.push_bind(after.started_at);
         sql.push(", ").push_bind(after.id.uuid()).push(")");
     }
-    sql.push(" order by r.started_at desc, r.id desc limit ").push_bind(limit);
+    sql.push(match query.order {
+        Order::NewestFirst => " order by r.started_at desc, r.id desc limit ",
+        Order::OldestFirst => " order by r.started_at, r.id limit ",
+    });
+    sql.push_bind(limit);
     Ok(sql)
 }
 

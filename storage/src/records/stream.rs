@@ -7,6 +7,7 @@
 use outbound::export::Content;
 use outbound::ids::EnterpriseId;
 use outbound::record::CallRecord;
+use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, Row, Transaction};
 
 use super::read::{Conversation, RecordCursor};
@@ -19,7 +20,7 @@ pub const CHUNK_ROWS: i64 = 2_000;
 /// Rows of one chunk when they carry conversations, which are long.
 const CHUNK_CONVERSATIONS: i64 = 200;
 
-/// A record as an export writes it.
+/// A record as lists and exports have it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordView {
     pub record: CallRecord,
@@ -75,26 +76,27 @@ impl RecordStream {
         let mut sql = select(self.enterprise, &self.query, self.after, limit)?;
         let rows = sql.build().persistent(false).fetch_all(&mut *self.snapshot).await?;
         self.ended = (rows.len() as i64) < limit;
-        let views = rows.iter().map(|row| self.view(row)).collect::<Result<Vec<_>, _>>()?;
+        let views = rows.iter().map(|row| view(&self.query, row)).collect::<Result<Vec<_>, _>>()?;
         if let Some(last) = views.last() {
             let record = &last.record;
             self.after = Some(RecordCursor { started_at: record.started_at, id: record.id });
         }
         Ok(views)
     }
-
-    fn view(&self, row: &sqlx::postgres::PgRow) -> Result<RecordView, StoreError> {
-        let record = RecordRow::from_row(row)?.try_into()?;
-        let conversation = if self.query.words { words(row)? } else { None };
-        let recording_key = match self.query.content {
-            Content::Recordings => Some(row.try_get("object_key")?),
-            Content::CallRecords | Content::Conversations => None,
-        };
-        Ok(RecordView { record, conversation, recording_key })
-    }
 }
 
-fn words(row: &sqlx::postgres::PgRow) -> Result<Option<Conversation>, StoreError> {
+/// A row that a query selected.
+pub(super) fn view(query: &RecordQuery, row: &PgRow) -> Result<RecordView, StoreError> {
+    let record = RecordRow::from_row(row)?.try_into()?;
+    let conversation = if query.words { words(row)? } else { None };
+    let recording_key = match query.content {
+        Content::Recordings => Some(row.try_get("object_key")?),
+        Content::CallRecords | Content::Conversations => None,
+    };
+    Ok(RecordView { record, conversation, recording_key })
+}
+
+fn words(row: &PgRow) -> Result<Option<Conversation>, StoreError> {
     let Some(transcript) = row.try_get("transcript")? else { return Ok(None) };
     let (log, analyzed) = (row.try_get("log")?, row.try_get("analyzed")?);
     Ok(Some(Conversation { transcript, log, analyzed }))

@@ -131,7 +131,7 @@ impl World {
             sqlx::query(
                 "insert into conversation (id, started_at, navigation_id, navigation_version,
                      transcript, log)
-                 values ($1, $2, $3, 1, '[{\"text\": \"hello\"}]', '[]')",
+                 values ($1, $2, $3, 1, '[{\"text\": \"hello\", \"speaker\": \"customer\", \"start_ms\": 0}]', '[]')",
             )
             .bind(call.id.uuid())
             .bind(call.started_at)

@@ -13,7 +13,7 @@ async fn found(world: &World, text: &str, [a, b, n]: [outbound::ids::AttemptId; 
     let query = RecordQuery { filter: Some(filter), ..RecordQuery::default() };
     let page = records::list(&world.store, world.enterprise, &query, Page::first(10)).await;
     let rows = page.unwrap_or_else(|error| panic!("{text}: {error}")).rows;
-    let has = |id| rows.iter().any(|record| record.id == id);
+    let has = |id| rows.iter().any(|view| view.record.id == id);
     [(a, 'a'), (b, 'b'), (n, 'n')].into_iter().filter(|(id, _)| has(*id)).map(|(_, c)| c).collect()
 }
 
@@ -70,6 +70,11 @@ async fn a_filter_finds_what_it_says(pool: PgPool) {
         ("opening_hangup_seconds = 2.3", "a"),
         ("customer_number = +8613800000002", "b"),
         ("customer_number != +8613800000002", "an"),
+        ("customer_number_encrypted = \"138****0002\"", "b"),
+        ("customer_number_encrypted : 138", "abn"),
+        ("conversation_text = \"[00:00] Customer: hello\"", "a"),
+        ("conversation_text : HELLO", "a"),
+        ("conversation_text = \"\"", "bn"),
         ("customer_number_location = \"Guangdong Shenzhen\"", "abn"),
         ("customer_number_location : shenzhen", "abn"),
         ("batch_name : NOV", "abn"),

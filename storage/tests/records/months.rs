@@ -30,7 +30,7 @@ async fn partitions_are_made_ahead_and_take_in_what_lies_in_the_default(pool: Pg
     assert_eq!(world.one::<i64>("select count(*) from call_record_y2026m11").await, 2);
     let all = RecordQuery::default();
     let page = records::list(&world.store, world.enterprise, &all, Page::first(10)).await.unwrap();
-    let ids: Vec<_> = page.rows.iter().map(|record| record.id).collect();
+    let ids: Vec<_> = page.rows.iter().map(|view| view.record.id).collect();
     assert_eq!(ids, [far, december, late, early]);
 }
 
@@ -59,7 +59,7 @@ async fn records_go_after_their_enterprises_own_days_and_their_counters_with_the
     let all = RecordQuery::default();
     let left = |enterprise| records::list(&world.store, enterprise, &all, Page::first(10));
     let ids = |page: storage::rows::Listed<outbound::record::CallRecord, _>| {
-        page.rows.iter().map(|record| record.id).collect::<Vec<_>>()
+        page.rows.iter().map(|view| view.record.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(left(world.enterprise).await.unwrap()), [kept]);
     assert_eq!(ids(left(brief).await.unwrap()), [brief_kept]);
@@ -99,6 +99,6 @@ async fn a_record_that_is_moved_to_its_month_while_its_recording_is_uploaded_say
     marked.await.unwrap().unwrap();
     assert_eq!(moved.await.unwrap().unwrap().len(), 6);
     assert_eq!(world.one::<i64>("select count(*) from call_record_y2026m11").await, 1);
-    let record = records::get(&world.store, world.enterprise, call).await.unwrap();
+    let record = records::get(&world.store, world.enterprise, call).await.unwrap().record;
     assert_eq!(record.recording_state.as_deref(), Some("ready"));
 }

@@ -5,7 +5,7 @@ use outbound::ids::AttemptId;
 use outbound::outcome::CallResult;
 use sqlx::PgPool;
 use storage::StoreError;
-use storage::records::{self, Analysis, RecordCursor, RecordQuery, RecordStream};
+use storage::records::{self, Analysis, Order, RecordCursor, RecordQuery, RecordStream};
 use storage::rows::Page;
 
 use crate::data::{Call, enterprise, minutes, nine, world};
@@ -24,7 +24,7 @@ async fn a_list_stays_steady_while_new_records_come_in(pool: PgPool) {
     loop {
         let page = Page { limit: 3, after };
         let page = records::list(&world.store, world.enterprise, &query, page).await.unwrap();
-        seen.extend(page.rows.iter().map(|record| record.id));
+        seen.extend(page.rows.iter().map(|view| view.record.id));
         world.call(Call::at(nine() + minutes(60))).await;
         after = page.next;
         if after.is_none() {
@@ -32,6 +32,14 @@ async fn a_list_stays_steady_while_new_records_come_in(pool: PgPool) {
         }
     }
     assert_eq!(seen, expected);
+    // The other way round, and from where a page ended.
+    let query = RecordQuery { order: Order::OldestFirst, ..query };
+    let first =
+        records::list(&world.store, world.enterprise, &query, Page::first(4)).await.unwrap();
+    let rest = Page { limit: 3, after: first.next };
+    let rest = records::list(&world.store, world.enterprise, &query, rest).await.unwrap();
+    let rising: Vec<_> = first.rows.iter().chain(&rest.rows).map(|view| view.record.id).collect();
+    assert_eq!(rising, expected.iter().rev().copied().collect::<Vec<_>>());
     assert_eq!(records::count(&world.store, world.enterprise, &query).await.unwrap(), 10);
 }
 
@@ -40,7 +48,7 @@ async fn the_record_of_another_enterprise_is_not_found(pool: PgPool) {
     let world = world(pool).await;
     let (other, _) = enterprise(&world.pool, "Other", 365).await;
     let id = world.call(Call::at(nine())).await;
-    let record = records::get(&world.store, world.enterprise, id).await.unwrap();
+    let record = records::get(&world.store, world.enterprise, id).await.unwrap().record;
     assert_eq!((record.id, record.result, record.turns), (id, CallResult::Answered, 3));
     assert_eq!(record.talk_ms(), 62_500);
     for gone in [
@@ -122,7 +130,7 @@ async fn an_analysis_is_written_once_and_what_lacks_one_is_found(pool: PgPool) {
         records::set_analysis(&world.store, first, nine(), &analysis).await.unwrap();
     }
     assert_eq!(ids(lacking().await.unwrap()), [second]);
-    let record = records::get(&world.store, world.enterprise, first).await.unwrap();
+    let record = records::get(&world.store, world.enterprise, first).await.unwrap().record;
     assert_eq!(record.intent_tags, ["vip"]);
     assert_eq!(record.captures, analysis.captures);
     assert_eq!(record.process_hangup_point, "farewell");

@@ -8,7 +8,7 @@ use storage::{recordings, records};
 use crate::data::{Call, World, minutes, nine, world};
 
 async fn state(world: &World, attempt: AttemptId) -> Option<String> {
-    records::get(&world.store, world.enterprise, attempt).await.unwrap().recording_state
+    records::get(&world.store, world.enterprise, attempt).await.unwrap().record.recording_state
 }
 
 #[sqlx::test(migrations = "../migrations")]

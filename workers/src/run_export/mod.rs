@@ -238,20 +238,10 @@ fn conversation_text(view: &storage::records::RecordView, shown: Shown) -> Strin
         serde_json::from_value::<Vec<dialog::transcript::Line>>(conversation.transcript.clone())
             .ok()
     });
-    let lines = lines.unwrap_or_default();
-    let lines = lines.iter().map(|line| {
-        let who = match line.speaker {
-            dialog::transcript::Speaker::Customer => "Customer",
-            dialog::transcript::Speaker::Robot => "Robot",
-        };
-        let seconds = line.start_ms / 1_000;
-        let text = match shown {
-            Shown::Full => line.text.clone(),
-            Shown::Masked => mask_digits(&line.text),
-        };
-        format!("[{:02}:{:02}] {who}: {text}", seconds / 60, seconds % 60)
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    dialog::transcript::as_text(&lines.unwrap_or_default(), |text| match shown {
+        Shown::Full => text.to_owned(),
+        Shown::Masked => mask_digits(text),
+    })
 }
 
 fn shown(export: &Export) -> Shown {
