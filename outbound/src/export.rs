@@ -24,7 +24,7 @@ pub struct ExportOptions {
     #[serde(default)]
     #[schemars(length(max = EXPORT_FIELDS_MAX), extend(
         "uniqueItems" = true,
-        "items" = { "type": "string", "enum": NAMES },
+        "items" = { "type": "string", "maxLength": 128, "pattern": r"^([a-z][a-z0-9_]*|variables\..+)$" },
     ))]
     pub fields: Vec<String>,
     /// A filter expression, as for the list of call records.

@@ -28,7 +28,8 @@ pub async fn run(config: &Config) -> Result<()> {
     let metrics = probes::serve(config, &node, stopping.clone()).await?;
     let state = node.api();
     let requests = state.requests.clone();
-    let (address, served) = listen(config.serve_listen, api::router(state), stopping.clone()).await?;
+    let (address, served) =
+        listen(config.serve_listen, api::router(state), stopping.clone()).await?;
     let presence = presence(&node, metrics, stopping.clone());
     tokio::spawn(fleet::tell(node.store.clone(), node.queues.clone(), stopping.clone()));
     tracing::info!(%address, %metrics, "the API is served");

@@ -58,7 +58,7 @@ async fn records_go_after_their_enterprises_own_days_and_their_counters_with_the
 
     let all = RecordQuery::default();
     let left = |enterprise| records::list(&world.store, enterprise, &all, Page::first(10));
-    let ids = |page: storage::rows::Listed<outbound::record::CallRecord, _>| {
+    let ids = |page: storage::rows::Listed<records::RecordView, _>| {
         page.rows.iter().map(|view| view.record.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(left(world.enterprise).await.unwrap()), [kept]);
