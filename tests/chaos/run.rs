@@ -171,7 +171,8 @@ impl Run {
     pub async fn import(&mut self) -> Result<()> {
         let task = self.imports % self.campaign.tasks.len();
         self.imports += 1;
-        self.campaign.import(task, self.chunk).await
+        self.campaign.import(task, self.chunk).await?;
+        Ok(())
     }
 
     async fn act(&mut self, card: Card) -> Result<()> {

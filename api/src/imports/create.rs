@@ -53,6 +53,7 @@ struct ImportForm {
     #[schemars(extend("format" = "binary"))]
     file: String,
     #[serde(default)]
+    #[schemars(with = "Asked")]
     options: Option<Asked>,
 }
 
