@@ -22,9 +22,9 @@ pub enum StoreError {
     /// The input is refused, nothing was changed.
     #[error("the input was refused")]
     Refused(Vec<Fault>),
-    /// The database is well and does not take this, nor will it the next time: a defect or damage. Loud, and
-    /// left with its row.
-    #[error("the database does not take it: {0}")]
+    /// The database or the object store is well and does not take this, nor will it the next time: a defect,
+    /// damage, or an object that is too large. Loud, and left with its row.
+    #[error("storage does not take it: {0}")]
     Rejected(String),
     /// A row can't be read as what it should be: a defect or damage. Loud, never skipped.
     #[error("stored data can't be read: {0}")]

@@ -54,6 +54,8 @@ pub struct Export {
     pub expires_at: Option<Time>,
     /// What there is to know of the file.
     pub note: Option<String>,
+    /// The object that tells a worker where to go on, if an earlier one left one.
+    pub checkpoint: Option<String>,
 }
 
 impl Export {
@@ -86,6 +88,7 @@ struct Row {
     finished_at: Option<Time>,
     expires_at: Option<Time>,
     note: Option<String>,
+    checkpoint: Option<String>,
 }
 
 impl TryFrom<Row> for Export {
@@ -114,6 +117,7 @@ impl TryFrom<Row> for Export {
             finished_at: row.finished_at,
             expires_at: row.expires_at,
             note: row.note,
+            checkpoint: row.checkpoint,
         })
     }
 }
@@ -161,7 +165,7 @@ pub async fn get(
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at, note
+                  actor, created_at, finished_at, expires_at, note, checkpoint
              from export where id = $1 and enterprise_id = $2"#,
         id.uuid(),
         enterprise.uuid()
@@ -182,7 +186,7 @@ pub async fn list(
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at, note
+                  actor, created_at, finished_at, expires_at, note, checkpoint
              from export
             where enterprise_id = $1 and ($2::uuid is null or id < $2)
             order by id desc limit $3"#,
@@ -214,7 +218,7 @@ pub async fn take(
         returning id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at, note"#,
+                  actor, created_at, finished_at, expires_at, note, checkpoint"#,
         id.uuid(),
         token,
         seconds(lease)
@@ -273,6 +277,24 @@ pub async fn give_back(
     .execute(&store.api)
     .await?;
     Ok(given.rows_affected() > 0)
+}
+
+/// Keep where to go on. The tries start anew: what is behind the checkpoint did not break them. Locks the row.
+pub async fn checkpoint(
+    store: &Store,
+    id: ExportId,
+    token: i64,
+    object_key: &str,
+) -> Result<(), StoreError> {
+    let kept = sqlx::query!(
+        "update export set checkpoint = $3, tries = 1 where id = $1 and token = $2 and status = 'running'",
+        id.uuid(),
+        token,
+        object_key
+    )
+    .execute(&store.api)
+    .await?;
+    if kept.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
 }
 
 /// The file that an export wrote.

@@ -7,6 +7,7 @@ use outbound::ids::{AttemptId, EnterpriseId, TaskId};
 use sqlx::types::Uuid;
 
 use crate::rows::{Listed, Page};
+use crate::work::Try;
 use crate::{Store, StoreError};
 
 /// One recording.
@@ -23,6 +24,10 @@ pub struct Recording {
     pub object_key: String,
     pub bytes: Option<u64>,
     pub duration_ms: u64,
+    /// Times that its upload was tried, without those that a server's absence broke off.
+    pub tries: u32,
+    /// What went wrong at the last try that failed.
+    pub trouble: Option<String>,
 }
 
 struct Row {
@@ -35,6 +40,8 @@ struct Row {
     object_key: String,
     bytes: Option<i64>,
     duration_ms: i64,
+    tries: i32,
+    trouble: Option<String>,
 }
 
 impl From<Row> for Recording {
@@ -49,6 +56,8 @@ impl From<Row> for Recording {
             object_key: row.object_key,
             bytes: row.bytes.map(i64::unsigned_abs),
             duration_ms: row.duration_ms.unsigned_abs(),
+            tries: row.tries.unsigned_abs(),
+            trouble: row.trouble,
         }
     }
 }
@@ -62,7 +71,7 @@ pub async fn get(
     let row = sqlx::query_as!(
         Row,
         "select attempt_id, enterprise_id, task_id, started_at, state, spool, object_key, bytes,
-                duration_ms
+                duration_ms, tries, trouble
            from recording where attempt_id = $1 and enterprise_id = $2",
         attempt.uuid(),
         enterprise.uuid()
@@ -82,7 +91,7 @@ pub async fn of_task(
     let rows = sqlx::query_as!(
         Row,
         "select attempt_id, enterprise_id, task_id, started_at, state, spool, object_key, bytes,
-                duration_ms
+                duration_ms, tries, trouble
            from recording
           where task_id = $1 and enterprise_id = $2 and ($3::uuid is null or attempt_id < $3)
           order by attempt_id desc limit $4",
@@ -108,7 +117,7 @@ pub async fn pending(
     let rows = sqlx::query_as!(
         Row,
         "select attempt_id, enterprise_id, task_id, started_at, state, spool, object_key, bytes,
-                duration_ms
+                duration_ms, tries, trouble
            from recording
           where state = 'pending' and spool = $1 and ($2::uuid is null or attempt_id > $2)
           order by attempt_id limit $3",
@@ -121,19 +130,39 @@ pub async fn pending(
     Ok(rows.into_iter().map(Recording::from).collect())
 }
 
-/// What an upload job needs to know, whatever the enterprise: none when there is no such recording.
-/// Locks nothing.
-pub async fn find(store: &Store, attempt: AttemptId) -> Result<Option<Recording>, StoreError> {
+/// Take a recording that waits, to bring it up, whatever the enterprise, and count the try. None: it is up, it
+/// failed, or there is none. Locks the row.
+pub async fn take(store: &Store, attempt: AttemptId) -> Result<Option<Recording>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select attempt_id, enterprise_id, task_id, started_at, state, spool, object_key, bytes,
-                duration_ms
-           from recording where attempt_id = $1",
+        "update recording set tries = tries + 1 where attempt_id = $1 and state = 'pending'
+      returning attempt_id, enterprise_id, task_id, started_at, state, spool, object_key, bytes,
+                duration_ms, tries, trouble",
         attempt.uuid()
     )
     .fetch_optional(&store.api)
     .await?;
     Ok(row.map(Recording::from))
+}
+
+/// A try that did not end it: whoever comes next tries again. Locks the row.
+pub async fn give_back(
+    store: &Store,
+    attempt: AttemptId,
+    tried: Try<'_>,
+) -> Result<(), StoreError> {
+    let (off, trouble) = tried.columns();
+    sqlx::query!(
+        "update recording
+            set tries = greatest(tries - $2, 0), trouble = coalesce($3, trouble)
+          where attempt_id = $1 and state = 'pending'",
+        attempt.uuid(),
+        off,
+        trouble
+    )
+    .execute(&store.api)
+    .await?;
+    Ok(())
 }
 
 /// It lies in the object store: recording and call record say so. Twice is once. Locks both rows.
@@ -152,15 +181,21 @@ pub async fn mark_ready(store: &Store, attempt: AttemptId, bytes: u64) -> Result
     Ok(())
 }
 
-/// Its file is lost: there is nothing left to upload. Locks both rows.
-pub async fn mark_failed(store: &Store, attempt: AttemptId) -> Result<(), StoreError> {
+/// It can't be brought up, for this reason: nobody tries again. Locks both rows.
+pub async fn mark_failed(
+    store: &Store,
+    attempt: AttemptId,
+    trouble: &str,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "with marked as (
-             update recording set state = 'failed' where attempt_id = $1 and state = 'pending'
+             update recording set state = 'failed', trouble = $2
+              where attempt_id = $1 and state = 'pending'
           returning attempt_id, started_at)
          update call_record r set recording_state = 'failed'
            from marked where r.id = marked.attempt_id and r.started_at = marked.started_at",
-        attempt.uuid()
+        attempt.uuid(),
+        trouble
     )
     .execute(&store.api)
     .await?;
@@ -218,8 +253,8 @@ pub async fn pending_count(store: &Store) -> Result<u64, StoreError> {
     Ok(count.unsigned_abs())
 }
 
-/// Those of `attempts` whose file in a spool folder is still needed: the call may yet be written down, or its
-/// recording waits for its upload. Locks nothing.
+/// Those of `attempts` whose file in a spool folder is still needed: the call may yet be written down, its
+/// recording waits for its upload, or the upload failed and the file is the only one there is. Locks nothing.
 pub async fn needed(
     store: &Store,
     attempts: &[AttemptId],
@@ -228,7 +263,7 @@ pub async fn needed(
     let rows = sqlx::query_scalar!(
         r#"select id as "id!" from attempt where id = any($1)
             union all
-           select attempt_id from recording where attempt_id = any($1) and state = 'pending'"#,
+           select attempt_id from recording where attempt_id = any($1) and state <> 'ready'"#,
         &ids
     )
     .fetch_all(&store.long)

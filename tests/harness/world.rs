@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use api::ApiState;
@@ -425,6 +426,11 @@ impl World {
 
     pub fn objects(&self) -> &Objects {
         &self.node.objects
+    }
+
+    /// Where recordings wait for their upload.
+    pub fn spool(&self) -> &Path {
+        &self.config.spool
     }
 }
 

@@ -35,4 +35,5 @@ mod scheduled_tasks;
 mod spreadsheets;
 mod strangers;
 mod templates;
+mod tries;
 mod turn_taking;

@@ -1,21 +1,40 @@
 //! After the call: intent tags, captured information and the process hang-up point, by rules.
+//!
+//! The conversation's row counts the tries: one that can't be read, or that ends the worker, is given up after a
+//! few, and says so.
 
 use apalis::prelude::{BoxDynError, Data};
 use dialog::insight::{self, Insight};
 use dialog::transcript::Line;
 use jobs::AnalyzeCall;
 use outbound::Time;
+use outbound::ids::AttemptId;
+use storage::StoreError;
 use storage::records::{self, Analysis};
+use storage::work::{TRIES_MAX, Try, gave_up};
 
-use crate::Environment;
+use crate::{Environment, faults};
 
 pub async fn analyze_call(job: AnalyzeCall, env: Data<Environment>) -> Result<(), BoxDynError> {
     let started_at =
         Time::from_timestamp_millis(job.started_at_ms).ok_or("the job's time can't be read")?;
-    let Some(subject) = records::to_analyze(&env.store, job.attempt, started_at).await? else {
+    let Err(error) = analyze(&env, job.attempt, started_at).await else { return Ok(()) };
+    let told = error.to_string();
+    let tried = if error.is_passing() { Try::NoFault } else { Try::Failed(&told) };
+    records::not_analyzed(&env.store, job.attempt, started_at, tried).await?;
+    Err(error.into())
+}
+
+async fn analyze(env: &Environment, id: AttemptId, started_at: Time) -> Result<(), StoreError> {
+    let Some(subject) = records::to_analyze(&env.store, id, started_at).await? else {
         return Ok(());
     };
-    let transcript: Vec<Line> = serde_json::from_value(subject.transcript)?;
+    if subject.tries > TRIES_MAX {
+        faults::tell_of("analysis", id, gave_up(subject.trouble.as_deref()));
+        return Ok(());
+    }
+    let transcript: Vec<Line> = serde_json::from_value(subject.transcript)
+        .map_err(|error| StoreError::Damaged(format!("the transcript: {error}")))?;
     let found = Insight {
         intent_tags: subject.found.intent_tags,
         captures: subject.found.captures,
@@ -27,6 +46,5 @@ pub async fn analyze_call(job: AnalyzeCall, env: Data<Environment>) -> Result<()
         captures: insight.captures,
         process_hangup_point: insight.process_hangup_point,
     };
-    records::set_analysis(&env.store, job.attempt, subject.started_at, &analysis).await?;
-    Ok(())
+    records::set_analysis(&env.store, id, subject.started_at, &analysis).await
 }

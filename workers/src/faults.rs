@@ -6,7 +6,7 @@ use std::fmt::Display;
 use storage::StoreError;
 
 /// What a row may stand in the way of.
-pub const WHATS: [&str; 11] = [
+pub const WHATS: [&str; 12] = [
     "finish",
     "follow_on",
     "claim",
@@ -18,6 +18,7 @@ pub const WHATS: [&str; 11] = [
     "deleted_task",
     "do_not_call",
     "object",
+    "analysis",
 ];
 
 /// Count it, and log it. `of` names the row or the enterprise.

@@ -43,6 +43,11 @@ impl Spool {
         &self.id
     }
 
+    /// For files that have no name.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where the recording of an attempt is, or is to be.
     pub fn path(&self, attempt: AttemptId) -> PathBuf {
         self.folder.join(format!("{attempt}.wav"))

@@ -1,10 +1,15 @@
 //! Bring a recording from the spool to the object store, and only then let go of it.
+//!
+//! The row counts the tries: a file that can't be read, one that the store does not take, or one that ends the
+//! worker fails after a few. The file stays in the spool folder then, as it is the only one there is.
 
 use std::io::ErrorKind;
 
 use apalis::prelude::{BoxDynError, Data};
 use jobs::UploadRecording;
-use storage::recordings;
+use storage::StoreError;
+use storage::recordings::{self, Recording};
+use storage::work::{TRIES_MAX, Try, gave_up};
 
 use crate::Environment;
 
@@ -12,25 +17,42 @@ pub async fn upload_recording(
     job: UploadRecording,
     env: Data<Environment>,
 ) -> Result<(), BoxDynError> {
-    let Some(recording) = recordings::find(&env.store, job.attempt).await? else { return Ok(()) };
-    if recording.state != "pending" {
-        return Ok(());
+    let Some(recording) = recordings::take(&env.store, job.attempt).await? else { return Ok(()) };
+    if recording.tries > TRIES_MAX {
+        return fail(&env, &recording, &gave_up(recording.trouble.as_deref())).await;
     }
     let path = env.spool.path(job.attempt);
-    let bytes = match tokio::fs::metadata(&path).await {
-        Ok(data) => data.len(),
+    if let Err(error) = tokio::fs::metadata(&path).await
+        && error.kind() == ErrorKind::NotFound
+    {
         // The disk lost it: the record says so, and nobody waits for it any more.
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            metrics::counter!("callwright_recordings_failed_total").increment(1);
-            tracing::error!(attempt = %job.attempt, "a recording is not in its spool folder");
-            recordings::mark_failed(&env.store, job.attempt).await?;
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
+        return fail(&env, &recording, "its file is not in the spool folder any more").await;
+    }
+    let bytes = match env.objects.put_file(&recording.object_key, "audio/wav", &path).await {
+        Ok(bytes) => bytes,
+        Err(error) => return again(&env, &recording, error).await,
     };
-    env.objects.put_file(&recording.object_key, "audio/wav", &path).await?;
     recordings::mark_ready(&env.store, job.attempt, bytes).await?;
     metrics::counter!("callwright_recordings_uploaded_total").increment(1);
     tokio::fs::remove_file(&path).await?;
     Ok(())
+}
+
+/// The queue delivers it again.
+async fn again(
+    env: &Environment,
+    recording: &Recording,
+    error: StoreError,
+) -> Result<(), BoxDynError> {
+    let told = error.to_string();
+    let tried = if error.is_passing() { Try::NoFault } else { Try::Failed(&told) };
+    recordings::give_back(&env.store, recording.attempt, tried).await?;
+    Err(error.into())
+}
+
+/// Nobody tries again: the record says that there is no recording.
+async fn fail(env: &Environment, recording: &Recording, trouble: &str) -> Result<(), BoxDynError> {
+    metrics::counter!("callwright_recordings_failed_total").increment(1);
+    tracing::error!(attempt = %recording.attempt, trouble, "a recording is not uploaded");
+    Ok(recordings::mark_failed(&env.store, recording.attempt, trouble).await?)
 }

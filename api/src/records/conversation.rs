@@ -26,6 +26,8 @@ pub(super) struct ConversationView {
     log: Value,
     /// The analysis after the call was made.
     analyzed: bool,
+    /// Why the analysis was given up; null: it was made, or is still to be.
+    analysis_problem: Option<String>,
 }
 
 pub(super) async fn conversation(
@@ -41,7 +43,8 @@ pub(super) async fn conversation(
         mask(&mut transcript);
         mask(&mut log);
     }
-    Ok(Json(ConversationView { transcript, log, analyzed: found.analyzed }))
+    let (analyzed, analysis_problem) = (found.analyzed, found.problem);
+    Ok(Json(ConversationView { transcript, log, analyzed, analysis_problem }))
 }
 
 /// Mask every text that may quote a phone number.

@@ -37,9 +37,10 @@ pub(super) async fn recording(
     caller.require(Permission::ListenRecordings)?;
     let found = recordings::get(&state.store, caller.enterprise, path.record_id).await?;
     if found.state != "ready" {
-        let detail = match found.state.as_str() {
-            "pending" => "the recording is still being uploaded; ask again",
-            _ => "the recording was lost",
+        let detail = match (found.state.as_str(), found.trouble) {
+            ("pending", _) => "the recording is still being uploaded; ask again".to_owned(),
+            (_, Some(trouble)) => format!("the recording could not be uploaded: {trouble}"),
+            (_, None) => "the recording was lost".to_owned(),
         };
         return Err(Problem::new(StatusCode::CONFLICT, "recording_not_ready", detail));
     }

@@ -25,6 +25,11 @@ pub fn export_file(
     format!("exports/{enterprise}/{export}/{token}.{extension}")
 }
 
+/// How far a run of an export is, for whoever goes on with it.
+pub fn export_checkpoint(enterprise: EnterpriseId, export: ExportId, token: i64) -> String {
+    format!("exports/{enterprise}/{export}/{token}.checkpoint")
+}
+
 /// Everything that belongs to one export.
 pub fn export_prefix(enterprise: EnterpriseId, export: ExportId) -> String {
     format!("exports/{enterprise}/{export}/")

@@ -5,6 +5,7 @@
 
 pub mod embedded;
 pub mod keys;
+pub mod parts;
 pub mod reach;
 pub mod upload;
 
@@ -22,9 +23,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use outbound::Time;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::StoreError;
 pub use upload::Upload;
@@ -35,6 +36,8 @@ pub const LINK_MAX: Duration = Duration::from_secs(300);
 pub const LIST_PAGE_MAX: usize = 1_000;
 /// Files up to this size go up in one request, larger ones in parts.
 const SINGLE_PUT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// A file is read in pieces of so many bytes.
+const PIECE_BYTES: usize = 256 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -171,22 +174,29 @@ impl Objects {
         self.put_stream(key, content_type, ByteStream::from(content.into())).await
     }
 
-    /// Put a file of any size; returns its bytes.
+    /// Put a file of any size; returns its bytes. `Rejected`: the file can't be read.
     pub async fn put_file(
         &self,
         key: &str,
         content_type: &str,
         path: &Path,
     ) -> Result<u64, StoreError> {
-        let bytes = tokio::fs::metadata(path).await.map_err(|error| unavailable(&error))?.len();
+        let unreadable = |error| StoreError::Rejected(format!("the file can't be read: {error}"));
+        let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        let bytes = file.metadata().await.map_err(unreadable)?.len();
         if bytes <= SINGLE_PUT_BYTES_MAX {
-            let stream = ByteStream::from_path(path).await.map_err(|error| unavailable(&error))?;
-            self.put_stream(key, content_type, stream).await?;
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).await.map_err(unreadable)?;
+            let bytes = content.len() as u64;
+            self.put(key, content_type, content).await?;
             return Ok(bytes);
         }
-        let mut file = tokio::fs::File::open(path).await.map_err(|error| unavailable(&error))?;
         let mut upload = self.upload(key, content_type);
-        tokio::io::copy(&mut file, &mut upload).await.map_err(|error| unavailable(&error))?;
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        while file.read_buf(&mut piece).await.map_err(unreadable)? > 0 {
+            upload.write_all(&piece).await.map_err(|error| unavailable(&error))?;
+            piece.clear();
+        }
         upload.finish().await
     }
 
@@ -396,12 +406,25 @@ where
         || (status == Some(404) && code(error) != Some("NoSuchUpload"))
 }
 
+/// What a store answers when the object itself is the reason: sent again, it is refused again.
+const OF_THE_OBJECT: [&str; 6] = [
+    "EntityTooLarge",
+    "KeyTooLongError",
+    "InvalidArgument",
+    "MaxMessageLengthExceeded",
+    "InvalidPart",
+    "InvalidPartOrder",
+];
+
 pub(crate) fn failed<E>(error: &SdkError<E>) -> StoreError
 where
     E: std::error::Error + aws_sdk_s3::error::ProvideErrorMetadata + 'static,
 {
     if is_missing(error) && code(error) != Some("NoSuchBucket") {
         return StoreError::NotFound("object");
+    }
+    if let Some(code) = code(error).filter(|code| OF_THE_OBJECT.contains(code)) {
+        return StoreError::Rejected(format!("object store: {code}"));
     }
     StoreError::Unavailable(format!("object store: {}", DisplayErrorContext(error)))
 }

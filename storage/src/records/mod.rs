@@ -10,8 +10,8 @@ mod stream;
 
 pub use partitions::ensure_partitions;
 pub use read::{
-    Analysis, Conversation, RecordCursor, Subject, conversation, count, get, list, set_analysis,
-    to_analyze, unanalyzed,
+    Analysis, Conversation, RecordCursor, Subject, conversation, count, get, list, not_analyzed,
+    set_analysis, to_analyze, unanalyzed,
 };
 pub use retention::{Dropped, drop_expired};
 pub use select::{COUNT_MAX, Order, RecordQuery};

@@ -6,15 +6,17 @@ use dialog::navigation::Published;
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId};
 use outbound::record::CallRecord;
+use serde::{Deserialize, Serialize};
 use sqlx::types::{Json, Uuid};
 
 use super::select::{COUNT_MAX, RecordQuery, select, select_count};
 use super::stream::{RecordView, view};
 use crate::rows::{Listed, Page};
+use crate::work::{TRIES_MAX, Try, gave_up};
 use crate::{Store, StoreError};
 
 /// Where a page of records starts: newest first, and of one instant by id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCursor {
     pub started_at: Time,
     pub id: AttemptId,
@@ -29,6 +31,8 @@ pub struct Conversation {
     pub log: serde_json::Value,
     /// The analysis after the call was made.
     pub analyzed: bool,
+    /// Why it never will be.
+    pub problem: Option<String>,
 }
 
 /// Records that a query asks for, steady while new ones come in. Locks nothing.
@@ -77,7 +81,7 @@ pub async fn conversation(
     id: AttemptId,
 ) -> Result<Conversation, StoreError> {
     let row = sqlx::query!(
-        "select c.transcript, c.log, c.analyzed
+        "select c.transcript, c.log, c.analyzed, c.tries, c.trouble
            from call_record r join conversation c on c.id = r.id and c.started_at = r.started_at
           where r.id = $1 and r.enterprise_id = $2",
         id.uuid(),
@@ -86,7 +90,23 @@ pub async fn conversation(
     .fetch_optional(&store.api)
     .await?
     .ok_or(StoreError::NotFound("conversation"))?;
-    Ok(Conversation { transcript: row.transcript, log: row.log, analyzed: row.analyzed })
+    let problem = analysis_problem(row.analyzed, row.tries, row.trouble.as_deref());
+    let (transcript, log) = (row.transcript, row.log);
+    Ok(Conversation { transcript, log, analyzed: row.analyzed, problem })
+}
+
+/// Why a conversation will not be analysed any more.
+pub(super) fn analysis_problem(
+    analyzed: bool,
+    tries: i32,
+    trouble: Option<&str>,
+) -> Option<String> {
+    (!analyzed && tries > tries_max()).then(|| gave_up(trouble))
+}
+
+/// [`TRIES_MAX`] as the database counts.
+fn tries_max() -> i32 {
+    i32::try_from(TRIES_MAX).unwrap_or(i32::MAX)
 }
 
 /// A call whose conversation is to be looked through.
@@ -100,24 +120,29 @@ pub struct Subject {
     pub content: Published,
     /// What the call itself found.
     pub found: Analysis,
+    /// Times that it was taken, this one included, without those that a server's absence broke off.
+    pub tries: u32,
+    /// What went wrong at the last try that failed.
+    pub trouble: Option<String>,
 }
 
-/// A conversation that is not analysed yet, by its call's start to the millisecond; none when it is, or
-/// is gone. Locks nothing.
+/// Take a conversation that is not analysed yet, by its call's start to the millisecond, and count the try;
+/// none when it is analysed, or is gone. Locks the row.
 pub async fn to_analyze(
     store: &Store,
     id: AttemptId,
     started_at: Time,
 ) -> Result<Option<Subject>, StoreError> {
     let row = sqlx::query!(
-        r#"select c.started_at, c.transcript, v.content as "content: Json<Published>", r.intent_tags,
-                  r.captures as "captures: Json<BTreeMap<String, String>>", r.process_hangup_point
-             from conversation c
-             join call_record r on r.id = c.id and r.started_at = c.started_at
-             join navigation_version v
-               on v.navigation_id = c.navigation_id and v.number = c.navigation_version
-            where c.id = $1 and not c.analyzed
-              and c.started_at >= $2 and c.started_at < $2 + interval '1 millisecond'"#,
+        r#"update conversation c set tries = tries + 1
+             from call_record r, navigation_version v
+            where r.id = c.id and r.started_at = c.started_at
+              and v.navigation_id = c.navigation_id and v.number = c.navigation_version
+              and c.id = $1 and not c.analyzed
+              and c.started_at >= $2 and c.started_at < $2 + interval '1 millisecond'
+        returning c.started_at, c.transcript, c.tries, c.trouble, v.content as "content: Json<Published>",
+                  r.intent_tags, r.captures as "captures: Json<BTreeMap<String, String>>",
+                  r.process_hangup_point"#,
         id.uuid(),
         started_at
     )
@@ -132,7 +157,32 @@ pub async fn to_analyze(
             captures: row.captures.0,
             process_hangup_point: row.process_hangup_point,
         },
+        tries: row.tries.unsigned_abs(),
+        trouble: row.trouble,
     }))
+}
+
+/// A try to analyse that did not end it, by its call's start to the millisecond: the next one goes on, while
+/// there are any. Locks the row.
+pub async fn not_analyzed(
+    store: &Store,
+    id: AttemptId,
+    started_at: Time,
+    tried: Try<'_>,
+) -> Result<(), StoreError> {
+    let (off, trouble) = tried.columns();
+    sqlx::query!(
+        "update conversation set tries = greatest(tries - $3, 0), trouble = coalesce($4, trouble)
+          where id = $1 and not analyzed
+            and started_at >= $2 and started_at < $2 + interval '1 millisecond'",
+        id.uuid(),
+        started_at,
+        off,
+        trouble
+    )
+    .execute(&store.long)
+    .await?;
+    Ok(())
 }
 
 /// What the analysis after a call found.
@@ -171,8 +221,8 @@ pub async fn set_analysis(
     Ok(())
 }
 
-/// Conversations since `since` that were not analysed yet, behind `after`: an analysis job that was
-/// lost is pushed again from here. Locks nothing.
+/// Conversations since `since` that were not analysed yet and not tried too often, behind `after`: an analysis
+/// job that was lost is pushed again from here. Locks nothing.
 pub async fn unanalyzed(
     store: &Store,
     since: Time,
@@ -182,12 +232,13 @@ pub async fn unanalyzed(
     let (at, id) = after.map_or((since, Uuid::nil()), |after| (after.started_at, after.id.uuid()));
     let rows = sqlx::query!(
         "select id, started_at from conversation
-          where not analyzed and started_at >= $1 and (started_at, id) > ($2, $3)
+          where not analyzed and tries <= $5 and started_at >= $1 and (started_at, id) > ($2, $3)
           order by started_at, id limit $4",
         since,
         at,
         id,
-        i64::from(limit)
+        i64::from(limit),
+        tries_max()
     )
     .fetch_all(&store.long)
     .await?;

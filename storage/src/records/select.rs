@@ -68,7 +68,7 @@ pub(super) fn select(
     let mut sql = QueryBuilder::new("select ");
     sql.push(COLUMNS);
     if query.words {
-        sql.push(", c.transcript, c.log, c.analyzed");
+        sql.push(", c.transcript, c.log, c.analyzed, c.tries, c.trouble");
     }
     if query.content == Content::Recordings {
         sql.push(", g.object_key");

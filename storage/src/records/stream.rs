@@ -10,7 +10,7 @@ use outbound::record::CallRecord;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, Row, Transaction};
 
-use super::read::{Conversation, RecordCursor};
+use super::read::{Conversation, RecordCursor, analysis_problem};
 use super::row::RecordRow;
 use super::select::{RecordQuery, select, select_count, select_variables};
 use crate::{Store, StoreError};
@@ -67,6 +67,11 @@ impl RecordStream {
         Ok((names, all.unsigned_abs()))
     }
 
+    /// Leave out all records up to this one.
+    pub const fn go_on_behind(&mut self, record: RecordCursor) {
+        self.after = Some(record);
+    }
+
     /// The next chunk; an empty one is the end.
     pub async fn next(&mut self) -> Result<Vec<RecordView>, StoreError> {
         if self.ended {
@@ -99,5 +104,6 @@ pub(super) fn view(query: &RecordQuery, row: &PgRow) -> Result<RecordView, Store
 fn words(row: &PgRow) -> Result<Option<Conversation>, StoreError> {
     let Some(transcript) = row.try_get("transcript")? else { return Ok(None) };
     let (log, analyzed) = (row.try_get("log")?, row.try_get("analyzed")?);
-    Ok(Some(Conversation { transcript, log, analyzed }))
+    let problem = analysis_problem(analyzed, row.try_get("tries")?, row.try_get("trouble")?);
+    Ok(Some(Conversation { transcript, log, analyzed, problem }))
 }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use outbound::ids::AttemptId;
 use sqlx::PgPool;
+use storage::work::Try;
 use storage::{recordings, records};
 
 use crate::data::{Call, World, minutes, nine, world};
@@ -30,9 +31,9 @@ async fn a_recording_is_pending_until_it_is_safe_and_its_record_says_so(pool: Pg
     for _ in 0..2 {
         recordings::mark_ready(&world.store, calls[0], 1_000_044).await.unwrap();
     }
-    recordings::mark_failed(&world.store, calls[1]).await.unwrap();
+    recordings::mark_failed(&world.store, calls[1], "it is gone").await.unwrap();
     // Too late: it is safe already.
-    recordings::mark_failed(&world.store, calls[0]).await.unwrap();
+    recordings::mark_failed(&world.store, calls[0], "it is gone").await.unwrap();
     assert_eq!(state(&world, calls[0]).await.as_deref(), Some("ready"));
     assert_eq!(state(&world, calls[1]).await.as_deref(), Some("failed"));
     assert_eq!(waiting(None, 9).await.unwrap().len(), 1);
@@ -41,6 +42,26 @@ async fn a_recording_is_pending_until_it_is_safe_and_its_record_says_so(pool: Pg
         (kept.state.as_str(), kept.bytes, kept.duration_ms),
         ("ready", Some(1_000_044), 62_500)
     );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_tries_of_an_upload_are_counted_but_for_those_that_a_server_broke_off(pool: PgPool) {
+    let world = world(pool).await;
+    let id = world.call(Call::at(nine())).await;
+    world.recording(id, nine(), "pending").await;
+    let take = || async { recordings::take(&world.store, id).await.unwrap() };
+    assert_eq!(take().await.unwrap().tries, 1);
+    recordings::give_back(&world.store, id, Try::NoFault).await.unwrap();
+    assert_eq!(take().await.unwrap().tries, 1);
+    recordings::give_back(&world.store, id, Try::Failed("a bad block")).await.unwrap();
+    // A worker that dies of it says nothing.
+    assert_eq!(take().await.unwrap().tries, 2);
+    let third = take().await.unwrap();
+    assert_eq!((third.tries, third.trouble.as_deref()), (3, Some("a bad block")));
+    recordings::mark_failed(&world.store, id, "a bad block").await.unwrap();
+    assert_eq!(take().await, None, "it is over");
+    // Its file is the only one there is.
+    assert!(recordings::needed(&world.store, &[id]).await.unwrap().contains(&id));
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -1,10 +1,13 @@
 //! Exports: one consistent snapshot, streamed into a file of the object store.
 //!
 //! The row's fencing token decides who writes; each run writes an object of its own, and the row names the
-//! one that was finished. A run that died is made again from its start: nothing of it was visible. The lease is
-//! renewed by time, and a cancel is heard by time, however long one row takes.
+//! one that was finished. A run that died is made again from its start, but for a ZIP of recordings, which goes
+//! on where it was: nothing of it was visible. The lease is renewed by time, and a cancel is heard by time,
+//! however long one row takes.
 
+mod archive;
 mod recordings;
+mod resume;
 mod sheet;
 mod table;
 
@@ -20,7 +23,7 @@ use outbound::phone::mask_digits;
 use outbound::record::Shown;
 use storage::exports::{self, Export, ExportProblem, Written};
 use storage::objects::keys;
-use storage::records::{RecordQuery, RecordStream};
+use storage::records::{RecordCursor, RecordQuery, RecordStream};
 use storage::work::{Going, TRIES_MAX, Try, gave_up};
 use storage::{StoreError, enterprises};
 
@@ -78,7 +81,11 @@ pub async fn run_export(job: RunExport, env: Data<Environment>) -> Result<(), Bo
 async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), BoxDynError> {
     let (id, token, now) = (export.id, export.token, env.clock.now());
     let problem = match halted {
-        Halt::Cancelled => return Ok(exports::cancelled(&env.store, id, token, now).await?),
+        Halt::Cancelled => {
+            exports::cancelled(&env.store, id, token, now).await?;
+            clean_up(env, export).await;
+            return Ok(());
+        }
         // Whoever has it now ends it.
         Halt::Store(StoreError::Conflict { code: "lease_lost", .. }) => return Ok(()),
         Halt::Store(StoreError::Conflict { code, detail }) => {
@@ -106,7 +113,9 @@ async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), Box
             ExportProblem { code: "gave_up".into(), detail: gave_up(Some(&error.to_string())) }
         }
     };
-    Ok(exports::fail(&env.store, id, token, &problem, now).await?)
+    exports::fail(&env.store, id, token, &problem, now).await?;
+    clean_up(env, export).await;
+    Ok(())
 }
 
 /// How far an export is, for whoever looks after it.
@@ -188,6 +197,12 @@ impl Run<'_> {
         Ok(chunk)
     }
 
+    /// So many rows are done, this record the last of them.
+    fn go_on_behind(&mut self, record: RecordCursor, rows: u64) {
+        self.rows.go_on_behind(record);
+        self.done = rows;
+    }
+
     /// So many rows of the chunk that was taken last are still to be written.
     fn left(&self, rows: usize) {
         self.progress.done.store(self.done.saturating_sub(rows as u64), Ordering::Relaxed);
@@ -214,10 +229,11 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
     };
     let key = keys::export_file(export.enterprise, export.id, export.token, extension);
     let zone = enterprises::get(&env.store, export.enterprise).await?.settings.time_zone;
-    let bytes = match extension {
+    let (key, bytes) = match extension {
+        // One that goes on has the key that it began with.
         "zip" => recordings::write(&mut run, &key, zone).await?,
-        "csv" => table::write(&mut run, &key, zone).await?,
-        _ => sheet::write(&mut run, &key, zone).await?,
+        "csv" => (key.clone(), table::write(&mut run, &key, zone).await?),
+        _ => (key.clone(), sheet::write(&mut run, &key, zone).await?),
     };
     progress.finishing.store(true, Ordering::Relaxed);
     let now = env.clock.now();
@@ -229,7 +245,26 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
         note: note.as_deref(),
     };
     exports::finish(&env.store, export.id, export.token, written, now).await?;
+    if let Some(checkpoint) = &export.checkpoint {
+        forget(env, checkpoint).await;
+    }
+    forget(env, &keys::export_checkpoint(export.enterprise, export.id, export.token)).await;
     Ok(())
+}
+
+/// Nobody goes on from there any more. One that stays goes with the export's file.
+async fn forget(env: &Environment, checkpoint: &str) {
+    if let Err(error) = env.objects.delete(checkpoint).await {
+        tracing::warn!(%error, "a checkpoint of an export is deleted later");
+    }
+}
+
+/// What an export that has no file left in the store. What stays goes with the export's files.
+async fn clean_up(env: &Environment, export: &Export) {
+    let prefix = keys::export_prefix(export.enterprise, export.id);
+    if let Err(error) = env.objects.abort_uploads(&prefix).await {
+        tracing::warn!(%error, "the parts of an export's file are freed later");
+    }
 }
 
 /// The whole conversation as text: who spoke, and when.

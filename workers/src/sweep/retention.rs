@@ -120,6 +120,7 @@ async fn exported(env: &Environment) -> Result<u64, StoreError> {
             let prefix = keys::export_prefix(enterprise, export);
             // Each run has a file of its own, and there are a few runs at most.
             let page = env.objects.list(&prefix, None, storage::objects::LIST_PAGE_MAX).await?;
+            env.objects.abort_uploads(&prefix).await?;
             files.push((export, page.objects.into_iter().map(|object| object.key).collect()));
         }
         let gone = deleted(&env.objects, files.into_iter()).await?;
