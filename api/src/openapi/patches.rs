@@ -147,7 +147,10 @@ mod tests {
             patch["properties"]["rings"],
             json!({ "type": ["integer", "null"], "description": text })
         );
-        let redial = json!({ "anyOf": [reference("RedialPatch"), { "type": "null" }] });
+        let redial = json!({
+            "anyOf": [reference("RedialPatch"), { "type": "null" }],
+            "description": "Default: `{\"on\":false}`.",
+        });
         assert_eq!(patch["properties"]["redial"], redial);
         assert_eq!(schemas["RedialPatch"]["properties"]["on"]["type"], json!(["boolean", "null"]));
         let days = json!({ "type": "array", "description": "Default: `[]`." });

@@ -189,10 +189,16 @@ fn a_client_sends_no_default_that_a_patch_did_not_name() {
             continue;
         }
         patches += 1;
-        let body = &operation["requestBody"]["content"][MERGE_PATCH];
+        let content = operation["requestBody"]["content"].as_object().expect("a body");
+        let (kind, body) = content.iter().next().expect("a body");
         for name in schema::needed(body, schemas) {
             let text = schemas[&name].to_string();
             assert!(!text.contains("\"default\":"), "{path}: {name} has a default");
+        }
+        // One of several rows has a patch for each inside.
+        if kind != MERGE_PATCH {
+            assert_eq!((&*path, &**kind), ("/v1/periods", "application/json"));
+            continue;
         }
         let whole = schema::target(&body["schema"]).unwrap_or_default();
         assert!(whole.ends_with("Patch"), "{path}: {whole}");

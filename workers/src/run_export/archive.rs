@@ -137,8 +137,16 @@ impl Tail {
 }
 
 impl Read for Tail {
+    /// What is elsewhere reads as zeros: whoever looks for the directory looks from the end, by large steps.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(into, self.place()?)?;
+        let elsewhere = self.base.saturating_sub(self.at);
+        let read = if elsewhere > 0 {
+            let zeros = into.len().min(usize::try_from(elsewhere).unwrap_or(usize::MAX));
+            into[..zeros].fill(0);
+            zeros
+        } else {
+            self.file.read_at(into, self.place()?)?
+        };
         self.at += read as u64;
         Ok(read)
     }
