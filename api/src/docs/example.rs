@@ -50,6 +50,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("code", "invalid_input"),
     ("detail", "must be 1 to 100, not 500"),
     ("tags", "spring"),
+    ("if_match", "\"1\""),
+    ("etag", "\"2\""),
     ("fields", "customer_number"),
 ];
 
