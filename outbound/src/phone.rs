@@ -1,5 +1,6 @@
 //! Phone numbers in E.164, kept from being shown by accident.
 
+mod former;
 mod location;
 mod zone;
 
@@ -87,7 +88,8 @@ impl fmt::Debug for Phone {
 ///
 /// Spaces, dashes, dots and brackets are tolerated, also those of typography; digits of any script are
 /// read, and what nobody sees is left out. So is the form that a spreadsheet gives a long number
-/// (`1.3800000001E+10`), as long as it shows every digit.
+/// (`1.3800000001E+10`), as long as it shows every digit. A number in a form that its country gave up
+/// (`+52 1 55 …`) is read as the one that it stands for today.
 pub fn parse(text: &str, region: &str) -> Result<Phone, NotAPhone> {
     if text.chars().count() > TEXT_CHARS_MAX {
         return Err(if text.trim().is_empty() { NotAPhone::Empty } else { NotAPhone::Unreadable });
@@ -104,10 +106,12 @@ pub fn parse(text: &str, region: &str) -> Result<Phone, NotAPhone> {
         return Err(NotAPhone::Character(other));
     }
     let region = Region::from_str(region).ok();
-    let parsed = PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| NotAPhone::Unreadable)?;
-    if !PHONE_NUMBER_UTIL.is_valid_number(&parsed) {
-        return Err(NotAPhone::Unassigned);
-    }
+    let written = PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| NotAPhone::Unreadable)?;
+    let parsed = if PHONE_NUMBER_UTIL.is_valid_number(&written) {
+        written
+    } else {
+        former::todays(&written).ok_or(NotAPhone::Unassigned)?
+    };
     let digits = format!("{}{}", parsed.country_code, parsed.get_national_significant_number());
     match digits.parse() {
         Ok(value) if digits.len() <= PHONE_DIGITS_MAX => Ok(Phone(value)),
