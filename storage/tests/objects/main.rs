@@ -52,6 +52,7 @@ async fn the_embedded_service_keeps_the_contract() {
     contract::run(&client(running.addr.port())).await;
     let raw = raw::client(running.addr.port());
     raw::run(&raw).await;
+    raw::frames_are_no_encoding(&raw).await;
     raw::wrong(&raw).await;
     running.shutdown().await;
 }

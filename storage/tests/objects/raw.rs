@@ -113,6 +113,38 @@ async fn objects_are_copied_and_deleted_by_the_many(client: &Client) {
     assert_eq!(keys, ["raw/parts"]);
 }
 
+/// The frames of an upload are taken off, and the word for them with them; servers differ in it.
+pub async fn frames_are_no_encoding(client: &Client) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), content(100_000)).expect("written");
+    // A file goes up in frames, and the client says so by itself.
+    let framed = ByteStream::from_path(file.path()).await.expect("a body");
+    let whole = || ByteStream::from(content(100_000));
+    for (key, body, said, kept) in [
+        ("raw/framed", framed, None, None),
+        ("raw/said", whole(), Some("aws-chunked"), None),
+        ("raw/packed", whole(), Some("gzip,aws-chunked"), Some("gzip")),
+        ("raw/plain", whole(), Some("gzip"), Some("gzip")),
+    ] {
+        let put = client.put_object().bucket(BUCKET).key(key);
+        let put = put.set_content_encoding(said.map(str::to_owned));
+        put.body(body).send().await.expect("put");
+        let head = client.head_object().bucket(BUCKET).key(key).send().await.expect("a head");
+        assert_eq!(head.content_encoding(), kept, "{key}");
+        let got = client.get_object().bucket(BUCKET).key(key).send().await.expect("got");
+        assert_eq!(got.content_encoding(), kept, "{key}");
+        let body = got.body.collect().await.expect("its content");
+        assert!(body.into_bytes() == content(100_000), "{key}");
+    }
+    let made = client.create_multipart_upload().bucket(BUCKET).key("raw/in_parts");
+    let made = made.content_encoding("aws-chunked").send().await.expect("an upload");
+    let id = made.upload_id().expect("its id");
+    let only = part(client, "raw/in_parts", id, 1, 1_000).await;
+    complete(client, "raw/in_parts", id, vec![only]).await.expect("completed");
+    let head = client.head_object().bucket(BUCKET).key("raw/in_parts").send().await;
+    assert_eq!(head.expect("a head").content_encoding(), None);
+}
+
 /// How the embedded service answers what is wrong; servers differ in it.
 pub async fn wrong(client: &Client) {
     let key = "raw/wrong";
