@@ -53,6 +53,7 @@ words! {
         ExportDownload = "export.download",
         ExportDelete = "export.delete",
         SuppressionAdd = "suppression.add",
+        SuppressionImport = "suppression.import",
         SuppressionRemove = "suppression.remove",
         JobRequeue = "job.requeue",
         JobDrop = "job.drop",

@@ -15,6 +15,7 @@ pub use row::{
     FORMULA_WITHOUT_RESULT, NumberInput, ParsedRow, RowError, RowRules, is_blank, parse_input,
     parse_row,
 };
+pub(crate) use row::{bounded, read_phone};
 
 use crate::fault::{Fault, NAME_PATTERN, Verdict, name, number, verdict};
 use crate::number::PRIORITY_MAX;
@@ -64,7 +65,7 @@ pub struct ImportOptions {
     pub hidden_rows: HiddenRows,
 }
 
-fn encoding_auto() -> String {
+pub(crate) fn encoding_auto() -> String {
     ENCODING_AUTO.to_owned()
 }
 
@@ -142,24 +143,25 @@ impl ImportOptions {
         let faults = [
             name("/batch_name", &self.batch_name, 1, 64),
             number("/batch_priority", self.batch_priority, 0, PRIORITY_MAX),
-            self.encoding_fault(),
+            encoding_fault(&self.encoding, self.format),
         ];
         verdict(faults.into_iter().flatten().collect())
     }
+}
 
-    fn encoding_fault(&self) -> Option<Fault> {
-        if self.encoding == ENCODING_AUTO {
-            return None;
-        }
-        let Some(encoding) = Encoding::for_label_no_replacement(self.encoding.as_bytes()) else {
-            let detail = "must be `auto` or a label of the WHATWG, as utf-8, utf-16le, gb18030, \
-                          windows-1252 or iso-8859-2";
-            return Some(Fault::new("/encoding", "unknown_encoding", detail));
-        };
-        let fits = self.format == ImportFormat::Csv || encoding == encoding_rs::UTF_8;
-        let detail = "is for CSV files; workbooks name their own, and JSON is UTF-8";
-        (!fits).then(|| Fault::new("/encoding", "not_for_format", detail))
+/// What is wrong with the encoding that a file of a format is said to have.
+pub(crate) fn encoding_fault(encoding: &str, format: ImportFormat) -> Option<Fault> {
+    if encoding == ENCODING_AUTO {
+        return None;
     }
+    let Some(encoding) = Encoding::for_label_no_replacement(encoding.as_bytes()) else {
+        let detail = "must be `auto` or a label of the WHATWG, as utf-8, utf-16le, gb18030, \
+                      windows-1252 or iso-8859-2";
+        return Some(Fault::new("/encoding", "unknown_encoding", detail));
+    };
+    let fits = format == ImportFormat::Csv || encoding == encoding_rs::UTF_8;
+    let detail = "is for CSV files; workbooks name their own, and JSON is UTF-8";
+    (!fits).then(|| Fault::new("/encoding", "not_for_format", detail))
 }
 
 impl ImportFormat {

@@ -43,7 +43,7 @@ impl RowRules {
 pub struct ParsedRow {
     pub phone: Phone,
     pub priority: u32,
-    /// The row's own caller ID; whether it is one of the task's is for the caller to see.
+    /// The row's own caller ID; whether it is one of the enterprise's is for the caller to see.
     pub caller_id: Option<Phone>,
     /// In the order given; the phone itself and repeats are left out.
     pub backups: Vec<Phone>,
@@ -62,7 +62,7 @@ pub struct RowError {
 }
 
 impl RowError {
-    pub(super) fn new(column: &str, value: &str, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(column: &str, value: &str, reason: impl Into<String>) -> Self {
         let value = escaped(&value.chars().take(CELL_CHARS_MAX).collect::<String>());
         Self { column: escaped(column), value, reason: reason.into() }
     }
@@ -89,7 +89,7 @@ pub struct NumberInput {
     #[serde(default)]
     #[schemars(range(max = PRIORITY_MAX))]
     pub priority: u32,
-    /// One of the task's caller IDs: this number is called with it alone.
+    /// One of the enterprise's caller IDs, whichever the task has: this number is called with it alone.
     #[serde(default)]
     pub caller_id: Option<String>,
     /// Up to six, dialled one after another while the phone number is not connected.
@@ -126,12 +126,12 @@ pub fn parse_row(
     }
     let [phone_column, priority_column, caller_column, backups_column] = FIXED_COLUMNS;
     let phone = bounded(phone_column, cell(0), &mut errors)
-        .and_then(|text| read_phone(phone_column, text, rules, &mut errors));
+        .and_then(|text| read_phone(phone_column, text, &rules.region, &mut errors));
     let priority = bounded(priority_column, cell(1), &mut errors)
         .map_or(0, |text| read_priority(priority_column, text, &mut errors));
     let caller_id = bounded(caller_column, cell(2), &mut errors)
         .filter(|text| !text.is_empty())
-        .and_then(|text| read_phone(caller_column, text, rules, &mut errors));
+        .and_then(|text| read_phone(caller_column, text, &rules.region, &mut errors));
     let backups = bounded(backups_column, cell(3), &mut errors).unwrap_or_default();
     let backups: Vec<&str> =
         backups.split([',', '，', '、']).map(str::trim).filter(|b| !b.is_empty()).collect();
@@ -147,7 +147,7 @@ pub fn parse_input(input: &NumberInput, rules: &RowRules) -> Result<ParsedRow, V
     let mut errors = Vec::new();
     let [_, _, _, backups_column] = FIXED_COLUMNS;
     let phone = bounded("phone_number", &input.phone_number, &mut errors)
-        .and_then(|text| read_phone("phone_number", text, rules, &mut errors));
+        .and_then(|text| read_phone("phone_number", text, &rules.region, &mut errors));
     if input.priority > PRIORITY_MAX {
         let value = input.priority.to_string();
         errors.push(RowError::new("priority", &value, priority::TOO_HIGH));
@@ -155,7 +155,7 @@ pub fn parse_input(input: &NumberInput, rules: &RowRules) -> Result<ParsedRow, V
     let caller_id = input.caller_id.as_deref().filter(|text| !text.trim().is_empty());
     let caller_id = caller_id
         .and_then(|text| bounded("caller_id", text, &mut errors))
-        .and_then(|text| read_phone("caller_id", text, rules, &mut errors));
+        .and_then(|text| read_phone("caller_id", text, &rules.region, &mut errors));
     let backups: Vec<&str> =
         input.backup_numbers.iter().map(|b| b.trim()).filter(|b| !b.is_empty()).collect();
     let whole = backups.join(",");
@@ -204,7 +204,11 @@ fn finish(
 }
 
 /// The text of a cell without spaces around it, if it is within its bounds.
-fn bounded<'a>(column: &str, cell: &'a str, errors: &mut Vec<RowError>) -> Option<&'a str> {
+pub(crate) fn bounded<'a>(
+    column: &str,
+    cell: &'a str,
+    errors: &mut Vec<RowError>,
+) -> Option<&'a str> {
     if cell.chars().count() > CELL_CHARS_MAX {
         let reason = format!("has more than {CELL_CHARS_MAX} characters");
         errors.push(RowError::new(column, cell, reason));
@@ -229,13 +233,13 @@ fn bounded<'a>(column: &str, cell: &'a str, errors: &mut Vec<RowError>) -> Optio
     Some(cell)
 }
 
-fn read_phone(
+pub(crate) fn read_phone(
     column: &str,
     text: &str,
-    rules: &RowRules,
+    region: &str,
     errors: &mut Vec<RowError>,
 ) -> Option<Phone> {
-    match phone::parse(text, &rules.region) {
+    match phone::parse(text, region) {
         Ok(phone) => Some(phone),
         Err(problem) => {
             errors.push(RowError::new(column, text, problem.to_string()));
@@ -267,7 +271,7 @@ fn read_backups(
     }
     let mut backups = Vec::new();
     for text in texts {
-        let backup = read_phone(column, text, rules, errors);
+        let backup = read_phone(column, text, &rules.region, errors);
         if let Some(backup) = backup.filter(|b| Some(*b) != phone && !backups.contains(b)) {
             backups.push(backup);
         }
