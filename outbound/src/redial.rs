@@ -94,6 +94,21 @@ pub enum After {
     Unconnected,
     /// The line refused, the number was not tried: the same phone in the same round, no retry burnt.
     AgainLater { at: Time },
+    /// Ended: its own phone was put on the do-not-call list while the call was up.
+    Suppressed,
+}
+
+impl After {
+    /// What becomes of it where its own phone is on the do-not-call list: it is called no more, at any of its
+    /// phones.
+    pub const fn of_listed(self) -> Self {
+        match self {
+            Self::Connected | Self::Unconnected | Self::Suppressed => self,
+            Self::NextBackup { .. } | Self::Redial { .. } | Self::AgainLater { .. } => {
+                Self::Suppressed
+            }
+        }
+    }
 }
 
 /// What becomes of a number after an attempt that ended at `ended_at`.

@@ -93,7 +93,10 @@ impl FinishedAs {
     pub fn due_at(&self) -> Option<Time> {
         match self.next? {
             After::Redial { at, .. } | After::AgainLater { at } => Some(at),
-            After::Connected | After::NextBackup { .. } | After::Unconnected => None,
+            After::Connected
+            | After::NextBackup { .. }
+            | After::Unconnected
+            | After::Suppressed => None,
         }
     }
 }

@@ -1,25 +1,35 @@
-//! Imports as rows: queued, taken, reported on, and how they ended. What they land is in `batches`.
+//! Imports as rows: queued, taken, reported on, and how they ended. What they land is in `batches`, and in
+//! `suppression` where a file fills the do-not-call list.
 
-use std::time::Duration;
+mod carried;
+mod suppressions;
 
 use outbound::Time;
 use outbound::ids::{BatchId, EnterpriseId, ImportId, TaskId};
 use outbound::import::{ImportOptions, ImportProblem, ImportResult};
-use sqlx::PgConnection;
+use outbound::suppression::{FileOptions, FileResult};
+use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
-use crate::work::{Going, Try, WorkStatus, lease_lost, over, seconds, status};
+use crate::work::{WorkStatus, status};
 use crate::{Store, StoreError, tasks};
+
+pub use carried::{
+    Landed, cancel, cancelled, fail, finish, give_back, progress, queued, requeue_expired, take,
+};
+pub(crate) use suppressions::{Landmark, landed_until};
+pub use suppressions::{
+    NewSuppressionImport, create_suppressions, finish_suppressions, list_suppressions,
+};
 
 /// One import.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Import {
     pub id: ImportId,
     pub enterprise: EnterpriseId,
-    pub task: TaskId,
+    pub content: Content,
     pub status: WorkStatus,
-    pub options: ImportOptions,
     /// The file that it reads.
     pub object_key: String,
     /// The CSV of refused rows, if there were any.
@@ -27,9 +37,7 @@ pub struct Import {
     /// Rows, once they are known.
     pub total: Option<u64>,
     pub done: u64,
-    pub result: Option<ImportResult>,
     pub problem: Option<ImportProblem>,
-    pub batch: Option<BatchId>,
     /// The fencing token of the worker that has it, or had it last.
     pub token: i64,
     /// Someone asked to cancel it.
@@ -43,19 +51,64 @@ pub struct Import {
     pub finished_at: Option<Time>,
 }
 
+/// What is imported, how, and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    Numbers(Numbers),
+    Suppressions(Suppressions),
+}
+
+/// Numbers into a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Numbers {
+    pub task: TaskId,
+    pub options: ImportOptions,
+    pub result: Option<ImportResult>,
+    pub batch: Option<BatchId>,
+}
+
+/// Phones onto the do-not-call list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suppressions {
+    pub options: FileOptions,
+    /// So far, where it is not done; `None` before anything was listed.
+    pub result: Option<FileResult>,
+    /// The line of the file up to which its rows are listed.
+    pub landed_line: u64,
+}
+
+impl Import {
+    /// What it is, if it is one of numbers.
+    pub const fn numbers(&self) -> Option<&Numbers> {
+        match &self.content {
+            Content::Numbers(numbers) => Some(numbers),
+            Content::Suppressions(_) => None,
+        }
+    }
+
+    /// What it is, if it is one of a do-not-call list.
+    pub const fn suppressions(&self) -> Option<&Suppressions> {
+        match &self.content {
+            Content::Suppressions(suppressions) => Some(suppressions),
+            Content::Numbers(_) => None,
+        }
+    }
+}
+
 struct Row {
     id: Uuid,
     enterprise_id: Uuid,
-    task_id: Uuid,
+    task_id: Option<Uuid>,
     status: String,
-    options: Json<ImportOptions>,
+    options: Value,
     object_key: String,
     error_key: Option<String>,
     total: Option<i64>,
     done: i64,
-    result: Option<Json<ImportResult>>,
+    result: Option<Value>,
     problem: Option<Json<ImportProblem>>,
     batch_id: Option<Uuid>,
+    landed_line: i64,
     token: i64,
     cancel: bool,
     tries: i32,
@@ -69,19 +122,29 @@ impl TryFrom<Row> for Import {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
+        let content = match row.task_id {
+            Some(task) => Content::Numbers(Numbers {
+                task: task.into(),
+                options: serde_json::from_value(row.options)?,
+                result: row.result.map(serde_json::from_value).transpose()?,
+                batch: row.batch_id.map(BatchId::from),
+            }),
+            None => Content::Suppressions(Suppressions {
+                options: serde_json::from_value(row.options)?,
+                result: row.result.map(serde_json::from_value).transpose()?,
+                landed_line: row.landed_line.unsigned_abs(),
+            }),
+        };
         Ok(Self {
             id: row.id.into(),
             enterprise: row.enterprise_id.into(),
-            task: row.task_id.into(),
+            content,
             status: status(&row.status)?,
-            options: row.options.0,
             object_key: row.object_key,
             error_key: row.error_key,
             total: row.total.map(i64::unsigned_abs),
             done: row.done.unsigned_abs(),
-            result: row.result.map(|result| result.0),
             problem: row.problem.map(|problem| problem.0),
-            batch: row.batch_id.map(BatchId::from),
             token: row.token,
             cancel: row.cancel,
             tries: row.tries.unsigned_abs(),
@@ -131,11 +194,9 @@ pub async fn get(
 ) -> Result<Import, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",
-                  object_key, error_key, total, done, result as "result: Json<ImportResult>",
-                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, tries,
-                  trouble, actor,
-                  created_at, finished_at
+        r#"select id, enterprise_id, task_id, status, options, object_key, error_key, total, done,
+                  result, problem as "problem: Json<ImportProblem>", batch_id, landed_line, token,
+                  cancel, tries, trouble, actor, created_at, finished_at
              from import where id = $1 and enterprise_id = $2"#,
         id.uuid(),
         enterprise.uuid()
@@ -155,11 +216,9 @@ pub async fn list(
     tasks::must_be_of(store, enterprise, task).await?;
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",
-                  object_key, error_key, total, done, result as "result: Json<ImportResult>",
-                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, tries,
-                  trouble, actor,
-                  created_at, finished_at
+        r#"select id, enterprise_id, task_id, status, options, object_key, error_key, total, done,
+                  result, problem as "problem: Json<ImportProblem>", batch_id, landed_line, token,
+                  cancel, tries, trouble, actor, created_at, finished_at
              from import
             where task_id = $1 and enterprise_id = $2 and ($3::uuid is null or id < $3)
             order by id desc limit $4"#,
@@ -172,222 +231,6 @@ pub async fn list(
     .await?;
     let imports = rows.into_iter().map(Import::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(page.cut(imports, |import| import.id))
-}
-
-/// Take an import to do it, for `lease` of the database's time. `token` is that of the job. None:
-/// another worker has it, or it is over, or the job is an old one. Locks the row.
-pub async fn take(
-    store: &Store,
-    id: ImportId,
-    token: i64,
-    lease: Duration,
-) -> Result<Option<Import>, StoreError> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"update import
-              set status = 'running', token = token + 1, tries = tries + 1,
-                  lease_until = clock_timestamp() + make_interval(secs => $3)
-            where id = $1 and token = $2
-              and (status = 'queued' or (status = 'running' and lease_until < clock_timestamp()))
-        returning id, enterprise_id, task_id, status, options as "options: Json<ImportOptions>",
-                  object_key, error_key, total, done, result as "result: Json<ImportResult>",
-                  problem as "problem: Json<ImportProblem>", batch_id, token, cancel, tries,
-                  trouble, actor,
-                  created_at, finished_at"#,
-        id.uuid(),
-        token,
-        seconds(lease)
-    )
-    .fetch_optional(&store.long)
-    .await?;
-    row.map(Import::try_from).transpose()
-}
-
-/// Say how far it is, renew the lease, and hear whether to go on. Locks the row.
-pub async fn progress(
-    store: &Store,
-    id: ImportId,
-    token: i64,
-    done: u64,
-    total: Option<u64>,
-    lease: Duration,
-) -> Result<Going, StoreError> {
-    let cancel = sqlx::query_scalar!(
-        "update import
-            set done = $3, total = coalesce($4, total),
-                lease_until = clock_timestamp() + make_interval(secs => $5)
-          where id = $1 and token = $2 and status = 'running'
-      returning cancel",
-        id.uuid(),
-        token,
-        i64::try_from(done).unwrap_or(i64::MAX),
-        total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)),
-        seconds(lease)
-    )
-    .fetch_optional(&store.api)
-    .await?
-    .ok_or_else(lease_lost)?;
-    Ok(if cancel { Going::Cancelled } else { Going::On })
-}
-
-/// How an import that landed ended.
-#[derive(Debug, Clone)]
-pub struct Landed<'a> {
-    pub result: &'a ImportResult,
-    pub batch: Option<BatchId>,
-    pub error_key: Option<&'a str>,
-}
-
-/// Mark it done, in the transaction that lands it: both happen or neither. A lost lease or a cancel
-/// is an error, and the transaction must be rolled back. Locks the row.
-pub async fn finish(
-    db: &mut PgConnection,
-    id: ImportId,
-    token: i64,
-    landed: Landed<'_>,
-    now: Time,
-) -> Result<(), StoreError> {
-    let cancelled = sqlx::query_scalar!(
-        "update import
-            set status = 'done', result = $3, batch_id = $4, error_key = $5, finished_at = $6,
-                total = $7, done = $7, lease_until = null
-          where id = $1 and token = $2 and status = 'running'
-      returning cancel",
-        id.uuid(),
-        token,
-        Json(landed.result) as _,
-        landed.batch.map(Uuid::from),
-        landed.error_key,
-        now,
-        i64::try_from(landed.result.rows).unwrap_or(i64::MAX)
-    )
-    .fetch_optional(db)
-    .await?
-    .ok_or_else(lease_lost)?;
-    if cancelled {
-        return Err(StoreError::conflict("cancelled", "the import was cancelled"));
-    }
-    Ok(())
-}
-
-/// It was refused whole. Locks the row.
-pub async fn fail(
-    store: &Store,
-    id: ImportId,
-    token: i64,
-    problem: &ImportProblem,
-    error_key: Option<&str>,
-    now: Time,
-) -> Result<(), StoreError> {
-    let failed = sqlx::query!(
-        "update import
-            set status = 'failed', problem = $3, error_key = $4, finished_at = $5, lease_until = null
-          where id = $1 and token = $2 and status = 'running'",
-        id.uuid(),
-        token,
-        Json(problem) as _,
-        error_key,
-        now
-    )
-    .execute(&store.api)
-    .await?;
-    if failed.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
-}
-
-/// The worker heard that it is cancelled, and left nothing behind. Locks the row.
-pub async fn cancelled(
-    store: &Store,
-    id: ImportId,
-    token: i64,
-    now: Time,
-) -> Result<(), StoreError> {
-    let ended = sqlx::query!(
-        "update import set status = 'cancelled', finished_at = $3, lease_until = null
-          where id = $1 and token = $2 and status = 'running' and cancel",
-        id.uuid(),
-        token,
-        now
-    )
-    .execute(&store.api)
-    .await?;
-    if ended.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
-}
-
-/// Ask for a cancel. What is queued is cancelled at once; what runs, when its worker next reports,
-/// unless it lands first. Locks the row.
-pub async fn cancel(
-    store: &Store,
-    enterprise: EnterpriseId,
-    id: ImportId,
-    now: Time,
-) -> Result<WorkStatus, StoreError> {
-    let after = sqlx::query_scalar!(
-        "update import
-            set cancel = true,
-                status = case status when 'queued' then 'cancelled' else status end,
-                finished_at = case status when 'queued' then $3 else finished_at end
-          where id = $1 and enterprise_id = $2 and status in ('queued', 'running')
-      returning status",
-        id.uuid(),
-        enterprise.uuid(),
-        now
-    )
-    .fetch_optional(&store.api)
-    .await?;
-    match after {
-        Some(word) => status(&word),
-        None => Err(over(get(store, enterprise, id).await?.status)),
-    }
-}
-
-/// Give it back before its lease ends, with what came of the try: whoever comes next takes it at once.
-/// False: it is not this worker's any more. Locks the row.
-pub async fn give_back(
-    store: &Store,
-    id: ImportId,
-    token: i64,
-    tried: Try<'_>,
-) -> Result<bool, StoreError> {
-    let (off, trouble) = tried.columns();
-    let given = sqlx::query!(
-        "update import
-            set lease_until = clock_timestamp(), tries = greatest(tries - $3, 0),
-                trouble = coalesce($4, trouble)
-          where id = $1 and token = $2 and status = 'running'",
-        id.uuid(),
-        token,
-        off,
-        trouble
-    )
-    .execute(&store.api)
-    .await?;
-    Ok(given.rows_affected() > 0)
-}
-
-/// Queue again what a worker left: imports whose lease ran out, at most `limit`. Locks those rows.
-pub async fn requeue_expired(store: &Store, limit: u32) -> Result<u64, StoreError> {
-    let requeued = sqlx::query!(
-        "update import set status = 'queued', lease_until = null
-          where id in (select id from import
-                        where status = 'running' and lease_until < clock_timestamp()
-                        order by id limit $1 for update skip locked)",
-        i64::from(limit)
-    )
-    .execute(&store.api)
-    .await?;
-    Ok(requeued.rows_affected())
-}
-
-/// What is queued, oldest first: the sweep pushes a job for each again, and the queue keeps one of
-/// a kind. Locks nothing.
-pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ImportId, i64)>, StoreError> {
-    let rows = sqlx::query!(
-        "select id, token from import where status = 'queued' order by id limit $1",
-        i64::from(limit)
-    )
-    .fetch_all(&store.api)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
 }
 
 /// Imports whose files' time is over, behind `after`, with the keys of what they read and of the rows that they

@@ -47,9 +47,9 @@ pub enum WorkStatus {
     /// A worker has it.
     Running,
     Done,
-    /// It ended with a problem; nothing of it took effect.
+    /// It ended with a problem; nothing of it took effect, but for rows of a do-not-call list that were listed.
     Failed,
-    /// It was cancelled; nothing of it took effect.
+    /// It was cancelled; nothing of it took effect, with the same exception.
     Cancelled,
 }
 

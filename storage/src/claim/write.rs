@@ -67,7 +67,7 @@ impl Verdict {
     fn state(&self) -> NumberState {
         match self {
             Self::Dial(_) => NumberState::Calling,
-            Self::Suppress => NumberState::Suppressed,
+            Self::Suppress | Self::Onward(Onward::Suppressed) => NumberState::Suppressed,
             Self::Onward(Onward::Unconnected) => NumberState::Unconnected,
             Self::Wait { .. } | Self::Onward(_) => NumberState::Waiting,
             Self::PassOver => NumberState::Pending,

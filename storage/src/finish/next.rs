@@ -37,12 +37,13 @@ pub(super) fn next(policy: &RedialPolicy, item: &Finished, held: &Held) -> Next 
     let after = held.chain.onward(policy, call);
     let place = &held.chain.place;
     let refused = matches!(after, After::AgainLater { .. });
+    let after = if held.chain.is_suppressed(0) { after.of_listed() } else { after };
     let called_at = (!refused).then_some(record.started_at);
     let round_called_at = place.round_called_at.or(called_at);
     let (round, chain_index) = match after {
         After::Redial { round, chain_index, .. } => (index(round), index(chain_index)),
         After::NextBackup { chain_index } => (held.round, index(chain_index)),
-        After::Connected | After::Unconnected | After::AgainLater { .. } => {
+        After::Connected | After::Unconnected | After::AgainLater { .. } | After::Suppressed => {
             (held.round, held.chain_index)
         }
     };
@@ -70,6 +71,7 @@ impl Next {
         match self.after {
             After::Connected => NumberState::Connected,
             After::Unconnected => NumberState::Unconnected,
+            After::Suppressed => NumberState::Suppressed,
             After::NextBackup { .. } => NumberState::Pending,
             After::Redial { .. } | After::AgainLater { .. } => NumberState::Waiting,
         }
@@ -91,7 +93,9 @@ fn lane_of(done: &Done<'_>) -> Option<LaneSpec> {
         After::Redial { round, .. } => {
             Some(spec(Some(held.batch), LaneClass::Redial, index(round)))
         }
-        After::Connected | After::Unconnected | After::AgainLater { .. } => None,
+        After::Connected | After::Unconnected | After::AgainLater { .. } | After::Suppressed => {
+            None
+        }
     }
 }
 
@@ -111,7 +115,7 @@ pub(super) async fn queue(
         };
         let entry = Entry { lane, task: held.task, number: held.number, rank };
         match done.next.after {
-            After::Connected | After::Unconnected => {}
+            After::Connected | After::Unconnected | After::Suppressed => {}
             After::NextBackup { .. } => entries.push(entry),
             After::Redial { chain_index, at, .. } => {
                 let phone = held.chain.phone(chain_index)?;

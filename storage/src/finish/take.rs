@@ -1,17 +1,18 @@
 //! The fence of a finish: the attempt is taken out by who holds its token, or not at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use outbound::Time;
 use outbound::ids::EnterpriseId;
 use outbound::order::{LaneClass, Rank};
+use outbound::outcome::CallResult;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::Finished;
 use super::chain::{Chain, Place};
-use crate::StoreError;
 use crate::lanes::later_rank;
+use crate::{StoreError, suppression};
 
 /// What an attempt and its number were.
 pub(super) struct Held {
@@ -57,12 +58,12 @@ pub(super) async fn take(
     let tokens: Vec<i64> = items.iter().map(|item| item.token).collect();
     let rows = sqlx::query!(
         r#"with lock as materialized (
-               select $4::uuid is not null
-                      and pg_try_advisory_xact_lock(hashtextextended($4::uuid::text, 1)) as mine),
+               select $3::uuid is not null
+                      and pg_try_advisory_xact_lock(hashtextextended($3::uuid::text, 1)) as mine),
            held as (
                select a.id from unnest($1::uuid[], $2::bigint[]) as u (id, token)
                  join attempt a on a.id = u.id and a.token = u.token
-                where a.phase = 'begun' and ($4::uuid is null or (select mine from lock))
+                where a.phase = 'begun' and ($3::uuid is null or (select mine from lock))
                 order by a.id for update of a)
            delete from attempt a using held, number n, lane l
             where a.id = held.id and n.id = a.number_id and l.id = a.lane_id
@@ -71,23 +72,26 @@ pub(super) async fn take(
                      a.navigation_id, a.navigation_version, l.class,
                      n.seq, n.priority, n.ord, n.plain_ord, n.order_revision, n.phone, n.backups,
                      n.chain_statuses, n.refusals, n.first_called_at, n.round_called_at,
-                     n.last_called_at,
-                     case when n.backups = '{}' then '{}'
-                          else array(select s.phone from suppression s
-                                      where s.enterprise_id = a.enterprise_id
-                                        and s.phone = any(n.backups)
-                                        and (s.expires_at is null or s.expires_at > $3))
-                      end as "suppressed!: Vec<i64>",
-                     (select mine from lock) as "claims!""#,
+                     n.last_called_at, (select mine from lock) as "claims!""#,
         &ids,
         &tokens,
-        now,
         claims_of.map(EnterpriseId::uuid)
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
     let claims = rows.first().is_some_and(|row| row.claims);
+    // Read after locking the attempts. Adding to the list locks attempts first too, so one of the two always
+    // sees the other's write.
+    let open: HashSet<Uuid> = items.iter().filter(|item| may_go_on(item)).map(id).collect();
+    let phones = rows.iter().filter(|row| open.contains(&row.id)).flat_map(|row| {
+        let all = std::iter::once(row.phone).chain(row.backups.iter().copied());
+        all.map(|phone| (row.enterprise_id, phone))
+    });
+    let listed = suppression::in_force(conn, &phones.collect::<Vec<_>>(), now).await?;
     let held = rows.into_iter().map(|row| {
+        let is_listed = |phone: i64| listed.contains(&(row.enterprise_id, phone));
+        let chain = std::iter::once(row.phone).chain(row.backups.iter().copied());
+        let suppressed: Vec<i64> = chain.filter(|phone| is_listed(*phone)).collect();
         let later_rank = later_rank(row.priority, row.seq);
         let uncalled = row.class == LaneClass::Uncalled.word();
         let place = Place {
@@ -118,9 +122,18 @@ pub(super) async fn take(
             policy_id: row.policy_id,
             probe: row.probe,
             navigation: (row.navigation_id, row.navigation_version),
-            chain: Chain::new(row.phone, &row.backups, &row.chain_statuses, &row.suppressed, place),
+            chain: Chain::new(row.phone, &row.backups, &row.chain_statuses, &suppressed, place),
         };
         (row.id, held)
     });
     Ok(Took { held: held.collect(), claims })
+}
+
+fn id(item: &Finished) -> Uuid {
+    item.attempt.uuid()
+}
+
+/// Whether a number may be called again after this call.
+const fn may_go_on(item: &Finished) -> bool {
+    matches!(item.record.result, CallResult::Unanswered(_))
 }

@@ -10,6 +10,7 @@ mod fences;
 mod follow_on;
 mod imports;
 mod limits;
+mod listed;
 mod order;
 mod phones;
 mod redials;
@@ -28,6 +29,7 @@ use outbound::ids::{
 use outbound::import::ImportOptions;
 use outbound::outcome::{CallResult, CalledStatus};
 use outbound::phone::Phone;
+use outbound::redial::After;
 use outbound::schedule::instant;
 use outbound::task::{TaskConfig, TaskState};
 use serde_json::{Value, json};

@@ -5,6 +5,9 @@
 use std::time::Instant;
 
 use super::*;
+use outbound::suppression::FileResult;
+use storage::claim::InLine;
+use storage::suppression::{LANDED_MAX, Landing};
 
 #[ignore = "prints figures"]
 #[sqlx::test(migrations = "../migrations")]
@@ -93,6 +96,63 @@ async fn the_rate_holds_while_an_old_snapshot_is_held_open(pool: PgPool) {
         }
         println!("{:.0} calls/s", called as f64 / from.elapsed().as_secs_f64());
     }
+}
+
+#[ignore = "prints figures"]
+#[sqlx::test(migrations = "../migrations")]
+async fn a_list_of_a_million_phones_leaves_claims_their_turn(pool: PgPool) {
+    let mut floor = Floor::open(pool).await;
+    let task = floor.task("A", json!({})).await;
+    floor.import(task, json!({}), &rows(1..=100_000)).await;
+    floor.start(task, at("09:00")).await;
+    floor.serve().await;
+    let (import, token) = listed::taken_list(&floor).await;
+    let (store, enterprise) = (floor.store.clone(), floor.enterprise);
+    let from = Instant::now();
+    let listing = tokio::spawn(async move {
+        let mut result = FileResult { rows: 1_000_000, ..FileResult::default() };
+        let mut held = Duration::ZERO;
+        for chunk in 0..1_000_000 / LANDED_MAX as u64 {
+            let first = 50_001 + chunk * LANDED_MAX as u64;
+            let numbers: Vec<u64> = (first..first + LANDED_MAX as u64).collect();
+            let rows = listed::lines(&numbers, "bought");
+            let turn = Instant::now();
+            let landing = Landing { import, token, enterprise, rows: &rows, before: result };
+            result = storage::suppression::land(&store, landing, at("09:00")).await.unwrap();
+            held += turn.elapsed();
+            tokio::time::sleep(turn.elapsed()).await;
+        }
+        (result, held)
+    });
+    let (mut called, mut waits) = (0, Vec::new());
+    while !listing.is_finished() {
+        let turn = Instant::now();
+        let at_once = InLine { at_most: Duration::from_secs(1), now: &|| at("09:00") };
+        let claim = floor.claimer.claim_in_line(&floor.store, enterprise, 10, 1, at_once).await;
+        waits.push(turn.elapsed());
+        let items: Vec<_> = claim.unwrap().attempts;
+        let items: Vec<_> =
+            items.iter().map(|claimed| ToBegin::new(claimed.attempt, claimed.token)).collect();
+        let begun = begin_many(&floor.store, WORKER, LEASE, at("09:00"), &items).await.unwrap();
+        let done = begun.iter().filter_map(|begun| match begun {
+            Begun::Dial(order) => Some(finished(order, BUSY, at("09:00"), at("09:00"))),
+            Begun::Refused | Begun::Lost(_) => None,
+        });
+        let done: Vec<_> = done.collect();
+        finish_many(&floor.store, at("09:00"), &done).await.unwrap();
+        called += done.len();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    waits.sort_unstable();
+    let (result, held) = listing.await.unwrap();
+    println!(
+        "a million rows in {:?}, {held:?} of it listing; {called} calls meanwhile; a claim took {:?}, at \
+         most {:?}; {result:?}",
+        from.elapsed(),
+        waits[waits.len() / 2],
+        waits.last()
+    );
+    floor.sound().await;
 }
 
 impl Floor {

@@ -171,7 +171,7 @@ impl World {
         self.end(place, outcome.result(), outcome.cause(), begun.at, self.now);
         if matches!(outcome, Outcome::AskedNotToBeCalled) {
             let phone = self.over.last().expect("it is over").phone;
-            self.forbidden.insert(phone, None);
+            self.forbid(phone, None);
         }
     }
 
@@ -222,7 +222,11 @@ impl World {
             started_at,
             ended_at,
         });
+        let listed = self.is_forbidden(self.numbers[call.number].phones[0]);
         self.go_on(&call, after, result, started_at);
+        if listed {
+            self.suppress_number(call.number);
+        }
         self.phone_freed(call.phone);
         self.over.push(call);
     }
@@ -255,7 +259,32 @@ impl World {
                 number.class = LaneClass::Redial;
                 number.stands = Stands::Waiting { due: at, why: Why::Redial, put_off: false };
             }
-            After::AgainLater { .. } => {}
+            After::AgainLater { .. } | After::Suppressed => {}
+        }
+    }
+
+    /// A phone is listed: its numbers end, but for those whose call is up.
+    pub fn forbid(&mut self, phone: u8, until: Option<Time>) {
+        self.forbidden.insert(phone, until);
+        let claimed = |world: &Self| {
+            let of_it =
+                |call: &Call| call.phone == phone || world.numbers[call.number].phones[0] == phone;
+            world.calls.iter().position(|call| call.begun.is_none() && of_it(call))
+        };
+        while let Some(place) = claimed(self) {
+            self.undo(place, None);
+        }
+        for number in 0..self.numbers.len() {
+            if self.numbers[number].phones[0] == phone {
+                self.suppress_number(number);
+            }
+        }
+    }
+
+    fn suppress_number(&mut self, number: usize) {
+        let stands = &mut self.numbers[number].stands;
+        if matches!(stands, Stands::Ready | Stands::Waiting { .. }) {
+            *stands = Stands::Ended(NumberState::Suppressed);
         }
     }
 

@@ -5,7 +5,7 @@ use outbound::Time;
 use outbound::task::Event;
 
 use super::tasks::Step;
-use super::{Call, Why, World};
+use super::{Why, World};
 use crate::furniture;
 use crate::op::Op;
 
@@ -35,11 +35,7 @@ impl World {
             }
             Op::Forbid { phone, minutes } => {
                 let until = minutes.map(|minutes| self.now + TimeDelta::minutes(minutes.into()));
-                self.forbidden.insert(*phone, until);
-                let claimed = |call: &Call| call.phone == *phone && call.begun.is_none();
-                if let Some(place) = self.calls.iter().position(claimed) {
-                    self.undo(place, None);
-                }
+                self.forbid(*phone, until);
             }
             Op::Allow(phone) => drop(self.forbidden.remove(phone)),
             Op::Cancel(task, which) => {
