@@ -11,7 +11,7 @@ use outbound::import::is_fixed_column;
 
 use super::encoding::{self, Decoded};
 use super::kind;
-use super::source::{COLUMNS_MAX, Rows, Seen, Stop, refused};
+use super::source::{COLUMNS_MAX, Content, Rows, Seen, Stop, refused};
 
 /// Bytes of one record, at most: a quote that is never closed must not swallow the file.
 const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -19,7 +19,7 @@ const READ_BYTES: usize = 1 << 16;
 /// Bytes of the head that the delimiter is told from.
 const HEAD_BYTES: u64 = 1 << 16;
 
-pub fn read(path: &Path, encoding: &str, rows: &mut Rows<'_>) -> Result<(), Stop> {
+pub fn read<C: Content>(path: &Path, encoding: &str, rows: &mut Rows<'_, C>) -> Result<(), Stop> {
     let mut file = File::open(path)?;
     kind::must_be_csv(&mut file)?;
     let encoding = encoding::of(&mut file, encoding)?;

@@ -1,7 +1,7 @@
-//! Imports: a file becomes numbers, in one step or not at all.
+//! Imports: a file becomes numbers of a task (`numbers`), or entries of the do-not-call list (`suppressions`).
 //!
 //! The file is read and judged by a process of its own (`process`), which leaves the good rows in one file and
-//! tells the refused ones in another. Then the rows land, chunk by chunk, in one transaction.
+//! tells the refused ones in another. Then the rows land.
 
 mod cell;
 mod delimited;
@@ -10,26 +10,27 @@ mod error_file;
 mod json;
 mod kind;
 mod number_format;
+mod numbers;
 pub mod process;
 mod sheet;
 mod source;
 mod spill;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 mod workbook;
 mod xml;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, Data};
 use jobs::ImportBatch;
-use outbound::import::{ImportProblem, RowRules};
-use storage::imports::{self, Import};
+use outbound::import::ImportProblem;
+use storage::StoreError;
+use storage::imports::{self, Content, Import};
 use storage::objects::keys;
 use storage::work::{Going, TRIES_MAX, Try, gave_up};
-use storage::{StoreError, batches, enterprises, navigations, tasks, trunks};
 use tempfile::NamedTempFile;
 
 use crate::environment::Environment;
@@ -43,7 +44,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const GIVE_BACK: Duration = Duration::from_secs(600);
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Why an import ends without numbers.
+/// Why an import ends before its rows have landed.
 #[derive(Debug, thiserror::Error)]
 enum Halt {
     #[error("it was cancelled")]
@@ -62,7 +63,7 @@ pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<()
     let Some(import) = imports::take(&env.store, job.import, job.token, LEASE).await? else {
         return Ok(());
     };
-    let progress = Progress::default();
+    let progress = Progress { rows: import.done.into(), landing: false.into() };
     let ran = if import.tries > TRIES_MAX {
         Err(Halt::Refused(gave_up_on(import.trouble.as_deref())))
     } else {
@@ -125,7 +126,7 @@ fn gave_up_on(trouble: Option<&str>) -> ImportProblem {
 }
 
 /// How far an import is, for whoever looks after it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
     rows: AtomicU64,
     /// From here on the transaction decides whether the lease still holds.
@@ -162,86 +163,74 @@ async fn give_back(env: &Environment, import: &Import, tried: Try<'_>) {
 }
 
 async fn run(env: &Environment, import: &Import, progress: &Progress) -> Result<(), Halt> {
-    let (file, spill, errors) =
-        (NamedTempFile::new()?, NamedTempFile::new()?, NamedTempFile::new()?);
-    env.objects.get_to_file(&import.object_key, file.path()).await?;
-    let callers = trunks::caller_ids_by_phone(&env.store, import.enterprise).await?;
-    let request = Request {
-        file: file.path().to_owned(),
-        spill: spill.path().to_owned(),
-        errors: errors.path().to_owned(),
-        options: import.options.clone(),
-        rules: rules(env, import).await?,
-        callers: callers.into_iter().map(|(phone, id)| (phone.digits(), id)).collect(),
-    };
-    let read = process::read(&env.settings.reader, &request, &progress.rows).await?;
-    let error_key = match read.invalid {
-        0 => None,
-        _ => {
-            let key = keys::import_errors(import.enterprise, import.id);
-            env.objects.put_file(&key, "text/csv; charset=utf-8", errors.path()).await?;
-            Some(key)
-        }
-    };
-    if read.invalid > 0 && import.options.all_or_nothing {
-        return Err(Halt::Refused(ImportProblem {
-            code: "rows_with_errors".into(),
-            detail: format!(
-                "{} rows have errors and the import was to land whole or not at all; \
-                 the error file names them",
-                read.invalid
-            ),
-            faults: Vec::new(),
-        }));
+    match &import.content {
+        Content::Numbers(content) => numbers::run(env, import, content, progress).await,
+        Content::Suppressions(content) => suppressions::run(env, import, content, progress).await,
     }
-    progress.landing.store(true, Ordering::Relaxed);
-    land(env, import, read, error_key.as_deref(), spill::Reader::open(spill.path())?).await
 }
 
-async fn land(
-    env: &Environment,
-    import: &Import,
-    read: Summary,
-    error_key: Option<&str>,
-    mut rows: spill::Reader,
-) -> Result<(), Halt> {
-    let landing = batches::Landing {
-        import: import.id,
-        token: import.token,
-        enterprise: import.enterprise,
-        task: import.task,
-        options: &import.options,
-        rows: read.good,
-        invalid: read.invalid,
-        hidden: read.hidden,
-        error_key,
-        actor: &import.actor,
-    };
-    let landed = batches::land(&env.store, landing, &mut rows, env.clock.now()).await?;
-    metrics::counter!("callwright_numbers_imported_total").increment(landed.result.imported);
-    for step in landed.task.steps() {
-        if let Err(error) = crate::steps::push(env, &step).await {
-            tracing::warn!(%error, "a timed step was not queued; the sweep takes it");
-        }
-    }
-    Ok(())
+/// The files of an import on this machine; gone with it.
+struct Files {
+    source: NamedTempFile,
+    /// Its good rows.
+    spill: NamedTempFile,
+    /// Its refused ones.
+    errors: NamedTempFile,
 }
 
-/// What rows are judged by.
-async fn rules(env: &Environment, import: &Import) -> Result<RowRules, Halt> {
-    let settings = enterprises::get(&env.store, import.enterprise).await?.settings;
-    let config = tasks::get(&env.store, import.enterprise, import.task).await?.config;
-    let published =
-        navigations::published_now(&env.store, import.enterprise, config.navigation).await?;
-    let uses = published.iter().flat_map(|published| published.variables());
-    let mut variables: BTreeSet<String> = config.variables.keys().cloned().collect();
-    let mut required = BTreeSet::new();
-    for variable in uses {
-        variables.insert(variable.name.clone());
-        if variable.required {
-            required.insert(variable.name.clone());
-        }
+impl Files {
+    /// With the uploaded file in its place.
+    async fn of(env: &Environment, import: &Import) -> Result<Self, Halt> {
+        let (source, spill, errors) =
+            (NamedTempFile::new()?, NamedTempFile::new()?, NamedTempFile::new()?);
+        env.objects.get_to_file(&import.object_key, source.path()).await?;
+        Ok(Self { source, spill, errors })
     }
-    let region = config.default_region.unwrap_or(settings.default_region);
-    Ok(RowRules { region, required, variables, defaults: config.variables })
+
+    /// Have the file read; `rows` counts while it is.
+    async fn read(
+        &self,
+        env: &Environment,
+        content: process::Content,
+        rows: &AtomicU64,
+    ) -> Result<Summary, Halt> {
+        let request = Request {
+            file: self.source.path().to_owned(),
+            spill: self.spill.path().to_owned(),
+            errors: self.errors.path().to_owned(),
+            content,
+        };
+        process::read(&env.settings.reader, &request, rows).await
+    }
+
+    /// Keep what tells of refused rows, if there are any; its key.
+    async fn keep_errors(
+        &self,
+        env: &Environment,
+        import: &Import,
+        read: Summary,
+        all_or_nothing: bool,
+    ) -> Result<Option<String>, Halt> {
+        if read.invalid == 0 {
+            return Ok(None);
+        }
+        let key = keys::import_errors(import.enterprise, import.id);
+        env.objects.put_file(&key, "text/csv; charset=utf-8", self.errors.path()).await?;
+        if all_or_nothing {
+            return Err(Halt::Refused(ImportProblem {
+                code: "rows_with_errors".into(),
+                detail: format!(
+                    "{} rows have errors and the import was to land whole or not at all; \
+                     the error file names them",
+                    read.invalid
+                ),
+                faults: Vec::new(),
+            }));
+        }
+        Ok(Some(key))
+    }
+
+    fn good_rows(&self) -> std::io::Result<spill::Reader> {
+        spill::Reader::open(self.spill.path())
+    }
 }

@@ -15,6 +15,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use outbound::ids::CallerIdId;
 use outbound::import::{ImportOptions, ImportProblem, ParsedRow, RowError, RowRules};
 use outbound::phone::Phone;
+use outbound::suppression;
 use serde::{Deserialize, Serialize};
 use storage::batches::LandingRow;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -22,8 +23,8 @@ use tokio::process::Command;
 
 use super::Halt;
 use super::error_file::ErrorFile;
-use super::source::{self, Stop};
-use super::spill;
+use super::source::{self, ReadRow, Sink, Stop, Tally};
+use super::spill::{self, Spilled, SpilledEntry};
 
 /// The command of the binary that reads a file for its parent.
 pub const COMMAND: &str = "read-import";
@@ -43,10 +44,23 @@ pub struct Request {
     pub spill: PathBuf,
     /// Where refused rows are told.
     pub errors: PathBuf,
-    pub options: ImportOptions,
-    pub rules: RowRules,
-    /// The enterprise's caller IDs, by their digits.
-    pub callers: Vec<(u64, CallerIdId)>,
+    pub content: Content,
+}
+
+/// What the rows are, and what they are judged by.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Numbers {
+        options: ImportOptions,
+        rules: RowRules,
+        /// The enterprise's caller IDs, by their digits.
+        callers: Vec<(u64, CallerIdId)>,
+    },
+    Suppressions {
+        options: suppression::FileOptions,
+        rules: suppression::RowRules,
+    },
 }
 
 /// What was read.
@@ -117,16 +131,39 @@ fn judge_file(request: &Request) -> Report {
 }
 
 fn judge(request: &Request) -> Result<Summary, Stop> {
-    let callers: BTreeMap<Phone, CallerIdId> =
-        request.callers.iter().map(|(phone, id)| (Phone::from_digits(*phone), *id)).collect();
+    let file = &request.file;
+    match &request.content {
+        Content::Numbers { options, rules, callers } => {
+            let callers: BTreeMap<Phone, CallerIdId> =
+                callers.iter().map(|(phone, id)| (Phone::from_digits(*phone), *id)).collect();
+            sort(
+                request,
+                |sink| source::read(file, options, rules, sink),
+                |_, row| landing(row, &callers).map(Spilled::from),
+            )
+        }
+        Content::Suppressions { options, rules } => sort(
+            request,
+            |sink| source::read_suppressions(file, options, rules, sink),
+            |line, entry| Ok(SpilledEntry::new(line, entry)),
+        ),
+    }
+}
+
+/// Good rows go into one file, as `keep` has them, and refused ones into the other.
+fn sort<Row, Kept: Serialize>(
+    request: &Request,
+    read: impl FnOnce(&mut Sink<'_, Row>) -> Result<Tally, Stop>,
+    keep: impl Fn(u64, Row) -> Result<Kept, Vec<RowError>>,
+) -> Result<Summary, Stop> {
     let mut good = spill::Writer::create(&request.spill)?;
     let mut errors = ErrorFile::create(&request.errors)?;
     let mut summary = Summary::default();
-    let mut sink = |chunk: Vec<source::ReadRow>| -> Result<(), Stop> {
+    let mut sink = |chunk: Vec<ReadRow<Row>>| -> Result<(), Stop> {
         let mut rows = Vec::with_capacity(chunk.len());
         for row in chunk {
-            match row.parsed.and_then(|parsed| landing(parsed, &callers)) {
-                Ok(landing) => rows.push(landing),
+            match row.parsed.and_then(|parsed| keep(row.line, parsed)) {
+                Ok(kept) => rows.push(kept),
                 Err(wrong) => {
                     summary.invalid += 1;
                     errors.row(row.line, &wrong)?;
@@ -134,10 +171,10 @@ fn judge(request: &Request) -> Result<Summary, Stop> {
             }
         }
         summary.good += rows.len() as u64;
-        good.write(rows)?;
+        good.write(&rows)?;
         Ok(say(&Report::Progress { rows: summary.good + summary.invalid })?)
     };
-    let tally = source::read(&request.file, &request.options, &request.rules, &mut sink)?;
+    let tally = read(&mut sink)?;
     good.finish()?;
     errors.finish()?;
     Ok(Summary { hidden: tally.hidden, ..summary })
@@ -256,18 +293,20 @@ mod tests {
             file: "none".into(),
             spill: "none".into(),
             errors: "none".into(),
-            options: ImportOptions {
-                batch_name: "May".into(),
-                batch_priority: 0,
-                dedupe: Dedupe::None,
-                start: StartType::Manual,
-                all_or_nothing: false,
-                format: ImportFormat::Csv,
-                encoding: ENCODING_AUTO.into(),
-                hidden_rows: HiddenRows::Skip,
+            content: Content::Numbers {
+                options: ImportOptions {
+                    batch_name: "May".into(),
+                    batch_priority: 0,
+                    dedupe: Dedupe::None,
+                    start: StartType::Manual,
+                    all_or_nothing: false,
+                    format: ImportFormat::Csv,
+                    encoding: ENCODING_AUTO.into(),
+                    hidden_rows: HiddenRows::Skip,
+                },
+                rules: RowRules::default(),
+                callers: Vec::new(),
             },
-            rules: RowRules::default(),
-            callers: Vec::new(),
         }
     }
 

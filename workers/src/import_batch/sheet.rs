@@ -5,28 +5,26 @@
 use std::io::Read;
 use std::path::Path;
 
-use outbound::import::{
-    CELL_CHARS_MAX, FIXED_COLUMNS, FORMULA_WITHOUT_RESULT, is_blank, read_header,
-};
+use outbound::import::{CELL_CHARS_MAX, FORMULA_WITHOUT_RESULT, is_blank};
 use quick_xml::events::{BytesStart, Event};
 
 use super::cell;
 use super::number_format::Shown;
-use super::source::{COLUMNS_MAX, Rows, Seen, Stop, header, refused};
+use super::source::{COLUMNS_MAX, Content, Rows, Seen, Stop, header, refused};
 use super::workbook::{self, Sheet, Workbook, Zip, within_a_cell};
 use super::xml::{Xml, add_reference, attribute, not_a_workbook, seen};
 
-/// The last row that is looked at: rows of a batch, the header, and room for empty ones.
-const ROW_MAX: u64 = 200_000;
+/// The last row that is looked at, for each row that there may be: the header, and room for empty ones.
+const ROWS_LOOKED_AT: u64 = 2;
 /// Columns of a sheet.
 const SHEET_COLUMNS_MAX: usize = 16_384;
 /// Sheets that an error names.
 const SHEETS_TOLD_MAX: usize = 20;
 
-pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
+pub fn read<C: Content>(path: &Path, rows: &mut Rows<'_, C>) -> Result<(), Stop> {
     let (mut zip, book) = workbook::open(path)?;
-    let sheet = sheet_of_numbers(&mut zip, &book)?;
-    let mut cells = Cells::new(&book, workbook::xml(&mut zip, sheet.part)?);
+    let sheet = sheet_of(rows.rules, &mut zip, &book)?;
+    let mut cells = Cells::new::<C>(&book, workbook::xml(&mut zip, sheet.part)?);
     while let Some((line, seen)) = cells.advance()? {
         rows.cells(line, &cells.row, seen)?;
     }
@@ -34,14 +32,14 @@ pub fn read(path: &Path, rows: &mut Rows<'_>) -> Result<(), Stop> {
 }
 
 /// The first visible sheet with the template's header; an error names all of them.
-fn sheet_of_numbers(zip: &mut Zip, book: &Workbook) -> Result<Sheet, Stop> {
+fn sheet_of<C: Content>(content: &C, zip: &mut Zip, book: &Workbook) -> Result<Sheet, Stop> {
     let mut faults = None;
     let mut empty = true;
     for sheet in &book.sheets {
-        let mut cells = Cells::new(book, workbook::xml(zip, sheet.part)?);
+        let mut cells = Cells::new::<C>(book, workbook::xml(zip, sheet.part)?);
         let Some(head) = first_row(&mut cells)? else { continue };
         empty = false;
-        match read_header(&head) {
+        match content.header(&head) {
             Ok(_) => return Ok(sheet.clone()),
             Err(found) => drop(faults.get_or_insert(found)),
         }
@@ -90,6 +88,8 @@ struct Cells<'a, R: Read> {
     row: Vec<String>,
     /// The number of the row that was read last.
     line: u64,
+    row_max: u64,
+    digit_columns: usize,
 }
 
 /// A cell as its tag says it is.
@@ -101,8 +101,9 @@ struct Tag {
 }
 
 impl<'a, R: Read> Cells<'a, R> {
-    fn new(book: &'a Workbook, xml: Xml<R>) -> Self {
-        Self { book, xml, row: Vec::new(), line: 0 }
+    fn new<C: Content>(book: &'a Workbook, xml: Xml<R>) -> Self {
+        let row_max = C::ROWS_MAX * ROWS_LOOKED_AT;
+        Self { book, xml, row: Vec::new(), line: 0, row_max, digit_columns: C::DIGIT_COLUMNS }
     }
 
     /// Read the next row into `row`: its number, and whether people saw it.
@@ -121,10 +122,10 @@ impl<'a, R: Read> Cells<'a, R> {
                         }
                         None => self.line + 1,
                     };
-                    if line <= self.line || line > ROW_MAX + 1 {
+                    if line <= self.line || line > self.row_max + 1 {
                         // An empty row far below is only formatted.
                         if self.cells(line)? {
-                            return Err(out_of_place(&format!("row {line}")));
+                            return Err(self.out_of_order(line));
                         }
                         self.row.clear();
                         continue;
@@ -137,6 +138,14 @@ impl<'a, R: Read> Cells<'a, R> {
                 _ => {}
             }
         }
+    }
+
+    /// A row with cells that is above the one before it, or too far below.
+    fn out_of_order(&self, line: u64) -> Stop {
+        let most = self.row_max;
+        let detail =
+            format!("has cells in row {line}; rows must follow one another, up to row {most}");
+        refused("cell_out_of_place", detail)
     }
 
     /// The cells up to the row's end; whether any has something in it.
@@ -244,7 +253,7 @@ impl<'a, R: Read> Cells<'a, R> {
 
     fn number(&self, tag: &Tag, number: f64) -> String {
         let format = self.book.formats.get(tag.style).unwrap_or(&Shown::General);
-        if tag.column < FIXED_COLUMNS.len() {
+        if tag.column < self.digit_columns {
             // Phones and priorities are neither dates nor shares, whatever their cells are formatted as.
             return format.digits(number);
         }
@@ -289,8 +298,5 @@ fn place_of(place: &str) -> Option<(usize, u64)> {
 
 fn out_of_place(place: &str) -> Stop {
     let place: String = place.chars().take(32).collect();
-    refused(
-        "cell_out_of_place",
-        format!("has a cell in {place}; cells must follow one another, up to row {ROW_MAX}"),
-    )
+    refused("cell_out_of_place", format!("has a cell in {place}; cells must follow one another"))
 }

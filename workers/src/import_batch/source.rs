@@ -5,10 +5,12 @@
 
 use std::path::Path;
 
+use outbound::fault::Fault;
 use outbound::import::{
     BATCH_NUMBERS_MAX, CUSTOM_COLUMNS_MAX, Columns, FIXED_COLUMNS, HiddenRows, ImportFormat,
     ImportOptions, ImportProblem, ParsedRow, RowError, RowRules, is_blank, parse_row, read_header,
 };
+use outbound::suppression;
 
 use super::{delimited, json, sheet};
 
@@ -22,9 +24,69 @@ const CHUNK_BYTES_MAX: usize = 4 << 20;
 
 /// A row of the file, by its line or row number from 1.
 #[derive(Debug)]
-pub struct ReadRow {
+pub struct ReadRow<Row = ParsedRow> {
     pub line: u64,
-    pub parsed: Result<ParsedRow, Vec<RowError>>,
+    pub parsed: Result<Row, Vec<RowError>>,
+}
+
+/// What the rows of a file are, and how they are judged.
+pub trait Content {
+    type Columns;
+    type Row;
+    /// Rows of a file, at most.
+    const ROWS_MAX: u64;
+    /// Columns from the left that hold digits, whatever their cells are formatted as.
+    const DIGIT_COLUMNS: usize;
+
+    /// The columns, if this is the header row.
+    fn header(&self, cells: &[String]) -> Result<Self::Columns, Vec<Fault>>;
+
+    /// What is wrong with columns that a header row has.
+    fn check(&self, _: &Self::Columns) -> Result<(), Vec<Fault>> {
+        Ok(())
+    }
+
+    fn row(&self, columns: &Self::Columns, cells: &[String]) -> Result<Self::Row, Vec<RowError>>;
+}
+
+/// Numbers of a task.
+impl Content for RowRules {
+    type Columns = Columns;
+    type Row = ParsedRow;
+    const ROWS_MAX: u64 = BATCH_NUMBERS_MAX;
+    const DIGIT_COLUMNS: usize = FIXED_COLUMNS.len();
+
+    fn header(&self, cells: &[String]) -> Result<Columns, Vec<Fault>> {
+        read_header(cells)
+    }
+
+    fn check(&self, columns: &Columns) -> Result<(), Vec<Fault>> {
+        columns.check_variables(self)
+    }
+
+    fn row(&self, columns: &Columns, cells: &[String]) -> Result<ParsedRow, Vec<RowError>> {
+        parse_row(columns, cells, self)
+    }
+}
+
+/// Entries of a do-not-call list.
+impl Content for suppression::RowRules {
+    type Columns = suppression::Columns;
+    type Row = suppression::Entry;
+    const ROWS_MAX: u64 = suppression::FILE_ROWS_MAX;
+    const DIGIT_COLUMNS: usize = 1;
+
+    fn header(&self, cells: &[String]) -> Result<suppression::Columns, Vec<Fault>> {
+        suppression::read_header(cells)
+    }
+
+    fn row(
+        &self,
+        columns: &suppression::Columns,
+        cells: &[String],
+    ) -> Result<suppression::Entry, Vec<RowError>> {
+        suppression::read_row(*columns, cells, self)
+    }
 }
 
 /// Why no further rows come.
@@ -48,7 +110,7 @@ pub fn refused(code: &str, detail: impl Into<String>) -> Stop {
 }
 
 /// Takes the rows of a file, chunk by chunk.
-pub type Sink<'a> = dyn FnMut(Vec<ReadRow>) -> Result<(), Stop> + 'a;
+pub type Sink<'a, Row = ParsedRow> = dyn FnMut(Vec<ReadRow<Row>>) -> Result<(), Stop> + 'a;
 
 /// What a file had besides its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,24 +126,14 @@ pub enum Seen {
     Hidden,
 }
 
-/// Read a file to its end. Blocks.
+/// Read a file of numbers to its end. Blocks.
 pub fn read(
     path: &Path,
     options: &ImportOptions,
     rules: &RowRules,
     sink: &mut Sink<'_>,
 ) -> Result<Tally, Stop> {
-    let hidden_rows = options.hidden_rows;
-    let mut rows = Rows {
-        rules,
-        hidden_rows,
-        sink,
-        chunk: Vec::new(),
-        chunk_bytes: 0,
-        read: 0,
-        tally: Tally::default(),
-        columns: None,
-    };
+    let mut rows = Rows::new(rules, options.hidden_rows, sink);
     match options.format {
         ImportFormat::Xlsx => sheet::read(path, &mut rows)?,
         ImportFormat::Csv => delimited::read(path, &options.encoding, &mut rows)?,
@@ -91,27 +143,55 @@ pub fn read(
     rows.finish()
 }
 
+/// Read the file of a do-not-call list to its end. Blocks.
+pub fn read_suppressions(
+    path: &Path,
+    options: &suppression::FileOptions,
+    rules: &suppression::RowRules,
+    sink: &mut Sink<'_, suppression::Entry>,
+) -> Result<Tally, Stop> {
+    let mut rows = Rows::new(rules, options.hidden_rows, sink);
+    match options.format {
+        suppression::TableFormat::Xlsx => sheet::read(path, &mut rows)?,
+        suppression::TableFormat::Csv => delimited::read(path, &options.encoding, &mut rows)?,
+    }
+    rows.finish()
+}
+
 /// Takes rows as a format finds them, judges them, and hands them over in chunks.
-pub struct Rows<'a> {
-    pub rules: &'a RowRules,
+pub struct Rows<'a, C: Content = RowRules> {
+    pub rules: &'a C,
     hidden_rows: HiddenRows,
-    sink: &'a mut Sink<'a>,
-    chunk: Vec<ReadRow>,
+    sink: &'a mut Sink<'a, C::Row>,
+    chunk: Vec<ReadRow<C::Row>>,
     chunk_bytes: usize,
     read: u64,
     tally: Tally,
-    columns: Option<Columns>,
+    columns: Option<C::Columns>,
 }
 
-impl Rows<'_> {
+impl<'a, C: Content> Rows<'a, C> {
+    fn new(rules: &'a C, hidden_rows: HiddenRows, sink: &'a mut Sink<'a, C::Row>) -> Self {
+        Self {
+            rules,
+            hidden_rows,
+            sink,
+            chunk: Vec::new(),
+            chunk_bytes: 0,
+            read: 0,
+            tally: Tally::default(),
+            columns: None,
+        }
+    }
+
     /// A row of cells; the first that is not blank is the header.
     pub fn cells(&mut self, line: u64, cells: &[String], seen: Seen) -> Result<(), Stop> {
         if is_blank(cells) {
             return Ok(());
         }
         let Some(columns) = &self.columns else {
-            let columns = read_header(cells).map_err(header)?;
-            columns.check_variables(self.rules).map_err(header)?;
+            let columns = self.rules.header(cells).map_err(header)?;
+            self.rules.check(&columns).map_err(header)?;
             self.columns = Some(columns);
             return Ok(());
         };
@@ -120,7 +200,7 @@ impl Rows<'_> {
             return Ok(());
         }
         let bytes = cells.iter().map(String::len).sum();
-        let parsed = parse_row(columns, cells, self.rules);
+        let parsed = self.rules.row(columns, cells);
         self.row(line, parsed, bytes)
     }
 
@@ -128,14 +208,14 @@ impl Rows<'_> {
     pub fn row(
         &mut self,
         line: u64,
-        parsed: Result<ParsedRow, Vec<RowError>>,
+        parsed: Result<C::Row, Vec<RowError>>,
         bytes: usize,
     ) -> Result<(), Stop> {
         self.read += 1;
-        if self.read > BATCH_NUMBERS_MAX {
+        if self.read > C::ROWS_MAX {
             return Err(refused(
                 "too_many_rows",
-                format!("has more than {BATCH_NUMBERS_MAX} rows; split it into several imports"),
+                format!("has more than {} rows; split it into several imports", C::ROWS_MAX),
             ));
         }
         self.chunk.push(ReadRow { line, parsed });
@@ -172,7 +252,7 @@ impl Rows<'_> {
 }
 
 /// The file is refused for its header row.
-pub fn header(faults: Vec<outbound::fault::Fault>) -> Stop {
+pub fn header(faults: Vec<Fault>) -> Stop {
     let detail = faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; ");
     Stop::Refused(ImportProblem { code: "wrong_columns".into(), detail, faults })
 }

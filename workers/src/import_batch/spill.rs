@@ -11,8 +11,11 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use outbound::Time;
 use outbound::ids::CallerIdId;
 use outbound::phone::Phone;
+use outbound::suppression::Entry;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use storage::StoreError;
 use storage::batches::{LandingRow, LandingRows};
@@ -22,9 +25,9 @@ const CHUNK_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of all chunks, packed, at most.
 pub const SPILL_BYTES_MAX: u64 = 12 << 30;
 
-/// A good row, as it lies in the file.
+/// A good row of numbers, as it lies in the file.
 #[derive(Serialize, Deserialize)]
-struct Spilled {
+pub struct Spilled {
     phone: u64,
     priority: u32,
     caller_id: Option<CallerIdId>,
@@ -62,6 +65,30 @@ impl From<Spilled> for LandingRow {
     }
 }
 
+/// A good row of a do-not-call list.
+#[derive(Serialize, Deserialize)]
+pub struct SpilledEntry {
+    line: u64,
+    phone: u64,
+    reason: String,
+    expires_at: Option<Time>,
+}
+
+impl SpilledEntry {
+    pub fn new(line: u64, entry: Entry) -> Self {
+        let Entry { phone, reason, expires_at } = entry;
+        Self { line, phone: phone.digits(), reason, expires_at }
+    }
+}
+
+/// The entry with its line.
+impl From<SpilledEntry> for (u64, Entry) {
+    fn from(row: SpilledEntry) -> Self {
+        let SpilledEntry { line, phone, reason, expires_at } = row;
+        (line, Entry { phone: Phone::from_digits(phone), reason, expires_at })
+    }
+}
+
 /// Writes chunks.
 pub struct Writer {
     file: BufWriter<File>,
@@ -73,13 +100,12 @@ impl Writer {
         Ok(Self { file: BufWriter::new(File::create(path)?), bytes: 0 })
     }
 
-    pub fn write(&mut self, rows: Vec<LandingRow>) -> std::io::Result<()> {
+    pub fn write<Row: Serialize>(&mut self, rows: &[Row]) -> std::io::Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
         let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
-        let spilled: Vec<Spilled> = rows.into_iter().map(Spilled::from).collect();
-        serde_json::to_writer(&mut packed, &spilled)?;
+        serde_json::to_writer(&mut packed, rows)?;
         let packed = packed.finish()?;
         let length =
             u32::try_from(packed.len()).map_err(|_| Error::from(ErrorKind::FileTooLarge))?;
@@ -107,6 +133,13 @@ impl Reader {
         Ok(Self { file: Some(BufReader::new(File::open(path)?)) })
     }
 
+    /// The next rows, as they were written; an empty chunk is the end.
+    pub async fn chunk<Row: DeserializeOwned + Send + 'static>(
+        &mut self,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.with(chunk).await
+    }
+
     /// Do something with the file where it may block.
     async fn with<T: Send + 'static>(
         &mut self,
@@ -127,11 +160,12 @@ impl LandingRows for Reader {
     }
 
     async fn next(&mut self) -> Result<Vec<LandingRow>, StoreError> {
-        self.with(chunk).await
+        let rows: Vec<Spilled> = self.chunk().await?;
+        Ok(rows.into_iter().map(LandingRow::from).collect())
     }
 }
 
-fn chunk(file: &mut BufReader<File>) -> std::io::Result<Vec<LandingRow>> {
+fn chunk<Row: DeserializeOwned>(file: &mut BufReader<File>) -> std::io::Result<Vec<Row>> {
     let mut length = [0; 4];
     match file.read_exact(&mut length) {
         Ok(()) => {}
@@ -140,8 +174,7 @@ fn chunk(file: &mut BufReader<File>) -> std::io::Result<Vec<LandingRow>> {
     }
     let packed = file.take(u64::from(u32::from_le_bytes(length)).min(CHUNK_BYTES_MAX));
     let unpacked = BufReader::new(DeflateDecoder::new(packed).take(CHUNK_BYTES_MAX));
-    let rows: Vec<Spilled> = serde_json::from_reader(unpacked)?;
-    Ok(rows.into_iter().map(LandingRow::from).collect())
+    Ok(serde_json::from_reader(unpacked)?)
 }
 
 #[cfg(test)]
@@ -166,7 +199,8 @@ mod tests {
         let rows: Vec<LandingRow> = (1..=7).map(|at| row(8_613_800_000_000 + at)).collect();
         let mut writer = Writer::create(path.path()).expect("a file");
         for chunk in rows.chunks(3) {
-            writer.write(chunk.to_vec()).expect("written");
+            let chunk: Vec<Spilled> = chunk.iter().cloned().map(Spilled::from).collect();
+            writer.write(&chunk).expect("written");
         }
         writer.finish().expect("written");
         let mut reader = Reader::open(path.path()).expect("a file");
@@ -188,7 +222,7 @@ mod tests {
     async fn a_file_that_ends_within_a_chunk_is_an_error_and_no_end() {
         let path = tempfile::NamedTempFile::new().expect("a file");
         let mut writer = Writer::create(path.path()).expect("a file");
-        writer.write(vec![row(8_613_800_000_001)]).expect("written");
+        writer.write(&[Spilled::from(row(8_613_800_000_001))]).expect("written");
         writer.finish().expect("written");
         let whole = std::fs::metadata(path.path()).expect("a file").len();
         File::options()
