@@ -98,11 +98,21 @@ impl World {
 
     /// Upload a file of numbers as the console does: a form with `file` and `options`.
     pub async fn upload(&self, task: &str, file: &str, bytes: Vec<u8>, options: &Value) -> Answer {
+        self.upload_to(&format!("tasks/{task}/imports"), file, bytes, options).await
+    }
+
+    /// Upload a file to be imported there.
+    pub async fn upload_to(
+        &self,
+        path: &str,
+        file: &str,
+        bytes: Vec<u8>,
+        options: &Value,
+    ) -> Answer {
         let form = Form::new()
             .part("options", Part::text(options.to_string()))
             .part("file", Part::bytes(bytes).file_name(file.to_owned()));
-        let request = self.api.request(Method::POST, &format!("tasks/{task}/imports"));
-        Answer::to(request.multipart(form)).await
+        Answer::to(self.api.request(Method::POST, path).multipart(form)).await
     }
 
     /// Upload a file and wait until the import is over, however it ends.

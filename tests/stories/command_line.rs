@@ -28,7 +28,7 @@ async fn typed(world: &World, arguments: &[&str], input: &str) -> Output {
 }
 
 /// What it prints, when it ends well.
-async fn said(world: &World, arguments: &[&str], input: &str) -> String {
+pub async fn said(world: &World, arguments: &[&str], input: &str) -> String {
     let output = typed(world, arguments, input).await;
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");

@@ -133,6 +133,23 @@ async fn a_number_that_is_listed_while_its_call_waits_for_a_worker_is_not_dialle
     world.end().await;
 }
 
+#[tokio::test]
+async fn a_number_that_waits_is_suppressed_as_it_is_listed() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let redial = json!({"enabled": true, "retry_seconds": [600]});
+    let task = world.task("waits", json!({"redial": redial})).await;
+    world.import_auto(&task, "May", &["13800000003"]).await;
+    world.until_waiting(&task, "redial").await;
+    let later = world.task("later", json!({})).await;
+    world.import(&later, "June", &["13800000003", "13800000002"]).await;
+    world.post("suppressions", json!({"phone_numbers": ["13800000003"]})).await;
+    // Neither has to come up for that: one waits for ten minutes, the other for a start.
+    assert_eq!(world.number_states(&task).await, "suppressed");
+    assert_eq!(world.number_states(&later).await, "suppressed pending");
+    world.until_state(&task, "paused no_pending_numbers").await;
+    world.end().await;
+}
+
 /// The customer has asked; the call may be lost before it ends.
 #[tokio::test]
 async fn who_asks_on_a_call_is_listed_at_once() {

@@ -10,6 +10,7 @@ mod channel_variables;
 mod command_line;
 mod conversation;
 mod do_not_call;
+mod do_not_call_files;
 mod documents;
 mod edges;
 mod edits;

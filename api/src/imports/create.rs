@@ -1,27 +1,24 @@
 //! `POST /v1/tasks/{task_id}/imports`
 
-use aide::OperationInput;
 use aide::generate::GenContext;
-use aide::openapi::Operation;
-use axum::extract::{FromRequest, Request, State};
-use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode};
-use jobs::ImportBatch;
+use axum::extract::State;
+use http::Method;
 use outbound::audit::Action;
 use outbound::ids::{ImportId, TaskId};
-use outbound::import::{ImportFormat, ImportOptions, NumberInput};
-use schemars::JsonSchema;
+use outbound::import::{ImportOptions, NumberInput};
+use schemars::{JsonSchema, Schema};
 use serde_json::json;
 use storage::imports::{self, Import, NewImport};
-use storage::objects::keys::import_source;
 use storage::tasks;
+use tempfile::NamedTempFile;
 
 use super::ImportView;
+use super::file::{self, Bodies, FileBody, ImportReply, put_source, woken};
 use super::options::Asked;
 use super::spool::{Spooled, spool};
 use crate::auth::{Caller, Operator};
-use crate::idempotency::{self, Fingerprint};
-use crate::input::{Path, Query, document_body};
+use crate::idempotency::Fingerprint;
+use crate::input::{Path, Query};
 use crate::problem::Problem;
 use crate::reply::{Accepted, Reply};
 use crate::state::ApiState;
@@ -32,17 +29,6 @@ pub(super) const ABOUT: &str = "A file (XLSX, CSV, JSON, NDJSON) in a form with 
     query names (NDJSON has one number of the JSON form a line). `text/csv`, `application/x-ndjson` and \
     the type of XLSX are understood, too, and need no `format`. 200 MB and 100,000 numbers at most. The \
     file is read in the background: the reply names the import to watch.";
-
-/// The body, read by the handler itself: it is too large to be held in memory.
-pub(super) struct ImportBody(Request);
-
-impl<S: Send + Sync> FromRequest<S> for ImportBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        Ok(Self(request))
-    }
-}
 
 /// A file of numbers with its options.
 #[derive(JsonSchema)]
@@ -64,15 +50,16 @@ struct ImportNumbers {
     numbers: Vec<NumberInput>,
 }
 
-impl OperationInput for ImportBody {
-    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let bytes = schemars::json_schema!({ "type": "string", "format": "binary" });
-        let kinds = [
+/// The bodies of an import of numbers.
+pub(super) struct NumbersFile;
+
+impl Bodies for NumbersFile {
+    fn bodies(ctx: &mut GenContext) -> Vec<(&'static str, Schema)> {
+        vec![
             ("multipart/form-data", ctx.schema.subschema_for::<ImportForm>()),
             ("application/json", ctx.schema.subschema_for::<ImportNumbers>()),
-            ("application/octet-stream", bytes),
-        ];
-        document_body(ctx, operation, &kinds, true);
+            ("application/octet-stream", file::bytes()),
+        ]
     }
 }
 
@@ -81,18 +68,12 @@ pub(super) async fn create(
     Operator(caller): Operator,
     Path(path): Path<TaskPath>,
     Query(query): Query<Asked>,
-    ImportBody(request): ImportBody,
-) -> Reply<ImportReply> {
-    let Some(key) = idempotency::key(request.headers())? else {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "idempotency_key_required",
-            "an import needs an Idempotency-Key, so that a repeated request imports once",
-        ));
-    };
+    FileBody { request, .. }: FileBody<NumbersFile>,
+) -> Reply<ImportReply<ImportView>> {
+    let key = file::key(request.headers())?;
     // Before the file is taken in: there may be no such task.
     tasks::get(&state.store, caller.enterprise, path.task_id).await?;
-    let Spooled { file, hash, asked, format } = spool(request).await?;
+    let Spooled::<Asked> { file, hash, asked, format } = spool(request).await?;
     let options = asked.or(query).judge(format)?;
 
     let target = format!("/v1/tasks/{}/imports", path.task_id);
@@ -102,14 +83,9 @@ pub(super) async fn create(
 
     let work = {
         let (state, caller) = (state.clone(), caller.clone());
-        async move {
-            match take_in(&state, &caller, path.task_id, options, file).await {
-                Ok(reply) => reply.into_response(),
-                Err(problem) => problem.into_response(),
-            }
-        }
+        async move { take_in(&state, &caller, path.task_id, options, file).await }
     };
-    idempotency::run(&state, &caller, key, print.finish(), work).await.map(ImportReply)
+    file::once(&state, &caller, key, print.finish(), work).await
 }
 
 /// Store the file, make the import's row, and wake a worker for it.
@@ -118,16 +94,14 @@ async fn take_in(
     caller: &Caller,
     task: TaskId,
     options: ImportOptions,
-    file: tempfile::NamedTempFile,
+    file: NamedTempFile,
 ) -> Reply<Accepted<ImportView>> {
     let import = storage::idempotency::id(ImportId::new());
     let made = |id| imports::get(&state.store, caller.enterprise, id);
     if let Some(row) = storage::idempotency::made(made).await? {
         return accepted(state, row).await;
     }
-    let object_key = import_source(caller.enterprise, import);
-    let bytes =
-        state.objects.put_file(&object_key, media_type(options.format), file.path()).await?;
+    let (object_key, bytes) = put_source(state, caller, import, options.format, &file).await?;
     let actor = caller.actor();
     let new = NewImport {
         id: import,
@@ -137,16 +111,10 @@ async fn take_in(
         object_key: &object_key,
         actor: &actor,
     };
-    if let Err(error) = imports::create(&state.store, new, state.clock.now()).await {
-        // Without its row nobody would ever read the file.
-        let _ = state.objects.delete(&object_key).await;
-        return Err(error.into());
-    }
-    let row = imports::get(&state.store, caller.enterprise, import).await?;
-    state.wake(&ImportBatch { import, token: row.token }).await;
+    let made = imports::create(&state.store, new, state.clock.now()).await;
+    let row = woken(state, caller, import, &object_key, made).await?;
     let detail = json!({
-        "task": task, "batch_name": row.options.batch_name, "format": row.options.format,
-        "bytes": bytes,
+        "task": task, "batch_name": options.batch_name, "format": options.format, "bytes": bytes,
     });
     state.audit(caller, Action::ImportCreate, import, detail).await;
     accepted(state, row).await
@@ -155,34 +123,5 @@ async fn take_in(
 async fn accepted(state: &ApiState, row: Import) -> Reply<Accepted<ImportView>> {
     let fleet = storage::workers::fleet(&state.store).await?;
     let location = format!("/v1/imports/{}", row.id);
-    Ok(Accepted { location, body: ImportView::new(row, &fleet) })
-}
-
-const fn media_type(format: ImportFormat) -> &'static str {
-    match format {
-        ImportFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        ImportFormat::Csv => "text/csv",
-        ImportFormat::Json => "application/json",
-        ImportFormat::Ndjson => "application/x-ndjson",
-    }
-}
-
-/// The reply, new or stored; documented as what it always is.
-pub(super) struct ImportReply(Response);
-
-impl IntoResponse for ImportReply {
-    fn into_response(self) -> Response {
-        self.0
-    }
-}
-
-impl aide::OperationOutput for ImportReply {
-    type Inner = ImportView;
-
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, aide::openapi::Response)> {
-        Accepted::<ImportView>::inferred_responses(ctx, operation)
-    }
+    Ok(Accepted { location, body: ImportView::new(row, &fleet)? })
 }

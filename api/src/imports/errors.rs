@@ -11,11 +11,12 @@ use http::StatusCode;
 use outbound::audit::Action;
 use outbound::phone::mask_digits;
 use serde_json::json;
-use storage::{StoreError, imports};
+use storage::StoreError;
+use storage::imports::{self, Import};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::ImportPath;
-use crate::auth::{Numbers, Viewer};
+use crate::auth::{Caller, Numbers, Viewer};
 use crate::input::Path;
 use crate::problem::Problem;
 use crate::reply::{CsvFile, Reply};
@@ -30,6 +31,12 @@ pub(super) async fn errors(
     Path(path): Path<ImportPath>,
 ) -> Reply<CsvFile> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
+    row.numbers().ok_or(StoreError::NotFound("import"))?;
+    refused_rows(&state, &caller, row).await
+}
+
+/// The file of an import of any kind.
+pub(crate) async fn refused_rows(state: &ApiState, caller: &Caller, row: Import) -> Reply<CsvFile> {
     let key = row.error_key.ok_or_else(|| Problem::not_found("a file of refused rows"))?;
     let body = match state.objects.get(&key).await {
         Err(StoreError::NotFound(_)) => {
@@ -39,15 +46,13 @@ pub(super) async fn errors(
         }
         body => body?,
     };
-    let numbers = state.numbers_in_lists(&caller).await?;
+    let numbers = state.numbers_in_lists(caller).await?;
     let detail = json!({ "numbers": if numbers == Numbers::Full { "full" } else { "masked" } });
-    state.audit(&caller, Action::ImportErrorsDownload, path.import_id, detail).await;
+    state.audit(caller, Action::ImportErrorsDownload, row.id, detail).await;
     let reader: Reader = Box::new(body.into_read());
     let lines = stream::try_unfold(reader, move |reader| next_line(reader, numbers));
-    Ok(CsvFile {
-        file_name: format!("{}-errors.csv", path.import_id),
-        body: Body::from_stream(lines),
-    })
+    let file_name = format!("{}-errors.csv", row.id);
+    Ok(CsvFile { file_name, body: Body::from_stream(lines) })
 }
 
 type Reader = Box<dyn AsyncBufRead + Send + Unpin>;

@@ -1,10 +1,11 @@
 //! Imports: numbers into a task, as background work with progress.
 
 mod create;
-mod errors;
-mod options;
+pub(crate) mod errors;
+pub(crate) mod file;
+pub(crate) mod options;
 mod read;
-mod spool;
+pub(crate) mod spool;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
@@ -14,10 +15,14 @@ use outbound::ids::{BatchId, ImportId, TaskId};
 use outbound::import::{ImportOptions, ImportProblem, ImportResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use storage::imports::Import;
+use storage::StoreError;
+use storage::imports::{Content, Import};
+use storage::rows::Listed;
 use storage::work::WorkStatus;
 
 use crate::openapi::about;
+use crate::page::Page;
+use crate::reply::Reply;
 use crate::state::ApiState;
 use crate::why::Why;
 
@@ -59,8 +64,8 @@ pub(crate) fn routes() -> ApiRouter<ApiState> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct ImportPath {
-    import_id: ImportId,
+pub(crate) struct ImportPath {
+    pub(crate) import_id: ImportId,
 }
 
 /// An import.
@@ -95,22 +100,40 @@ pub(crate) struct Progress {
 }
 
 impl ImportView {
-    fn new(row: Import, fleet: &Fleet) -> Self {
-        let open = matches!(row.status, WorkStatus::Queued | WorkStatus::Running);
-        let absent = fleet.absent_for_imports().filter(|_| open);
-        Self {
-            why: absent.map(Why::from).into_iter().collect(),
+    /// Not found, where it is one of something else.
+    fn new(row: Import, fleet: &Fleet) -> Result<Self, StoreError> {
+        let why = why(&row, fleet);
+        let Content::Numbers(numbers) = row.content else {
+            return Err(StoreError::NotFound("import"));
+        };
+        Ok(Self {
+            why,
             id: row.id,
-            task: row.task,
+            task: numbers.task,
             status: row.status.word().to_owned(),
-            options: row.options,
+            options: numbers.options,
             progress: Progress { done: row.done, total: row.total },
-            batch: row.batch,
-            result: row.result,
+            batch: numbers.batch,
+            result: numbers.result,
             problem: row.problem,
             errors: row.error_key.is_some(),
             created_at: row.created_at,
             finished_at: row.finished_at,
-        }
+        })
     }
+}
+
+/// Why an import does not go on.
+pub(crate) fn why(row: &Import, fleet: &Fleet) -> Vec<Why> {
+    let open = matches!(row.status, WorkStatus::Queued | WorkStatus::Running);
+    fleet.absent_for_imports().filter(|_| open).map(Why::from).into_iter().collect()
+}
+
+/// A page of imports, which are all of one kind.
+pub(crate) fn page<View>(
+    listed: Listed<Import, ImportId>,
+    view: impl FnMut(Import) -> Result<View, StoreError>,
+) -> Reply<Page<View>> {
+    let rows = listed.rows.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::going_on(rows, listed.next.as_ref()))
 }

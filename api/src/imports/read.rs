@@ -4,16 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use outbound::audit::Action;
 use serde_json::json;
-use storage::{imports, workers};
+use storage::{StoreError, imports, workers};
 
-use super::{ImportPath, ImportView};
+use super::{ImportPath, ImportView, page};
 use crate::auth::{Operator, Viewer};
 use crate::input::{Path, Query};
 use crate::page::{Page, Paging};
 use crate::reply::Reply;
 use crate::state::ApiState;
 use crate::tasks::TaskPath;
-use crate::view;
 
 pub(super) async fn list(
     State(state): State<ApiState>,
@@ -21,10 +20,10 @@ pub(super) async fn list(
     Path(path): Path<TaskPath>,
     Query(paging): Query<Paging>,
 ) -> Reply<Json<Page<ImportView>>> {
-    let page = paging.page()?;
-    let listed = imports::list(&state.store, caller.enterprise, path.task_id, page).await?;
+    let asked = paging.page()?;
+    let listed = imports::list(&state.store, caller.enterprise, path.task_id, asked).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(view::page(listed, |row| ImportView::new(row, &fleet))))
+    Ok(Json(page(listed, |row| ImportView::new(row, &fleet))?))
 }
 
 pub(super) async fn read(
@@ -34,7 +33,7 @@ pub(super) async fn read(
 ) -> Reply<Json<ImportView>> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ImportView::new(row, &fleet)))
+    Ok(Json(ImportView::new(row, &fleet)?))
 }
 
 pub(super) async fn cancel(
@@ -42,10 +41,12 @@ pub(super) async fn cancel(
     Operator(caller): Operator,
     Path(path): Path<ImportPath>,
 ) -> Reply<Json<ImportView>> {
+    let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
+    row.numbers().ok_or(StoreError::NotFound("import"))?;
     let now = state.clock.now();
     imports::cancel(&state.store, caller.enterprise, path.import_id, now).await?;
     state.audit(&caller, Action::ImportCancel, path.import_id, json!({})).await;
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ImportView::new(row, &fleet)))
+    Ok(Json(ImportView::new(row, &fleet)?))
 }

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use http::StatusCode;
 use outbound::import::ImportFormat;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
-use super::options::{Asked, of_file_name, of_media_type};
+use super::options::{of_file_name, of_media_type};
 use crate::input::{from_json, media_type, must_be_object};
 use crate::problem::Problem;
 
@@ -27,7 +28,7 @@ const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What came in.
 #[derive(Debug)]
-pub(super) struct Spooled {
+pub(crate) struct Spooled<Asked> {
     pub file: NamedTempFile,
     pub hash: [u8; 32],
     /// The options that came with the body.
@@ -37,7 +38,9 @@ pub(super) struct Spooled {
 }
 
 /// Read the body into a file.
-pub(super) async fn spool(request: Request) -> Result<Spooled, Problem> {
+pub(crate) async fn spool<Asked: DeserializeOwned + Default>(
+    request: Request,
+) -> Result<Spooled<Asked>, Problem> {
     crate::input::announced_size(request.headers(), FILE_BYTES_MAX + OPTIONS_BYTES_MAX as u64)?;
     let kind = media_type(request.headers());
     if kind == "multipart/form-data" {
@@ -72,7 +75,9 @@ fn bad_form(error: MultipartError) -> Problem {
     }
 }
 
-async fn form(request: Request) -> Result<Spooled, Problem> {
+async fn form<Asked: DeserializeOwned + Default>(
+    request: Request,
+) -> Result<Spooled<Asked>, Problem> {
     let mut form = Multipart::from_request(request, &()).await.map_err(|rejection| {
         Problem::malformed("", "not_a_form", format!("is not a form: {}", rejection.body_text()))
     })?;
@@ -103,7 +108,7 @@ async fn form(request: Request) -> Result<Spooled, Problem> {
     Ok(Spooled { file, hash, asked: asked.unwrap_or_default(), format })
 }
 
-async fn options(mut field: Field<'_>) -> Result<Asked, Problem> {
+async fn options<Asked: DeserializeOwned>(mut field: Field<'_>) -> Result<Asked, Problem> {
     let mut text = Vec::new();
     while let Some(chunk) = piece(field.chunk()).await?.map_err(bad_form)? {
         if text.len() + chunk.len() > OPTIONS_BYTES_MAX {
@@ -157,6 +162,7 @@ fn unwritable(error: std::io::Error) -> Problem {
 mod tests {
     use axum::body::Body;
 
+    use super::super::options::Asked;
     use super::*;
 
     const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"options\"\r\n\r\n\
@@ -169,7 +175,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_gives_file_options_and_format() {
-        let spooled = spool(request("multipart/form-data; boundary=b", FORM)).await.expect("read");
+        let form = request("multipart/form-data; boundary=b", FORM);
+        let spooled = spool::<Asked>(form).await.expect("read");
         assert_eq!(spooled.asked.batch_name.as_deref(), Some("May"));
         assert_eq!(spooled.format, Some(ImportFormat::Csv));
         assert_eq!(
@@ -181,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_may_come_without_their_type() {
-        let spooled = spool(request("application/octet-stream", "Phone Number")).await;
+        let spooled = spool::<Asked>(request("application/octet-stream", "Phone Number")).await;
         assert_eq!(spooled.expect("read").format, None);
     }
 
@@ -194,7 +201,7 @@ mod tests {
             ("multipart/form-data; boundary=b", "nonsense", 400, "malformed_request"),
             ("multipart/form-data", "", 400, "malformed_request"),
         ] {
-            let problem = spool(request(kind, body)).await.expect_err("a problem");
+            let problem = spool::<Asked>(request(kind, body)).await.expect_err("a problem");
             assert_eq!((problem.status.as_u16(), &*problem.code), (status, code), "{kind}: {body}");
         }
     }
@@ -203,7 +210,7 @@ mod tests {
     async fn a_file_that_is_announced_as_too_large_is_refused_before_it_is_read() {
         let mut request = request("text/csv", "x");
         request.headers_mut().insert("content-length", http::HeaderValue::from(300_000_000_u64));
-        let problem = spool(request).await.expect_err("a problem");
+        let problem = spool::<Asked>(request).await.expect_err("a problem");
         assert_eq!((problem.status.as_u16(), &*problem.code), (413, "body_too_large"));
     }
 }

@@ -206,3 +206,12 @@ fn a_client_sends_no_default_that_a_patch_did_not_name() {
     }
     assert!(patches > 5, "{patches}");
 }
+
+/// As the rows of a file are judged: by the caller IDs of the enterprise.
+#[test]
+fn a_row_may_name_any_caller_id_of_the_enterprise() {
+    let document = document();
+    let fields = &document["components"]["schemas"]["NumberInput"]["properties"];
+    let told = fields["caller_id"]["description"].as_str().expect("a description");
+    assert!(told.contains("enterprise"), "{told}");
+}

@@ -1,5 +1,7 @@
 //! The do-not-call list: numbers that are never dialled, whatever task they are in.
 
+mod imports;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::Json;
@@ -10,6 +12,7 @@ use outbound::audit::Action;
 use outbound::fault::{Fault, TEXT_PATTERN, count};
 use outbound::ids::SuppressionId;
 use outbound::phone::{self, Phone};
+use outbound::suppression::REASON_MAX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,21 +27,26 @@ use crate::reply::Reply;
 use crate::state::ApiState;
 use crate::view;
 
+const ADD: &str = "When the reply comes, no call to these phones begins any more. Numbers that wait with one as \
+    their own have ended as `suppressed`, also where the entry expires; those whose call is up end with that \
+    call. A number that has one as a backup is called without it.";
+
 /// Numbers of one request, at most.
 const NUMBERS_MAX: usize = 1_000;
 
 pub(crate) fn routes() -> ApiRouter<ApiState> {
     ApiRouter::new()
+        .merge(imports::routes())
         .api_route(
             "/v1/suppressions",
             get_with(
                 list,
                 about("list_suppressions", "Suppressions", "The do-not-call list, newest first"),
             )
-            .post_with(
-                add,
-                about("add_suppressions", "Suppressions", "Add numbers to the do-not-call list"),
-            ),
+            .post_with(add, |operation| {
+                let summary = "Add numbers to the do-not-call list";
+                about("add_suppressions", "Suppressions", summary)(operation).description(ADD)
+            }),
         )
         .api_route(
             "/v1/suppressions/{suppression_id}",
@@ -84,7 +92,7 @@ struct NewBody {
     phone_numbers: Vec<String>,
     /// At most 200 characters.
     #[serde(default)]
-    #[schemars(length(max = 200), regex(pattern = TEXT_PATTERN))]
+    #[schemars(length(max = REASON_MAX), regex(pattern = TEXT_PATTERN))]
     reason: String,
     /// Then they may be called again; none: never.
     #[serde(default)]
@@ -107,7 +115,7 @@ struct SuppressionView {
     /// Masked without `see_full_numbers`.
     phone: String,
     reason: String,
-    /// `api`, or `robot`: the customer asked for it on a call.
+    /// `api`; `file`, of an import; or `robot`: the customer asked for it on a call.
     source: String,
     created_at: Time,
     expires_at: Option<Time>,
