@@ -59,6 +59,36 @@ pub fn import(import: &Value) -> String {
     said
 }
 
+/// What an import of a do-not-call list did: `listed 998 of 1,000 rows: 2 were on the list already`.
+pub fn suppression_import(import: &Value) -> String {
+    let id = import["id"].as_str().unwrap_or_default();
+    let count = |name: &str| import["result"][name].as_u64().unwrap_or(0);
+    let status = import["status"].as_str().unwrap_or_default();
+    let verb = if status == "done" { "listed" } else { status };
+    let (added, rows) = (grouped(count("added")), of(count("rows"), "row", "rows"));
+    let mut said = match count("rows") {
+        0 => format!("{verb} {id}"),
+        _ if status == "done" => format!("{verb} {added} of {rows}  {id}"),
+        _ => format!("{verb} {id}: {added} of {rows} are listed"),
+    };
+    let others: Vec<String> = [
+        ("already_listed", "was on the list already", "were on the list already"),
+        ("invalid", "with errors", "with errors"),
+        ("hidden", "hidden row left out", "hidden rows left out"),
+    ]
+    .into_iter()
+    .filter(|(name, ..)| count(name) > 0)
+    .map(|(name, one, many)| of(count(name), one, many))
+    .collect();
+    if !others.is_empty() {
+        said.push_str(&format!("\n  {}", others.join(", ")));
+    }
+    if let Some(why) = import["problem"]["detail"].as_str() {
+        said.push_str(&format!("\n  {why}"));
+    }
+    said
+}
+
 /// `1 number`, `1,000 numbers`.
 pub fn of(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
@@ -112,6 +142,24 @@ mod tests {
         let failed = json!({"id": "imp_1", "status": "failed", "options": {"batch_name": "May"},
             "problem": {"code": "wrong_header", "detail": "the header lacks `name`"}});
         assert_eq!(import(&failed), "failed imp_1  “May”\n  the header lacks `name`");
+    }
+
+    #[test]
+    fn an_import_of_a_do_not_call_list_tells_what_is_listed() {
+        let result =
+            json!({"rows": 1_000, "added": 990, "already_listed": 7, "invalid": 3, "hidden": 0});
+        let mut told = json!({"id": "imp_1", "status": "done", "result": result});
+        assert_eq!(
+            suppression_import(&told),
+            "listed 990 of 1,000 rows  imp_1\n  7 were on the list already, 3 with errors"
+        );
+        told["status"] = "cancelled".into();
+        assert!(
+            suppression_import(&told).starts_with("cancelled imp_1: 990 of 1,000 rows are listed")
+        );
+        let failed = json!({"id": "imp_1", "status": "failed", "result": null,
+            "problem": {"code": "wrong_columns", "detail": "the header lacks it"}});
+        assert_eq!(suppression_import(&failed), "failed imp_1\n  the header lacks it");
     }
 
     #[test]

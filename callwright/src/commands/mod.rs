@@ -12,6 +12,7 @@ mod resources;
 mod seed;
 mod serve;
 mod services;
+mod suppressions;
 mod tasks;
 mod transfers;
 mod up;

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::enterprises::{self, NewKeyPlace};
+use super::suppressions::SuppressionVerb;
 use super::{Connection, next, say};
 use crate::client::{Api, ROWS_DEFAULT};
 use crate::config::Config;
@@ -27,7 +28,7 @@ pub enum Resource {
     /// Caller IDs: the numbers that customers see
     CallerIds(Verbs<Kept>),
     /// The do-not-call list
-    Suppressions(Verbs<Listed>),
+    Suppressions(Verbs<SuppressionVerb>),
     /// API keys; a new one's secret is shown once
     Keys(Verbs<KeyVerb>),
     /// Batches of a task: its imports by name
@@ -326,10 +327,7 @@ impl Resource {
                 let columns = &["id", "phone", "trunk", "label", "province", "city"];
                 verbs.run(config, "caller_ids", columns).await
             }
-            Self::Suppressions(verbs) => {
-                let columns = &["id", "phone", "reason", "source", "expires_at"];
-                verbs.run(config, "suppressions", columns).await
-            }
+            Self::Suppressions(verbs) => verbs.suppressions(config).await,
             Self::Keys(verbs) => verbs.keys(config).await,
             Self::Batches(verbs) => {
                 let columns = &["id", "name", "priority", "started_at", "numbers"];
@@ -351,6 +349,21 @@ impl<Chosen: Subcommand + Into<Deed>> Verbs<Chosen> {
     async fn run(self, config: &Config, path: &str, columns: &[&str]) -> Result<()> {
         let api = self.connection.api(config)?;
         run(&api, &self.connection, path, columns, self.verb.into()).await
+    }
+}
+
+impl Verbs<SuppressionVerb> {
+    /// Files of phones are long work.
+    async fn suppressions(self, config: &Config) -> Result<()> {
+        let (api, out) = (&self.connection.api(config)?, &self.connection);
+        match self.verb {
+            SuppressionVerb::Listed(verb) => {
+                let columns = &["id", "phone", "reason", "source", "expires_at"];
+                run(api, out, "suppressions", columns, verb.into()).await
+            }
+            SuppressionVerb::Import(file) => file.run(api, out).await,
+            SuppressionVerb::Imports(imports) => imports.run(api, out).await,
+        }
     }
 }
 

@@ -150,11 +150,7 @@ impl Imports {
                 )
             }
             ImportsVerb::Errors { import, file } => {
-                let request = api.request(Method::GET, &format!("imports/{import}/errors"));
-                let bytes = answer(request).await?.bytes().await?;
-                std::fs::write(&file, bytes)
-                    .with_context(|| format!("{} can't be written", file.display()))?;
-                say(&format!("saved {}", file.display()))
+                save_errors(&api, &format!("imports/{import}/errors"), &file).await
             }
         }
     }
@@ -162,6 +158,19 @@ impl Imports {
 
 /// Import a file and wait for the end of it, with a progress bar.
 pub async fn import(api: &Api, task: &str, file: &Path, options: &Value) -> Result<Value> {
+    let made = upload(api, &format!("tasks/{task}/imports"), file, options).await?;
+    finished(api, "imports", made).await
+}
+
+/// Save the rows of an import that were refused.
+pub async fn save_errors(api: &Api, path: &str, file: &Path) -> Result<()> {
+    let bytes = answer(api.request(Method::GET, path)).await?.bytes().await?;
+    std::fs::write(file, bytes).with_context(|| format!("{} can't be written", file.display()))?;
+    say(&format!("saved {}", file.display()))
+}
+
+/// Send a file that is to be imported; what the API made of it.
+pub async fn upload(api: &Api, path: &str, file: &Path, options: &Value) -> Result<Value> {
     let bytes =
         tokio::fs::read(file).await.with_context(|| format!("{} can't be read", file.display()))?;
     // The server takes the format from the name; the name itself is not kept.
@@ -169,9 +178,7 @@ pub async fn import(api: &Api, task: &str, file: &Path, options: &Value) -> Resu
     let form = Form::new()
         .part("options", Part::text(options.to_string()).mime_str("application/json")?)
         .part("file", Part::bytes(bytes).file_name(format!("numbers.{end}")));
-    let made =
-        body(api.request(Method::POST, &format!("tasks/{task}/imports")).multipart(form)).await?;
-    finished(api, "imports", made).await
+    body(api.request(Method::POST, path).multipart(form)).await
 }
 
 /// Wait for an import or export to end.
@@ -186,7 +193,10 @@ pub async fn finished(api: &Api, kind: &str, made: Value) -> Result<Value> {
         // Nobody carries it: a bar that stands still does not say so.
         match now["why"][0]["detail"].as_str() {
             Some(why) => bar.set_message(why.to_owned()),
-            None => bar.set_message(kind.trim_end_matches('s').to_owned()),
+            None => {
+                let name = kind.rsplit('/').next().unwrap_or(kind);
+                bar.set_message(name.trim_end_matches('s').to_owned());
+            }
         }
         if !matches!(now["status"].as_str(), Some("queued" | "running")) {
             bar.finish_and_clear();
