@@ -29,6 +29,13 @@ pub(super) struct Look {
     ended: i64,
 }
 
+impl Look {
+    /// None was left, neither for a further transaction nor with somebody else.
+    pub const fn is_whole(self) -> bool {
+        self.seen == self.ended && self.seen < CHUNK_MAX
+    }
+}
+
 /// End every number of the enterprise that waits with one of these phones as its own, some thousands in a
 /// transaction.
 ///

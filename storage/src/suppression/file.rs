@@ -13,7 +13,7 @@ use outbound::suppression::{Entry, FileResult};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::{Source, ended, in_force, listing};
+use super::{Source, in_force, listing};
 use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::imports::{self, Landmark};
 use crate::lanes::Counts;
@@ -71,11 +71,11 @@ pub async fn land(
         ..before
     };
     let mut counts = Counts::default();
-    listing::let_go(&mut tx, enterprise, &phones, &claimed, &mut counts).await?;
+    let left = listing::let_go(&mut tx, enterprise, &phones, &claimed, &mut counts).await?;
     imports::landed_until(&mut tx, landmark, &result).await?;
     counts.write(&mut tx).await?;
     tx.commit().await?;
-    ended::end_all(store, enterprise, &phones).await?;
+    left.end(store, enterprise, &phones).await?;
     await_quiet(store, Stopped::Phones(enterprise, &phones)).await?;
     Ok(result)
 }

@@ -53,10 +53,10 @@ pub async fn add(
     }
     let entries = write(&mut tx, enterprise, &entries, source, now).await?;
     let mut counts = Counts::default();
-    let_go(&mut tx, enterprise, &columns, &claimed, &mut counts).await?;
+    let left = let_go(&mut tx, enterprise, &columns, &claimed, &mut counts).await?;
     counts.write(&mut tx).await?;
     tx.commit().await?;
-    ended::end_all(store, enterprise, &columns).await?;
+    left.end(store, enterprise, &columns).await?;
     await_quiet(store, Stopped::Phones(enterprise, &columns)).await?;
     Ok(entries)
 }
@@ -88,10 +88,33 @@ pub async fn asked(
     .execute(&mut *tx)
     .await?;
     let mut counts = Counts::default();
-    let_go(&mut tx, enterprise, &[column], &claimed, &mut counts).await?;
+    let left = let_go(&mut tx, enterprise, &[column], &claimed, &mut counts).await?;
     counts.write(&mut tx).await?;
     tx.commit().await?;
-    ended::end_all(store, enterprise, &[column]).await
+    left.end(store, enterprise, &[column]).await
+}
+
+/// Numbers of phones that were listed, once the transaction that listed them is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    None,
+    /// Too many for one transaction, moved by somebody else meanwhile, or given back by it.
+    Some,
+}
+
+impl Left {
+    /// End them, too.
+    pub async fn end(
+        self,
+        store: &Store,
+        enterprise: EnterpriseId,
+        phones: &[i64],
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::None => Ok(()),
+            Self::Some => ended::end_all(store, enterprise, phones).await,
+        }
+    }
 }
 
 /// Locks the enterprise's claims, as a claim beside this would neither see the entries nor be seen, and the
@@ -105,19 +128,21 @@ pub(super) async fn hold(
     lock_attempts(conn, enterprise, phones).await
 }
 
-/// Ends numbers that wait, and gives back what was claimed. The counters are the caller's to write, last.
+/// Ends numbers that wait, and gives back what was claimed; whether any are left. The counters are the caller's to
+/// write, last.
 pub(super) async fn let_go(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     phones: &[i64],
     claimed: &[(Uuid, i64)],
     counts: &mut Counts,
-) -> Result<(), StoreError> {
+) -> Result<Left, StoreError> {
     // Before lanes are locked; what enters them now ends with the rest.
-    ended::end_some(conn, enterprise, phones, counts).await?;
+    let look = ended::end_some(conn, enterprise, phones, counts).await?;
     put_back(conn, claimed, None, counts).await?;
     // A claim that found the lock taken left its work to whoever holds it.
-    lanes::notify(conn, BTreeSet::from([enterprise.uuid()])).await
+    lanes::notify(conn, BTreeSet::from([enterprise.uuid()])).await?;
+    Ok(if look.is_whole() && claimed.is_empty() { Left::None } else { Left::Some })
 }
 
 /// Locks the live attempts of the phones, and those of numbers that have one as their own while a backup is
