@@ -5,7 +5,7 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test mutants bench chaos openapi fmt
+.PHONY: help setup build up demo test mutants fuzz bench chaos openapi fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ mutants: setup ## Break outbound/ and dialog/ bit by bit, to see a test catch ea
 chaos: setup ## A campaign through faults, then its journal checked: SEED=n NUMBERS=20000 MINUTES=20 ONLY="kill_dialer pause"
 	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
 	@$(TARGET)/chaos
+
+fuzz: ## Input that a fuzzer makes up, for the readers of imports and what else reads texts: SECONDS=60 in all, ONLY=sheet
+	@ONLY=$(ONLY) FUZZ_SECONDS=$(SECONDS) scripts/fuzz
 
 bench: ## Measured speed, each figure a line `name value unit`; one of them: make bench ONLY=dial
 	@ONLY=$(ONLY) scripts/bench

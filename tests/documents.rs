@@ -5,8 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Where the code of the product lies; tests are no part of it.
-const ROOMS: [&str; 9] =
-    ["api", "callwright", "clock", "jobs", "outbound", "speech", "storage", "telephony", "workers"];
+const ROOMS: [&str; 10] = [
+    "api",
+    "callwright",
+    "clock",
+    "jobs",
+    "outbound",
+    "speech",
+    "storage",
+    "tables",
+    "telephony",
+    "workers",
+];
 /// Names that scripts, tests and CI set for themselves.
 const OWN: [&str; 3] = ["CALLWRIGHT_BENCH_", "CALLWRIGHT_CONTRACT_", "CALLWRIGHT_SERVICES"];
 const SETTINGS: &str = "docs/configuration.md";

@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 5] = [
     &["tests", "bench"],
     &["callwright"],
     &["api", "workers"],
-    &["jobs", "storage", "telephony", "speech"],
+    &["jobs", "storage", "tables", "telephony", "speech"],
     &["outbound", "dialog", "clock"],
 ];
 

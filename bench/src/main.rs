@@ -29,6 +29,9 @@ struct Arguments {
     /// Be the process that imports, for the measurement of its memory
     #[arg(long, hide = true)]
     courier: bool,
+    /// Be the process that has the API, for the same
+    #[arg(long, hide = true)]
+    web: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,6 +73,9 @@ async fn run() -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     if arguments.courier {
         return figures::import::be_courier().await;
+    }
+    if arguments.web {
+        return figures::import::be_web().await;
     }
     let servers = Servers::start().await?;
     let mut ended = Ok(());

@@ -138,7 +138,8 @@ impl World {
     }
 }
 
-fn state(node: &Node) -> api::ApiState {
+/// The API without limits of its rate.
+pub fn state(node: &Node) -> api::ApiState {
     let rate = api::limits::RateConfig { requests: 1_000_000, ..Default::default() };
     api::ApiState::new(
         node.store.clone(),

@@ -25,6 +25,7 @@ pub mod phone;
 pub mod record;
 pub mod redial;
 pub mod schedule;
+pub mod spreadsheet;
 pub mod suppression;
 pub mod task;
 mod task_state;

@@ -54,6 +54,8 @@ pub struct Export {
     pub expires_at: Option<Time>,
     /// What there is to know of the file.
     pub note: Option<String>,
+    /// Cells of the file that were cut.
+    pub cells_cut: u64,
     /// The object that tells a worker where to go on, if an earlier one left one.
     pub checkpoint: Option<String>,
 }
@@ -88,6 +90,7 @@ struct Row {
     finished_at: Option<Time>,
     expires_at: Option<Time>,
     note: Option<String>,
+    cells_cut: i64,
     checkpoint: Option<String>,
 }
 
@@ -117,6 +120,7 @@ impl TryFrom<Row> for Export {
             finished_at: row.finished_at,
             expires_at: row.expires_at,
             note: row.note,
+            cells_cut: row.cells_cut.unsigned_abs(),
             checkpoint: row.checkpoint,
         })
     }
@@ -165,7 +169,7 @@ pub async fn get(
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at, note, checkpoint
+                  actor, created_at, finished_at, expires_at, note, cells_cut, checkpoint
              from export where id = $1 and enterprise_id = $2"#,
         id.uuid(),
         enterprise.uuid()
@@ -186,7 +190,7 @@ pub async fn list(
         r#"select id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at, note, checkpoint
+                  actor, created_at, finished_at, expires_at, note, cells_cut, checkpoint
              from export
             where enterprise_id = $1 and ($2::uuid is null or id < $2)
             order by id desc limit $3"#,
@@ -218,7 +222,7 @@ pub async fn take(
         returning id, enterprise_id, task_id, status, options as "options: Json<ExportOptions>",
                   file_name, reveal, object_key, bytes, total, done,
                   problem as "problem: Json<ExportProblem>", token, cancel, tries, trouble,
-                  actor, created_at, finished_at, expires_at, note, checkpoint"#,
+                  actor, created_at, finished_at, expires_at, note, cells_cut, checkpoint"#,
         id.uuid(),
         token,
         seconds(lease)
@@ -306,6 +310,8 @@ pub struct Written<'a> {
     pub expires_at: Time,
     /// What there is to know of it.
     pub note: Option<&'a str>,
+    /// Cells that were cut, as a cell of a spreadsheet holds no more.
+    pub cells_cut: u64,
 }
 
 /// The file is in the object store, whole. A cancel that came meanwhile comes too late. Locks the row.
@@ -319,7 +325,7 @@ pub async fn finish(
     let done = sqlx::query!(
         "update export
             set status = 'done', object_key = $3, bytes = $4, total = $5, done = $5,
-                finished_at = $6, expires_at = $7, note = $8, lease_until = null
+                finished_at = $6, expires_at = $7, note = $8, cells_cut = $9, lease_until = null
           where id = $1 and token = $2 and status = 'running'",
         id.uuid(),
         token,
@@ -328,7 +334,8 @@ pub async fn finish(
         i64::try_from(written.rows).unwrap_or(i64::MAX),
         now,
         written.expires_at,
-        written.note
+        written.note,
+        i64::try_from(written.cells_cut).unwrap_or(i64::MAX)
     )
     .execute(&store.api)
     .await?;

@@ -350,7 +350,7 @@ async fn priorities_are_read_as_spreadsheets_write_them() {
         .map(|row| (row[2].clone(), row[3].clone()))
         .collect();
     for ((value, reason), (wanted, words)) in told.iter().zip([
-        ("'-1", "is below 0"),
+        ("-1", "is below 0"),
         ("1000000", "is too high"),
         ("1e3", "is in scientific form"),
         ("5.5", "has a fraction"),

@@ -77,6 +77,9 @@ struct ExportView {
     expires_at: Option<Time>,
     /// What there is to know of the file, as variables that have no column of their own.
     note: Option<String>,
+    /// Cells that are cut in the file: one of XLSX holds 32,767 UTF-16 units. A note at the head of their column tells
+    /// of them, too, and CSV has them whole.
+    cells_cut: u64,
 }
 
 /// Why an export failed.
@@ -108,6 +111,7 @@ impl ExportView {
             finished_at: row.finished_at,
             expires_at: row.expires_at,
             note: row.note,
+            cells_cut: row.cells_cut,
         }
     }
 }

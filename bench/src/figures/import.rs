@@ -1,16 +1,20 @@
 //! `import`: a file of 100,000 rows into a task that has 900,000 numbers, with dedupe against them all:
 //! from the upload to the landing, as CSV and as XLSX; and the memory of the process that does it, and of the
 //! one that reads the file for it. Then the largest file that is allowed: a workbook of 100,000 rows with 100
-//! variables of 1,000 characters, which share their texts: 10 GB of them.
+//! variables of 1,000 characters, which share their texts: 10 GB of them; and a workbook of 20 KB with a text of 20 MB in
+//! 100 cells, which is refused. For these two the API is a process of its own, too.
+//!
+//! Memory is the kernel's: `VmHWM` of `/proc/PID/status`, the most that a process had in RAM, asked for at the end, and of
+//! the process that reads every 10 ms.
 
-use std::io::Write;
 use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use callwright::client::{Access, Api};
+use outbound::api_key::{Permission, Role};
 use outbound::ids::TaskId;
 use outbound::task::TaskState;
-use rust_xlsxwriter::Workbook;
 use serde_json::Value;
 use storage::tasks;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -21,8 +25,10 @@ use workers::{Kind, Running};
 use crate::figure::Run;
 use crate::servers::Servers;
 use crate::size;
-use crate::tenant::{Plan, phone};
-use crate::world::World;
+use crate::tenant::Plan;
+use crate::world::{World, state};
+
+use super::import_files::{csv, one_long_text, wide, xlsx};
 
 const THERE: u64 = 900_000;
 const ROWS: u64 = 100_000;
@@ -42,10 +48,11 @@ pub async fn run(servers: &Servers) -> Result<Run> {
         let world = World::open(servers, &Plan::unanswered(100, 0)).await?;
         let task = world.tenant.task("import", serde_json::json!({"concurrency": 100})).await?;
         world.tenant.land(task, 0, there).await?;
-        let mut courier = courier(&world).await?;
+        let (mut courier, _) = process(&world, "--courier").await?;
         let before = memory_mb(&courier, "VmRSS")?;
         let from = Instant::now();
-        let (result, reader) = import(&world, &courier, task, name, kind, file).await?;
+        let (import, reader) = import(&world.tenant.api, &courier, task, name, kind, file).await?;
+        let result = &import["result"];
         run.put(format!("import.{name}.reader.peak"), reader, "MB");
         run.put(format!("import.{name}"), from.elapsed().as_secs_f64(), "s");
         run.put(format!("import.{name}.peak"), memory_mb(&courier, "VmHWM")?, "MB");
@@ -66,26 +73,39 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     Ok(run)
 }
 
-/// The largest file that is allowed, into a task of its own.
+/// The largest file that is allowed, and one that claims far more than it is.
 async fn largest(servers: &Servers, rows: u64, run: &mut Run) -> Result<()> {
-    let file = wide(rows)?;
     let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-    let world = World::open(servers, &Plan::unanswered(100, 0)).await?;
-    let task = world.tenant.task("import", serde_json::json!({"concurrency": 100})).await?;
-    let mut courier = courier(&world).await?;
-    let from = Instant::now();
-    let (result, reader) = import(&world, &courier, task, "xlsx", kind, file).await?;
-    run.put("import.wide", from.elapsed().as_secs_f64(), "s");
-    run.put("import.wide.peak", memory_mb(&courier, "VmHWM")?, "MB");
-    run.put("import.wide.reader.peak", reader, "MB");
-    ensure!(result["imported"] == rows, "{result}");
-    courier.kill().await?;
-    world.close().await?;
+    for (figure, file) in [("wide", wide(rows)?), ("one_long_text", one_long_text()?)] {
+        let world = World::open(servers, &Plan::unanswered(100, 0)).await?;
+        let task = world.tenant.task("import", serde_json::json!({"concurrency": 100})).await?;
+        let (mut courier, _) = process(&world, "--courier").await?;
+        let (mut web, url) = process(&world, "--web").await?;
+        let (enterprise, now) = (world.tenant.enterprise, world.node.clock.now());
+        let all = &Permission::ALL;
+        let key =
+            storage::keys::create(&world.node.store, enterprise, "import", Role::Admin, all, now);
+        let api = Api::new(Access { url, key: key.await?.secret })?;
+        let from = Instant::now();
+        let (import, reader) = import(&api, &courier, task, "xlsx", kind, file).await?;
+        run.put(format!("import.{figure}"), from.elapsed().as_secs_f64(), "s");
+        run.put(format!("import.{figure}.web.peak"), memory_mb(&web, "VmHWM")?, "MB");
+        run.put(format!("import.{figure}.courier.peak"), memory_mb(&courier, "VmHWM")?, "MB");
+        run.put(format!("import.{figure}.reader.peak"), reader, "MB");
+        match figure {
+            "wide" => ensure!(import["result"]["imported"] == rows, "{import}"),
+            _ => ensure!(import["problem"]["code"] == "cell_too_long", "{import}"),
+        }
+        courier.kill().await?;
+        web.kill().await?;
+        world.close().await?;
+    }
     Ok(())
 }
 
+/// The import when it is over, and the most memory that its reading process had.
 async fn import(
-    world: &World,
+    api: &Api,
     courier: &Child,
     task: TaskId,
     name: &str,
@@ -99,102 +119,18 @@ async fn import(
     let form =
         reqwest::multipart::Form::new().text("options", options.to_string()).part("file", part);
     let path = format!("tasks/{task}/imports");
-    let request = world.tenant.api.request("POST".parse()?, &path).multipart(form);
+    let request = api.request("POST".parse()?, &path).multipart(form);
     let import = callwright::client::body(request).await?;
     let path = format!("imports/{}", import["id"].as_str().context("an import has an id")?);
     let mut reader = 0.0_f64;
     loop {
         reader = reader.max(reader_mb(courier));
-        let import = world.tenant.api.get(&path).await?;
+        let import = api.get(&path).await?;
         match import["status"].as_str() {
-            Some("done") => return Ok((import["result"].clone(), reader)),
-            Some("failed" | "cancelled") => anyhow::bail!("{import}"),
+            Some("done" | "failed" | "cancelled") => return Ok((import, reader)),
             _ => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }
     }
-}
-
-/// Every second row is in the task already; five columns, two of them variables.
-fn line(there: u64, row: u64) -> [String; 6] {
-    let n = if row.is_multiple_of(2) { row % there.max(1) } else { there + row };
-    let text = format!("+{}", phone(n).digits());
-    [
-        text,
-        (row % 10).to_string(),
-        String::new(),
-        String::new(),
-        format!("Customer {row}"),
-        "Beijing".into(),
-    ]
-}
-
-const HEADER: [&str; 6] =
-    ["Phone Number", "Priority", "Caller ID", "Backup Numbers", "name", "place"];
-
-fn csv(there: u64, rows: u64) -> Result<Vec<u8>> {
-    let mut text = HEADER.join(",");
-    text.push('\n');
-    for row in 0..rows {
-        text.push_str(&line(there, row).join(","));
-        text.push('\n');
-    }
-    Ok(text.into_bytes())
-}
-
-fn xlsx(there: u64, rows: u64) -> Result<Vec<u8>> {
-    let mut book = Workbook::new();
-    let sheet = book.add_worksheet_with_constant_memory()?;
-    for (column, name) in (0..).zip(HEADER) {
-        sheet.write_string(0, column, name)?;
-    }
-    for row in 0..rows {
-        for (column, cell) in (0..).zip(line(there, row)) {
-            sheet.write_string(u32::try_from(row)? + 1, column, cell)?;
-        }
-    }
-    Ok(book.save_to_buffer()?)
-}
-
-/// 100 variables of 1,000 characters in each row; the rows share a thousand texts.
-fn wide(rows: u64) -> Result<Vec<u8>> {
-    const COLUMNS: u64 = 100;
-    const TEXTS: u64 = 1_000;
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default();
-    let part = |name: &str, zip: &mut zip::ZipWriter<_>| zip.start_file(name, options);
-    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-    let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-    let package = "http://schemas.openxmlformats.org/package/2006/relationships";
-    part("xl/workbook.xml", &mut zip)?;
-    write!(
-        zip,
-        r#"<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="S" sheetId="1" r:id="a"/></sheets></workbook>"#
-    )?;
-    part("xl/_rels/workbook.xml.rels", &mut zip)?;
-    write!(
-        zip,
-        r#"<Relationships xmlns="{package}"><Relationship Id="a" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="b" Type="{office}/sharedStrings" Target="sharedStrings.xml"/></Relationships>"#
-    )?;
-    part("xl/sharedStrings.xml", &mut zip)?;
-    write!(zip, r#"<sst xmlns="{main}">"#)?;
-    for text in 0..TEXTS {
-        write!(zip, "<si><t>{}</t></si>", format!("{text:04} ").repeat(200))?;
-    }
-    write!(zip, "</sst>")?;
-    part("xl/worksheets/sheet1.xml", &mut zip)?;
-    write!(zip, r#"<worksheet xmlns="{main}"><sheetData><row>"#)?;
-    let names = HEADER.iter().take(4).map(|name| (*name).to_owned());
-    for name in names.chain((0..COLUMNS).map(|column| format!("v{column}"))) {
-        write!(zip, r#"<c t="inlineStr"><is><t>{name}</t></is></c>"#)?;
-    }
-    for row in 0..rows {
-        write!(zip, "</row><row><c><v>{}</v></c><c/><c/><c/>", phone(row).digits())?;
-        for column in 0..COLUMNS {
-            write!(zip, r#"<c t="s"><v>{}</v></c>"#, (row * 7 + column) % TEXTS)?;
-        }
-    }
-    write!(zip, "</row></sheetData></worksheet>")?;
-    Ok(zip.finish()?.into_inner())
 }
 
 /// The most memory that the process had which reads the file for the courier; 0 when there is none.
@@ -211,13 +147,14 @@ fn reader_mb(courier: &Child) -> f64 {
     pids.into_iter().filter_map(|pid| of_status(pid, "VmHWM").ok()).fold(0.0, f64::max)
 }
 
-/// A process of its own that imports: this program, with the configuration in its environment.
-async fn courier(world: &World) -> Result<Child> {
+/// A process of its own, this program in another role, with the configuration in its environment; and the address that
+/// it says it listens at.
+async fn process(world: &World, role: &str) -> Result<(Child, String)> {
     let config = &world.config;
     let database = config.database.as_ref().context("a world has a database")?;
     let objects = config.objects.as_ref().context("a world has an object store")?;
     let mut child = Command::new(std::env::current_exe()?)
-        .arg("--courier")
+        .arg(role)
         .env("CALLWRIGHT_DATA", &config.data)
         .env("DATABASE_URL", &database.url)
         .env("REDIS_URL", config.redis.as_deref().unwrap_or_default())
@@ -233,8 +170,9 @@ async fn courier(world: &World) -> Result<Child> {
     let said = child.stdout.take().context("a child has an output")?;
     let mut ready = String::new();
     BufReader::new(said).read_line(&mut ready).await?;
-    ensure!(ready.trim() == "ready", "the courier said {ready:?}");
-    Ok(child)
+    let url = ready.trim().strip_prefix("ready");
+    let url = url.with_context(|| format!("the process {role} said {ready:?}"))?.trim().to_owned();
+    Ok((child, url))
 }
 
 /// The child: imports until its input ends.
@@ -249,9 +187,26 @@ pub async fn be_courier() -> Result<()> {
     Ok(())
 }
 
+/// The child: the API until its input ends.
+pub async fn be_web() -> Result<()> {
+    let config = callwright::config::Config::from_environment()?;
+    let node = callwright::node::Node::connect(&config).await?;
+    let stopping = CancellationToken::new();
+    let anywhere = ([127, 0, 0, 1], 0).into();
+    let router = api::router(state(&node));
+    let (address, served) =
+        callwright::commands::listen(anywhere, router, stopping.clone()).await?;
+    let served = tokio::spawn(served);
+    println!("ready http://{address}");
+    tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
+    stopping.cancel();
+    served.await??;
+    Ok(())
+}
+
 /// A line of `/proc/pid/status`, which is in kB.
 fn memory_mb(child: &Child, name: &str) -> Result<f64> {
-    of_status(child.id().context("the courier has ended")?, name)
+    of_status(child.id().context("the process has ended")?, name)
 }
 
 fn of_status(pid: u32, name: &str) -> Result<f64> {

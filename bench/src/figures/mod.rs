@@ -3,6 +3,7 @@
 pub mod decay;
 pub mod dial;
 pub mod import;
+mod import_files;
 pub mod insert;
 pub mod queue;
 pub mod rate;

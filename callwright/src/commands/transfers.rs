@@ -273,6 +273,12 @@ impl Exports {
                 if let Some(note) = export["note"].as_str().filter(|_| !out.json) {
                     eprintln!("  {note}");
                 }
+                if let Some(cut) = export["cells_cut"].as_u64().filter(|cut| *cut > 0 && !out.json)
+                {
+                    eprintln!(
+                        "  cells that are too long for XLSX and are cut: {cut}; CSV has them whole"
+                    );
+                }
                 let why = export["problem"]["detail"].as_str().unwrap_or("it was cancelled");
                 anyhow::ensure!(well, "the export has no file: {why}");
                 Ok(())

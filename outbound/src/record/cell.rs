@@ -140,22 +140,22 @@ fn location(province: &str, city: &str) -> Cell {
 }
 
 impl Cell {
-    /// The cell as a file holds it: times as a wall clock in `zone` shows them, nothing that a
-    /// spreadsheet would run.
+    /// The cell as a file holds it: times as a wall clock in `zone` shows them. A CSV still has to
+    /// [`defuse`](crate::spreadsheet::defuse) it.
     pub fn text(&self, zone: Tz) -> String {
         match self {
             Self::Blank => String::new(),
-            Self::Text(text) => defuse(text),
-            // Without its `+`, which a spreadsheet would take for a sum.
+            Self::Text(text) => text.clone(),
+            // Without its `+`, which a spreadsheet would drop anyway.
             Self::Phone(phone) => phone.digits().to_string(),
             Self::Number(number) => number.to_string(),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::Time(at) => wall::plain(*at, zone),
-            Self::List(values) => defuse(&values.join(", ")),
+            Self::List(values) => values.join(", "),
             Self::Map(values) => {
                 let pairs: Vec<_> =
                     values.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-                defuse(&pairs.join("; "))
+                pairs.join("; ")
             }
         }
     }
@@ -174,13 +174,4 @@ impl Cell {
             Self::Map(values) => serde_json::json!(values),
         }
     }
-}
-
-/// A text that a spreadsheet shows and does not run: one that begins as a formula does gets `'` in
-/// front (OWASP, CSV injection).
-pub fn defuse(text: &str) -> String {
-    // A spreadsheet skips spaces before it looks.
-    let starts =
-        |set: &str| text.trim_start_matches([' ', '\u{feff}']).starts_with(|c| set.contains(c));
-    if starts("=+-@\t\r\n＝＋－＠") { format!("'{text}") } else { text.to_owned() }
 }

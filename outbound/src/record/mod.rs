@@ -3,7 +3,7 @@
 mod cell;
 mod field;
 
-pub use cell::{Cell, Shown, cell, defuse, variable};
+pub use cell::{Cell, Shown, cell, variable};
 pub use field::{FIELDS, Field, FieldKind, GUIDE_FIELDS, NAMES, RESULTS, field};
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! Filters find what they say: each on the same three records.
 
 use outbound::filter;
+use outbound::record::{Cell, FIELDS, FieldKind, Shown, cell};
 use sqlx::PgPool;
 use storage::records::{self, RecordQuery};
 use storage::rows::Page;
@@ -96,5 +97,52 @@ async fn a_filter_finds_what_it_says(pool: PgPool) {
         (a_id.as_str(), "a"),
     ] {
         assert_eq!(found(&world, text, [a, b, n]).await, expected, "{text}");
+    }
+}
+
+/// A filter that asks for what a record has in a field; none: it has nothing there.
+fn asking_for(name: &str, cell: &Cell) -> Option<String> {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\\\""));
+    Some(match cell {
+        Cell::Blank => return None,
+        Cell::Text(text) => format!("{name} = {}", quoted(text)),
+        Cell::Phone(phone) => format!("{name} = {}", phone.reveal()),
+        Cell::Number(number) => format!("{name} = {number}"),
+        Cell::Flag(flag) => format!("{name} = {flag}"),
+        Cell::Time(at) => format!("{name} = {}", at.to_rfc3339()),
+        Cell::List(values) => format!("{name} : {}", quoted(&values[0])),
+        Cell::Map(values) => format!("{name} : {}", quoted(values.keys().next()?)),
+    })
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_record_is_found_by_whatever_it_has_in_any_field(pool: PgPool) {
+    let world = world(pool).await;
+    let answered = world.call(Call { tags: vec!["vip"], ..Call::at(nine()) }).await;
+    let busy = Call { phone: 8_613_800_000_002, ..Call::at(nine() + minutes(1)).result("busy") };
+    let busy = world.call(busy).await;
+    let rest = "update call_record
+           set call_id = 'abc@line', cause = 'worker_lost', q850_cause = 17, robot_name = 'Anna',
+               robot_answer_result = 'robot_answered', robot_ended_at = ended_at, interruptions = 2,
+               process_hangup_point = 'closing', captures = '{\"time\": \"9:00\"}', recording_state = 'ready',
+               outbound_number_province = 'Beijing', outbound_number_city = 'Beijing'
+         where id = $1";
+    world.run(rest, answered.uuid()).await;
+    let query = RecordQuery::default();
+    let rows = records::list(&world.store, world.enterprise, &query, Page::first(10)).await;
+    let rows = rows.unwrap().rows;
+    for field in FIELDS {
+        let mut has_value = false;
+        for view in &rows {
+            let said = if view.record.id == answered { "[00:00] Customer: hello" } else { "" };
+            let cell = cell(&view.record, said, field, Shown::Full);
+            let Some(asked) = asking_for(field.name, &cell) else { continue };
+            has_value = true;
+            let id = view.record.id;
+            let found = found(&world, &asked, [id, answered, busy]).await;
+            assert!(found.contains('a'), "{asked} does not find its record");
+        }
+        // What no record can have is only shown.
+        assert_eq!(has_value, field.kind != FieldKind::Shown, "{}", field.name);
     }
 }

@@ -176,11 +176,13 @@ async fn an_export_is_written_listed_and_expires(pool: PgPool) {
         rows: 9,
         expires_at: nine() + minutes(60),
         note: None,
+        cells_cut: 7,
     };
     assert!(lost(exports::finish(&world.store, id, 1, written.clone(), nine()).await));
     exports::finish(&world.store, id, 2, written, nine()).await.unwrap();
     let done = exports::get(&world.store, world.enterprise, id).await.unwrap();
     assert_eq!((done.status, done.bytes, done.done), (WorkStatus::Done, Some(1_234), 9));
+    assert_eq!(done.cells_cut, 7);
 
     let expired = |at| exports::expired_files(&world.store, at, None, 10);
     assert!(expired(nine()).await.unwrap().is_empty());

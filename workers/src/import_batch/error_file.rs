@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use outbound::import::RowError;
-use outbound::record::defuse;
+use outbound::spreadsheet::defuse;
 
 /// Refused rows that the file tells of; the count goes on.
 const ROWS_TOLD_MAX: u64 = 100_000;

@@ -1,25 +1,13 @@
 //! Imports: a file becomes numbers of a task (`numbers`), or entries of the do-not-call list (`suppressions`).
 //!
-//! The file is read and judged by a process of its own (`process`), which leaves the good rows in one file and
-//! tells the refused ones in another. Then the rows land.
+//! The file is read (`tables`) and judged by a process of its own (`process`), which leaves the good rows in one
+//! file and tells the refused ones in another. Then the rows land.
 
-mod cell;
-mod delimited;
-mod encoding;
 mod error_file;
-mod json;
-mod kind;
-mod number_format;
 mod numbers;
 pub mod process;
-mod sheet;
-mod source;
 mod spill;
 mod suppressions;
-#[cfg(test)]
-mod tests;
-mod workbook;
-mod xml;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

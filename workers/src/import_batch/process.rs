@@ -18,12 +18,12 @@ use outbound::phone::Phone;
 use outbound::suppression;
 use serde::{Deserialize, Serialize};
 use storage::batches::LandingRow;
+use tables::{ReadRow, Sink, Stop, Tally};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use super::Halt;
 use super::error_file::ErrorFile;
-use super::source::{self, ReadRow, Sink, Stop, Tally};
 use super::spill::{self, Spilled, SpilledEntry};
 
 /// The command of the binary that reads a file for its parent.
@@ -138,13 +138,13 @@ fn judge(request: &Request) -> Result<Summary, Stop> {
                 callers.iter().map(|(phone, id)| (Phone::from_digits(*phone), *id)).collect();
             sort(
                 request,
-                |sink| source::read(file, options, rules, sink),
+                |sink| tables::read(file, options, rules, sink),
                 |_, row| landing(row, &callers).map(Spilled::from),
             )
         }
         Content::Suppressions { options, rules } => sort(
             request,
-            |sink| source::read_suppressions(file, options, rules, sink),
+            |sink| tables::read_suppressions(file, options, rules, sink),
             |line, entry| Ok(SpilledEntry::new(line, entry)),
         ),
     }

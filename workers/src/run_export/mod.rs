@@ -166,6 +166,8 @@ struct Run<'a> {
     rows: RecordStream,
     columns: Vec<Column>,
     done: u64,
+    /// Cells that were too long for a sheet.
+    cells_cut: u64,
     progress: &'a Progress,
 }
 
@@ -220,7 +222,7 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
     let all = RecordQuery::all(options.content);
     let query = RecordQuery { task: options.task, filter, words, ..all };
     let rows = RecordStream::open(&env.store, export.enterprise, query).await?;
-    let mut run = Run { env, export, rows, columns: Vec::new(), done: 0, progress };
+    let mut run = Run { env, export, rows, columns: Vec::new(), done: 0, cells_cut: 0, progress };
     let note = run.choose_columns().await?;
     let extension = match (options.content, options.format) {
         (Content::Recordings, _) | (_, ExportFormat::Zip) => "zip",
@@ -243,6 +245,7 @@ async fn write(env: &Environment, export: &Export, progress: &Progress) -> Resul
         rows: run.done,
         expires_at: now + TimeDelta::days(KEPT_DAYS),
         note: note.as_deref(),
+        cells_cut: run.cells_cut,
     };
     exports::finish(&env.store, export.id, export.token, written, now).await?;
     if let Some(checkpoint) = &export.checkpoint {

@@ -1,8 +1,8 @@
 //! CSV in UTF-8 with a byte order mark, which spreadsheets need to see that it is UTF-8. Times are texts of the
-//! enterprise's wall clock.
+//! enterprise's wall clock, and what a spreadsheet would run is defused.
 
 use chrono_tz::Tz;
-use outbound::record::defuse;
+use outbound::spreadsheet::defuse;
 use tokio::io::AsyncWriteExt;
 
 use super::{Halt, Run, conversation_text, shown};
@@ -25,8 +25,9 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
         lines = csv::WriterBuilder::new().from_writer(Vec::new());
         for view in &chunk {
             let text = conversation_text(view, shown);
-            let cells =
-                columns.iter().map(|column| column.cell(&view.record, &text, shown).text(zone));
+            let cells = columns
+                .iter()
+                .map(|column| defuse(&column.cell(&view.record, &text, shown).text(zone)));
             lines.write_record(cells).map_err(Halt::file)?;
         }
     }

@@ -1,0 +1,8 @@
+//! A number object a line.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use outbound::import::ImportFormat;
+
+fuzz_target!(|bytes: &[u8]| fuzz::read(bytes, ImportFormat::Ndjson));
