@@ -2,8 +2,8 @@
 //!
 //! With an `Idempotency-Key`, the reply to a POST is stored for 24 hours. The same request again gets
 //! the stored reply (marked `Idempotency-Replayed: true`), another request with the key 422, and one
-//! that comes while the first is in flight 409. A reply that tells of a passing failure (429, 5xx) is
-//! not stored: the request may be made again. Whatever it makes has the same id then, so that one which came to
+//! that comes while the first is in flight 409. A reply that tells of a passing failure (429, 5xx), or of a role
+//! that is too low, is not stored: the request may be made again. Whatever it makes has the same id then, so that one which came to
 //! its commit and to no answer makes nothing twice.
 
 use std::future::Future;
@@ -122,6 +122,8 @@ pub(crate) async fn run(
     work: impl Future<Output = Response> + Send + 'static,
 ) -> Result<Response, Problem> {
     let enterprise = caller.enterprise;
+    // Each API key has idempotency keys of its own: nobody takes one from another, or learns what it stands for.
+    let key = format!("{} {key}", caller.key);
     let seed = match idempotency::claim(&state.store, enterprise, &key, print).await? {
         Claim::Fresh(seed) => seed,
         Claim::Stored(stored) => return Ok(replay(stored)),
@@ -162,7 +164,9 @@ async fn keep(
     reply: Response,
 ) -> Result<Response, Problem> {
     let status = reply.status();
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    // What a role forbids was never looked at: it is no answer to keep.
+    let passing = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::FORBIDDEN;
+    if status.is_server_error() || passing {
         if let Err(error) = idempotency::release(&state.store, enterprise, key).await {
             tracing::warn!(%error, "a key stays in flight for a while");
         }

@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -65,10 +65,34 @@ pub fn router(state: ApiState) -> Router {
         .route("/ready", get(health::ready))
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(well_formed))
         .layer(from_fn(observe))
         // Bodies are read with limits of their own, named in the error.
         .layer(DefaultBodyLimit::disable())
         .with_state(state)
+}
+
+/// Bytes of a request's headers, names and values.
+const HEADERS_BYTES_MAX: usize = 64 << 10;
+
+/// A request names the host that it is for, once (RFC 9112, 3.2): two names are how one request is made to mean
+/// two things to a proxy and to us. Nobody is asked for a key before that.
+async fn well_formed(request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let needed = request.version() == Version::HTTP_11 && request.uri().authority().is_none();
+    let right = hosts == 1 || (hosts == 0 && !needed);
+    if !right {
+        let detail = format!("a request has one Host header, not {hosts}");
+        return Problem::new(StatusCode::BAD_REQUEST, "host_required", detail).into_response();
+    }
+    let bytes: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > HEADERS_BYTES_MAX {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        let detail = format!("headers may have {HEADERS_BYTES_MAX} bytes at most, not {bytes}");
+        return Problem::new(status, "headers_too_large", detail).into_response();
+    }
+    next.run(request).await
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
@@ -88,7 +112,11 @@ async fn observe(request: Request, next: Next) -> Response {
     );
     let started = Instant::now();
     let answer = async {
+        let under_v1 = request.uri().path().starts_with("/v1/");
         let mut reply = as_problem(next.run(request).await);
+        if under_v1 {
+            keep_private(reply.headers_mut());
+        }
         if let Ok(value) = HeaderValue::try_from(&id) {
             reply.headers_mut().insert(X_REQUEST_ID, value);
         }
@@ -96,7 +124,7 @@ async fn observe(request: Request, next: Next) -> Response {
         let status = reply.status().as_u16();
         tracing::Span::current().record("status", status);
         let labels = [
-            ("method", method.to_string()),
+            ("method", label(&method).to_owned()),
             ("route", route.clone()),
             ("status", status.to_string()),
         ];
@@ -106,6 +134,26 @@ async fn observe(request: Request, next: Next) -> Response {
         reply
     };
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+}
+
+/// Nobody on the way keeps what an enterprise was told, and no browser takes it for a page.
+fn keep_private(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Anybody may send any word as a method: those that nobody serves have one name in metrics.
+fn label(method: &Method) -> &str {
+    const SERVED: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    if SERVED.contains(method) { method.as_str() } else { "other" }
 }
 
 /// The caller's own id, when it is fit to stand in logs, or a new one.

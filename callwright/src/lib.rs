@@ -3,6 +3,7 @@
 pub mod client;
 pub mod commands;
 pub mod config;
+mod connections;
 pub mod metrics_listen;
 pub mod node;
 pub mod supervise;

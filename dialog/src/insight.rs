@@ -31,6 +31,7 @@ pub fn analyze(content: &Published, transcript: &[Line], found: Insight) -> Insi
                 .collect(),
             fallback: vec![String::new()],
             thinks_ms: 0,
+            prepared: script::Prepared::default(),
         };
         for line in transcript.iter().filter(|line| line.speaker == Speaker::Customer) {
             add(&mut insight, script::reply(&anywhere, &line.text, &BTreeMap::new()));

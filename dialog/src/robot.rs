@@ -344,6 +344,7 @@ mod tests {
                 intents: Vec::new(),
                 fallback: Vec::new(),
                 thinks_ms: 0,
+                prepared: crate::script::Prepared::default(),
             }),
             turn: TurnSettings::default(),
         }

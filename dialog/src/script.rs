@@ -4,13 +4,16 @@
 //! The intent and what was captured go beside the text, so that a customer can't speak a command, and
 //! nothing of it is read out.
 
+mod patterns;
+
 use std::collections::BTreeMap;
 
-use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::reply::Reply;
+pub use patterns::Prepared;
+use patterns::judge;
 
 /// Intents of a script.
 pub const INTENTS_MAX: usize = 100;
@@ -22,8 +25,8 @@ pub const REPLY_CHARS_MAX: usize = 2_000;
 pub const PATTERN_CHARS_MAX: usize = 500;
 /// The longest that a script may think, in milliseconds.
 pub const THINKS_MS_MAX: u32 = 10_000;
-/// Memory that one compiled pattern may take.
-const PATTERN_BYTES_MAX: usize = 1 << 18;
+/// Patterns of all intents of a script.
+pub const PATTERNS_MAX: usize = 500;
 /// The variable that holds the step the talk is in.
 pub const STEP: &str = "_step";
 /// The variable that counts misunderstandings in a row.
@@ -43,6 +46,9 @@ pub struct Script {
     #[serde(default)]
     #[schemars(range(max = THINKS_MS_MAX))]
     pub thinks_ms: u32,
+    /// Its patterns, compiled when they are first needed.
+    #[serde(skip)]
+    pub prepared: Prepared,
 }
 
 /// Something that a customer may want.
@@ -114,21 +120,23 @@ impl Script {
                     format!("is longer than {REPLY_CHARS_MAX} characters"),
                 );
             }
-            for (place, pattern) in intent.patterns.iter().enumerate() {
-                if let Err(error) = compile(pattern) {
-                    fault(format!("/intents/{at}/patterns/{place}"), error);
-                }
-            }
+        }
+        // Counts first: nothing is compiled of a script that is too large.
+        if faults.is_empty() {
+            faults.extend(judge(&self.intents));
         }
         faults
+    }
+
+    /// Compile the patterns, unless that was done. It may take a tenth of a second.
+    pub fn prepare(&self) {
+        self.prepared.of(&self.intents);
     }
 
     /// The variables that an intent may capture, and those that a reply sets.
     pub fn captures(&self) -> Vec<String> {
         let patterns = self.intents.iter().flat_map(|intent| &intent.patterns);
-        let groups = patterns.filter_map(|pattern| compile(pattern).ok()).flat_map(|regex| {
-            regex.capture_names().flatten().map(str::to_owned).collect::<Vec<_>>()
-        });
+        let groups = patterns.flat_map(|pattern| patterns::groups(pattern));
         let set = self.texts().flat_map(crate::command::sets);
         let mut names: Vec<String> = groups.chain(set).collect();
         names.sort_unstable();
@@ -145,23 +153,20 @@ impl Script {
     }
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
-    if pattern.chars().count() > PATTERN_CHARS_MAX {
-        return Err(format!("is longer than {PATTERN_CHARS_MAX} characters"));
-    }
-    RegexBuilder::new(pattern)
-        .case_insensitive(true)
-        .size_limit(PATTERN_BYTES_MAX)
-        .build()
-        .map_err(|error| format!("is not a regular expression: {error}"))
-}
-
 /// The agent's answer to what was heard, with the variables of the call.
 pub fn reply(script: &Script, heard: &str, variables: &BTreeMap<String, String>) -> Reply {
     let step = variables.get(STEP).map(String::as_str).unwrap_or_default();
-    let fits = |intent: &&Intent| intent.when.as_deref().is_none_or(|when| when == step);
-    for intent in script.intents.iter().filter(fits) {
-        let Some(captured) = matched(intent, heard) else { continue };
+    let patterns = script.prepared.of(&script.intents);
+    let fitting = patterns.fitting(heard);
+    let spoken = words(heard);
+    for (at, intent) in script.intents.iter().enumerate() {
+        if intent.when.as_deref().is_some_and(|when| when != step) {
+            continue;
+        }
+        let Some(captured) = matched(intent, &spoken, || patterns.captured(at, &fitting, heard))
+        else {
+            continue;
+        };
         let mut captures: BTreeMap<String, String> = captured.into_iter().collect();
         if let Some(next) = &intent.next_step {
             captures.insert(STEP.to_owned(), next.clone());
@@ -179,23 +184,17 @@ pub fn reply(script: &Script, heard: &str, variables: &BTreeMap<String, String>)
     Reply { text: said.to_owned(), tags: Vec::new(), captures }
 }
 
-/// What was captured, when the intent fits.
-fn matched(intent: &Intent, heard: &str) -> Option<Vec<(String, String)>> {
-    for pattern in &intent.patterns {
-        let Ok(regex) = compile(pattern) else { continue };
-        let Some(found) = regex.captures(heard) else { continue };
-        let named = regex.capture_names().flatten().filter_map(|name| {
-            let value = found.name(name)?.as_str().trim();
-            Some((name.to_owned(), value.to_owned()))
-        });
-        return Some(named.collect());
-    }
-    let heard = words(heard);
+/// What was captured, when the intent fits: by a pattern, or by a keyword in the words that were spoken.
+fn matched(
+    intent: &Intent,
+    spoken: &str,
+    by_pattern: impl FnOnce() -> Option<Vec<(String, String)>>,
+) -> Option<Vec<(String, String)>> {
     let fits = |keyword: &String| {
         let keyword = words(keyword);
-        !keyword.trim().is_empty() && heard.contains(&keyword)
+        !keyword.trim().is_empty() && spoken.contains(&keyword)
     };
-    intent.keywords.iter().any(fits).then(Vec::new)
+    by_pattern().or_else(|| intent.keywords.iter().any(fits).then(Vec::new))
 }
 
 /// Lower case, words set apart by single spaces, one at each end; letters without spaces between words
@@ -254,6 +253,7 @@ mod tests {
             ],
             fallback: vec!["Pardon?".into(), "I call again. #Hangup#".into()],
             thinks_ms: 0,
+            prepared: Prepared::default(),
         }
     }
 
@@ -309,7 +309,8 @@ mod tests {
             ("", "what", false),
         ] {
             let intent = Intent { keywords: vec![keyword.into()], ..Intent::default() };
-            assert_eq!(matched(&intent, heard).is_some(), fits, "{keyword} in {heard}");
+            let found = matched(&intent, &words(heard), || None);
+            assert_eq!(found.is_some(), fits, "{keyword} in {heard}");
         }
     }
 
@@ -371,7 +372,7 @@ mod tests {
                 script.intents[1].patterns = vec!["好".repeat(501)];
             }),
             ("/intents/1/patterns/0", |script| {
-                script.intents[1].patterns = vec!["(a{99}){99}".into()];
+                script.intents[1].patterns = vec![r"(\w{99}){99}".into()];
             }),
             ("", |script| script.thinks_ms = THINKS_MS_MAX),
             ("/thinks_ms", |script| script.thinks_ms = THINKS_MS_MAX + 1),

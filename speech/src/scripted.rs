@@ -1,5 +1,9 @@
 //! The built-in agent: its whole wit is in `dialog::script`, so it needs no network and never fails.
+//!
+//! The patterns of a script are compiled on a thread for such work, a few scripts at a time: the threads that
+//! carry calls must not wait for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,17 +13,21 @@ use dialog::reply::Reply;
 use dialog::robot::AgentConfig;
 use dialog::script;
 
+use tokio::sync::Semaphore;
+
 use crate::{Agent, AgentError};
 
 /// Answers from the robot's script, after the business time that the script takes to think.
 #[derive(Debug, Clone)]
 pub struct ScriptedAgent {
     clock: Clock,
+    /// One script is compiled at a time.
+    compiling: Arc<Semaphore>,
 }
 
 impl ScriptedAgent {
     pub fn new(clock: Clock) -> Self {
-        Self { clock }
+        Self { clock, compiling: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -27,6 +35,15 @@ impl ScriptedAgent {
 impl Agent for ScriptedAgent {
     async fn reply(&self, request: &AgentRequest) -> Result<Reply, AgentError> {
         let AgentConfig::Scripted(script) = &request.robot.agent;
+        if !script.prepared.is_done() {
+            let robot = Arc::clone(&request.robot);
+            let _turn = self.compiling.acquire().await;
+            let compiled = tokio::task::spawn_blocking(move || {
+                let AgentConfig::Scripted(script) = &robot.agent;
+                script.prepare();
+            });
+            compiled.await.map_err(|error| AgentError::Failed(error.to_string()))?;
+        }
         let thinks = Duration::from_millis(script.thinks_ms.into());
         if !thinks.is_zero() {
             tokio::time::sleep(self.clock.real(thinks)).await;

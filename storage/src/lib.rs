@@ -1,6 +1,7 @@
 //! The one crate that names PostgreSQL and S3: what is true, and what is kept.
 
 pub mod error;
+mod judging;
 pub mod objects;
 mod presence;
 pub mod reach;

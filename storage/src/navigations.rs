@@ -14,6 +14,7 @@ use outbound::import::is_fixed_column;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
+use crate::judging::judged;
 use crate::rows::{Listed, Page, name_taken, same_version, unused};
 use crate::tasks::references::{Referred, refuse, users};
 use crate::{Store, StoreError, idempotency};
@@ -179,10 +180,19 @@ pub async fn publish(
     id: NavigationId,
     now: Time,
 ) -> Result<Draft, StoreError> {
+    // Judged before anything is locked, as that may take a moment; then it must still be what was judged.
+    let draft = get(store, enterprise, id).await?.draft;
+    let robots_then = robots(&mut *store.api.acquire().await?, enterprise, &draft).await?;
+    let (flow, with) = (draft.clone(), robots_then.clone());
+    let judged = judged(move || judge(&flow, &with)).await?;
     let mut tx = store.api.begin().await?;
     let old = lock(&mut tx, enterprise, id).await?;
-    let robots = robots(&mut tx, enterprise, &old.draft).await?;
-    let judged = judge(&old.draft, &robots);
+    if old.draft != draft || robots(&mut tx, enterprise, &draft).await? != robots_then {
+        return Err(StoreError::conflict(
+            "changed_meanwhile",
+            "the voice navigation or one of its robots was changed at the same time; publish it again",
+        ));
+    }
     let columns = column_names(&old.draft);
     let published = match judged {
         Ok(published) if columns.is_empty() => published,

@@ -6,6 +6,7 @@ use outbound::fault::{Fault, text};
 use outbound::ids::{EnterpriseId, RobotId};
 use sqlx::types::{Json, Uuid};
 
+use crate::judging::judged;
 use crate::rows::{Listed, Page, Stored, name_taken, unused};
 use crate::tasks::references::refuse;
 use crate::{Store, StoreError, idempotency};
@@ -34,7 +35,12 @@ impl From<Row> for Robot {
 }
 
 /// The robot by itself; what it needs of a navigation is judged when one that uses it is published.
-fn check(config: &RobotConfig) -> Result<(), StoreError> {
+async fn check(config: &RobotConfig) -> Result<(), StoreError> {
+    let config = config.clone();
+    refuse(judged(move || faults(&config)).await?)
+}
+
+fn faults(config: &RobotConfig) -> Vec<Fault> {
     let mut faults: Vec<Fault> = text("/name", &config.name, 1, NAME_MAX).into_iter().collect();
     let own = config.check().into_iter().filter(|fault| fault.pointer != "/name");
     faults.extend(own.map(|fault| Fault::new(fault.pointer, "invalid", fault.detail)));
@@ -45,7 +51,7 @@ fn check(config: &RobotConfig) -> Result<(), StoreError> {
             .into_iter()
             .map(|fault| Fault::new(format!("/agent{}", fault.pointer), "invalid", fault.detail)),
     );
-    refuse(faults)
+    faults
 }
 
 pub async fn create(
@@ -57,7 +63,7 @@ pub async fn create(
     if let Some(made) = idempotency::made(|id| get(store, enterprise, id)).await? {
         return Ok(made);
     }
-    check(&config)?;
+    check(&config).await?;
     let id = idempotency::id(RobotId::new());
     sqlx::query!(
         "insert into robot (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",
@@ -119,7 +125,7 @@ pub async fn update(
     expected: i64,
     config: RobotConfig,
 ) -> Result<Robot, StoreError> {
-    check(&config)?;
+    check(&config).await?;
     let row = sqlx::query!(
         "update robot set name = $4, config = $5, version = version + 1
           where id = $1 and enterprise_id = $2 and version = $3

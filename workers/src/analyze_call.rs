@@ -12,6 +12,7 @@ use outbound::ids::AttemptId;
 use storage::StoreError;
 use storage::records::{self, Analysis};
 use storage::work::{TRIES_MAX, Try, gave_up};
+use tokio::task::spawn_blocking;
 
 use crate::{Environment, faults};
 
@@ -40,7 +41,10 @@ async fn analyze(env: &Environment, id: AttemptId, started_at: Time) -> Result<(
         captures: subject.found.captures,
         process_hangup_point: subject.found.process_hangup_point,
     };
-    let insight = insight::analyze(&subject.content, &transcript, found);
+    // The patterns of a script are compiled for it: not on the threads that everything else runs on.
+    let content = subject.content;
+    let analyzed = spawn_blocking(move || insight::analyze(&content, &transcript, found)).await;
+    let insight = analyzed.map_err(|error| StoreError::Damaged(error.to_string()))?;
     let analysis = Analysis {
         intent_tags: insight.intent_tags,
         captures: insight.captures,

@@ -17,6 +17,7 @@ use workers::{Kind, fleet};
 
 use super::probes;
 use crate::config::Config;
+use crate::connections;
 use crate::node::Node;
 
 /// How long requests in flight may take when the API is stopped.
@@ -85,12 +86,9 @@ pub async fn listen(
         format!("{address} can't be listened on; set PORT or CALLWRIGHT_LISTEN")
     })?;
     let address = listener.local_addr()?;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = async move {
-        axum::serve(listener, service)
-            .with_graceful_shutdown(async move { stopping.cancelled().await })
-            .await
-            .context("the API ended")
+        connections::serve(listener, router, stopping).await;
+        Ok(())
     };
     Ok((address, served))
 }

@@ -101,7 +101,12 @@ fn lines(report: &Report) -> Vec<String> {
 }
 
 fn robot(opening: &str, turn: TurnSettings) -> RobotConfig {
-    let script = Script { intents: Vec::new(), fallback: vec!["Pardon?".into()], thinks_ms: 0 };
+    let script = Script {
+        intents: Vec::new(),
+        fallback: vec!["Pardon?".into()],
+        thinks_ms: 0,
+        prepared: crate::script::Prepared::default(),
+    };
     RobotConfig {
         name: "Anna".into(),
         opening: opening.into(),

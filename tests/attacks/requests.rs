@@ -1,0 +1,52 @@
+//! Requests that are not what they seem, before anybody knows who asks.
+
+use harness::{Answer, World};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The first line that these bytes are answered with.
+async fn answer(world: &World, bytes: &str) -> String {
+    let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    stream.write_all(bytes.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    // A connection that is cut with bytes unread is reset, which is an end, too.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_request_for_no_host_or_for_two_is_refused_before_its_key_is_looked_at() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let line = "GET /v1/tasks HTTP/1.1\r\nConnection: close\r\n";
+    for (headers, status) in
+        [("Host: here\r\n", "401"), ("", "400"), ("Host: here\r\nHost: there\r\n", "400")]
+    {
+        let answered = answer(&world, &format!("{line}{headers}\r\n")).await;
+        assert!(answered.starts_with(&format!("HTTP/1.1 {status}")), "{headers:?}: {answered}");
+    }
+    let long = format!("{line}Host: here\r\nCookie: {}\r\n\r\n", "a".repeat(65_536));
+    let answered = answer(&world, &long).await;
+    assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 431"), "{answered}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nothing_under_v1_is_kept_on_the_way_or_taken_for_a_page() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let stranger = world.by("cw_nobody_knows_me");
+    for (api, path, status) in [
+        (&world.api, "settings", 200),
+        (&world.api, "tasks/none", 404),
+        (&world.api, "nothing/here", 404),
+        (&stranger, "settings", 401),
+    ] {
+        let answer = Answer::to(api.request(reqwest::Method::GET, path)).await;
+        let told = (
+            answer.status,
+            answer.header("cache-control"),
+            answer.header("x-content-type-options"),
+        );
+        assert_eq!(told, (status, "no-store", "nosniff"), "{path}");
+    }
+    world.end().await;
+}
