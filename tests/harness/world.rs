@@ -25,7 +25,7 @@ use workers::{Kind, Running, Settings};
 use crate::gate::Gate;
 
 /// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A whole Callwright.
