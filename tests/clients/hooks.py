@@ -27,8 +27,9 @@ RULES = {
     ("/concurrency", "too_large"),
     # A period that is the complement of another has no ranges of its own; every other has some.
     ("/ranges", "too_few"),
-    # The format of an imported file is told by its name, where that ends so.
-    ("/format", "missing_field"),
+    # The options of an import stand in the query or in a part of the form, and its format may be told by the
+    # file's name: what is nowhere is missing.
+    ("/format", "missing_field"), ("/batch_name", "missing_field"),
     # The names of an export's fields: the table in the docs lists them.
     ("/fields/*", "unknown_field"),
 }
