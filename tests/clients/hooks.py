@@ -30,6 +30,8 @@ RULES = {
     # The options of an import stand in the query or in a part of the form, and its format may be told by the
     # file's name: what is nowhere is missing.
     ("/format", "missing_field"), ("/batch_name", "missing_field"),
+    # A day that its month does not have.
+    ("/schedule/scheduled_start", "invalid_value"), ("/schedule/scheduled_end", "invalid_value"),
     # The names of an export's fields: the table in the docs lists them.
     ("/fields/*", "unknown_field"),
 }
