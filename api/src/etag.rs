@@ -97,7 +97,7 @@ impl JsonSchema for Version {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^\"[0-9]+\"$" })
+        schemars::json_schema!({ "type": "string", "pattern": "^\"[0-9]{1,18}\"$" })
     }
 }
 
