@@ -171,8 +171,7 @@ impl Run {
     pub async fn import(&mut self) -> Result<()> {
         let task = self.imports % self.campaign.tasks.len();
         self.imports += 1;
-        self.campaign.import(task, self.chunk).await?;
-        Ok(())
+        self.campaign.import(task, self.chunk).await
     }
 
     async fn act(&mut self, card: Card) -> Result<()> {
