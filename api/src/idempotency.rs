@@ -164,7 +164,7 @@ async fn keep(
     reply: Response,
 ) -> Result<Response, Problem> {
     let status = reply.status();
-    // What a role forbids was never looked at: it is no answer to keep.
+    // A request that its role forbids did nothing, so its reply is not stored.
     let passing = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::FORBIDDEN;
     if status.is_server_error() || passing {
         if let Err(error) = idempotency::release(&state.store, enterprise, key).await {

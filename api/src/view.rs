@@ -37,7 +37,7 @@ impl<Id: JsonSchema, Config: JsonSchema> JsonSchema for View<Id, Config> {
             fields.extend(own);
         }
         fields.insert("created_at".into(), generator.subschema_for::<Time>().into());
-        // What is configured is shown whole, also where it may be left out when it is made.
+        // A reply always has every field, also one that a request may leave out.
         let required: Vec<&String> = fields.keys().collect();
         json_schema!({
             "description": own("description"),

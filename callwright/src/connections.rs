@@ -3,12 +3,13 @@
 //! Whoever opens connections and says nothing, or a letter a minute, would otherwise keep out everybody else.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::middleware::AddExtension;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -16,8 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::Layer;
 
-/// Connections at a time; others wait at the door.
+/// Connections at a time; others wait until one ends.
 const CONNECTIONS_MAX: usize = 4_096;
 /// Connections of one address at a time; the next is closed at once. A proxy on this machine has no such limit.
 const OF_ONE_ADDRESS_MAX: usize = 256;
@@ -29,6 +31,9 @@ const HEAD_BYTES_MAX: usize = 128 << 10;
 const HEADERS_MAX: usize = 100;
 /// Where no connection can be accepted (no file descriptor is left), the next try is made so much later.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// The router, with the address of who asks.
+type Service = AddExtension<Router, ConnectInfo<SocketAddr>>;
 
 /// Serve until it is told to stop, and then until the requests under way are answered.
 pub async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
@@ -54,10 +59,10 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: Cancellation
         };
         let Some(place) = addresses.enter(peer.ip()) else { continue };
         let Ok(room) = room else { break };
-        let router = router.clone().layer(axum::Extension(ConnectInfo(peer)));
+        let service = Extension(ConnectInfo(peer)).layer(router.clone());
         let stopping = stopping.clone();
         open.spawn(async move {
-            carry(stream, router, stopping).await;
+            carry(stream, service, stopping).await;
             drop((room, place));
         });
     }
@@ -67,7 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: Cancellation
 }
 
 /// Answer one connection, until its peer ends it; or until it is told to stop, and then for the request under way.
-async fn carry(stream: TcpStream, router: Router, stopping: CancellationToken) {
+async fn carry(stream: TcpStream, service: Service, stopping: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
@@ -75,7 +80,7 @@ async fn carry(stream: TcpStream, router: Router, stopping: CancellationToken) {
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(service);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -18,6 +18,6 @@ pub mod transcript;
 pub mod turn;
 pub mod variables;
 
-/// What a text that is required may hold, for the API's document: not only spaces, and no control
-/// character but tabs and line ends.
+/// The pattern of a required text in the API's document: it has more than spaces, and no control character but
+/// tabs and line ends.
 pub(crate) const FILLED_PATTERN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";

@@ -9,7 +9,7 @@ use outbound::spreadsheet::defuse;
 fuzz_target!(|text: &str| {
     let (region, text) = text.split_at_checked(2).unwrap_or(("CN", text));
     if let Ok(phone) = phone::parse(text, region) {
-        // What is stored and shown is the number that was read, wherever it is read again.
+        // A number in its full form reads as itself in every region: it is stored and shown so.
         assert_eq!(phone::parse(&phone.reveal(), "DE"), Ok(phone));
         assert_eq!(Phone::from_digits(phone.digits()), phone);
         assert!(phone.masked().contains("****"));

@@ -1,4 +1,4 @@
-//! What the targets share: a file that is read, and what must hold of whatever comes of it.
+//! What the targets share: reading a file, and the checks of what the reader gave.
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -99,7 +99,7 @@ pub enum After {
 }
 
 impl After {
-    /// What becomes of it where its own phone is on the do-not-call list: it is called no more, at any of its
+    /// The same for a number whose own phone is on the do-not-call list: it is not called again, at none of its
     /// phones.
     pub const fn of_listed(self) -> Self {
         match self {

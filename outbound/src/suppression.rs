@@ -100,7 +100,7 @@ pub fn in_the_past() -> Fault {
     Fault::new("/expires_at", "in_the_past", "the expiry must be after now")
 }
 
-/// What came of a file, so far where it is not done.
+/// What an import of a do-not-call file has done so far; all of it, once it is over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SuppressionImportResult")]
 pub struct FileResult {

@@ -1,7 +1,7 @@
-//! The built-in agent: its whole wit is in `dialog::script`, so it needs no network and never fails.
+//! The built-in agent: its whole wit is in `dialog::script`, so it needs no network.
 //!
-//! The patterns of a script are compiled on a thread for such work, a few scripts at a time: the threads that
-//! carry calls must not wait for them.
+//! The first call of a script compiles its patterns, on a thread for such work and one script at a time: the
+//! threads that carry calls must not stand still for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,6 @@ use dialog::conversation::AgentRequest;
 use dialog::reply::Reply;
 use dialog::robot::AgentConfig;
 use dialog::script;
-
 use tokio::sync::Semaphore;
 
 use crate::{Agent, AgentError};

@@ -2,15 +2,10 @@
 //! it was.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use harness::files::read_zip;
 use harness::{World, eventually};
 use serde_json::{Value, json};
-
-/// Much is packed here by a program that is not optimised.
-const LONG: Duration = Duration::from_secs(180);
-const LOOK: Duration = Duration::from_millis(100);
 
 /// A world in which so many calls were answered and recorded, and all is done that follows.
 async fn recorded(calls: usize) -> (World, String, Vec<Value>) {
@@ -122,15 +117,11 @@ async fn a_zip_of_recordings_goes_on_where_its_worker_lost_it() {
              end $$",
         )
         .await;
-    let begun = Instant::now();
-    let export = loop {
+    let export = eventually("the export to be over", || async {
         let export = world.get(&path).await;
-        if export["status"] != "queued" && export["status"] != "running" {
-            break export;
-        }
-        assert!(begun.elapsed() < LONG, "it takes too long: {export}");
-        tokio::time::sleep(LOOK).await;
-    };
+        (export["status"] != "queued" && export["status"] != "running").then_some(export)
+    })
+    .await;
     assert_eq!(export["status"], "done", "{export}");
     world
         .sql("do $$ begin assert (select token = 3 from export), 'it was taken twice'; end $$")

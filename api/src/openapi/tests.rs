@@ -1,4 +1,4 @@
-//! What must hold of the document, whatever is added to the API.
+//! Checks of the whole document, so that a route or a schema that is added later can't break it.
 
 use std::collections::BTreeSet;
 

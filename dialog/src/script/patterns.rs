@@ -117,7 +117,7 @@ impl Prepared {
     }
 }
 
-/// What was compiled is no part of what a script says.
+/// Two scripts are equal when their texts are, whether or not their patterns are compiled.
 impl PartialEq for Prepared {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -129,8 +129,8 @@ pub(super) struct Patterns {
     set: RegexSet,
     /// By intent: its patterns, as places in the set.
     intents: Vec<std::ops::Range<usize>>,
-    /// By place in the set: what captures, compiled when it is first needed.
-    single: Vec<(String, OnceLock<Option<Regex>>)>,
+    /// By place in the set: the pattern by itself, where it captures something.
+    capturing: Vec<Option<Regex>>,
 }
 
 impl Patterns {
@@ -148,8 +148,18 @@ impl Patterns {
             std::mem::replace(&mut from, to)..to
         });
         let intents = intents.collect();
-        let single = all.into_iter().map(|pattern| (pattern.clone(), OnceLock::new())).collect();
-        Some(Self { set, intents, single })
+        let capturing = all.into_iter().map(|pattern| {
+            let compile = || {
+                RegexBuilder::new(pattern)
+                    .case_insensitive(true)
+                    .size_limit(SCRIPT_BYTES_MAX)
+                    .dfa_size_limit(SEARCH_BYTES_MAX)
+                    .build()
+            };
+            (!groups(pattern).is_empty()).then(compile).transpose().ok()
+        });
+        let capturing = capturing.collect::<Option<_>>()?;
+        Some(Self { set, intents, capturing })
     }
 
     /// Which patterns fit what was heard.
@@ -165,16 +175,8 @@ impl Patterns {
         heard: &str,
     ) -> Option<Vec<(String, String)>> {
         let mut places = self.intents.get(intent)?.clone();
-        let (pattern, single) = &self.single[places.find(|at| fitting.matched(*at))?];
-        let compiled = single.get_or_init(|| {
-            RegexBuilder::new(pattern)
-                .case_insensitive(true)
-                .size_limit(SCRIPT_BYTES_MAX)
-                .dfa_size_limit(SEARCH_BYTES_MAX)
-                .build()
-                .ok()
-        });
-        let regex = compiled.as_ref()?;
+        let place = places.find(|at| fitting.matched(*at))?;
+        let Some(regex) = &self.capturing[place] else { return Some(Vec::new()) };
         let found = regex.captures(heard)?;
         let named = regex.capture_names().flatten().filter_map(|name| {
             let value = found.name(name)?.as_str().trim();

@@ -149,7 +149,7 @@ impl ImportOptions {
     }
 }
 
-/// What is wrong with the encoding that a file of a format is said to have.
+/// Refuses an encoding that nobody knows, or that files of this format do not have.
 pub(crate) fn encoding_fault(encoding: &str, format: ImportFormat) -> Option<Fault> {
     if encoding == ENCODING_AUTO {
         return None;

@@ -5,6 +5,7 @@
 
 pub mod embedded;
 pub mod keys;
+mod multipart;
 pub mod parts;
 pub mod reach;
 pub mod upload;

@@ -4,16 +4,16 @@
 //! [`super::Upload`] it is not aborted when it is dropped: whoever gives the work up calls
 //! [`Objects::abort_uploads`].
 
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use std::collections::HashSet;
+
+use aws_sdk_s3::types::CompletedPart;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::multipart::PARTS_MAX;
 use super::{Objects, code, failed};
 use crate::StoreError;
 
-/// Parts of one object, at most.
-const PARTS_MAX: usize = 10_000;
 /// Uploads that are looked up by one request.
 const UPLOADS_PAGE: i32 = 1_000;
 
@@ -30,6 +30,8 @@ pub struct SavedParts {
     key: String,
     id: String,
     parts: Vec<SavedPart>,
+    /// Bytes of the parts.
+    bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,25 +44,14 @@ struct SavedPart {
 impl Objects {
     /// Begin an object that goes up in parts. Every part but the last must have 5 MiB at least.
     pub async fn begin_parts(&self, key: &str, content_type: &str) -> Result<Parts, StoreError> {
-        let made = self
-            .client
-            .create_multipart_upload()
-            .bucket(&self.bucket)
-            .key(key)
-            .content_type(content_type)
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        let id = made.upload_id().ok_or_else(|| {
-            StoreError::Unavailable("the object store gave no id for an upload".into())
-        })?;
-        let saved = SavedParts { key: key.to_owned(), id: id.to_owned(), parts: Vec::new() };
+        let id = self.create_parts(key, content_type).await?;
+        let saved = SavedParts { key: key.to_owned(), id, parts: Vec::new(), bytes: 0 };
         Ok(Parts { objects: self.clone(), saved })
     }
 
     /// Go on with an upload. None: the store does not have it any more, or not these parts of it.
     pub async fn go_on_with_parts(&self, saved: SavedParts) -> Result<Option<Parts>, StoreError> {
-        let mut here = Vec::new();
+        let mut here = HashSet::new();
         let mut marker = None;
         loop {
             let listed = self
@@ -80,16 +71,24 @@ impl Objects {
                     error => return Err(error),
                 },
             };
-            let parts = listed.parts().iter();
-            here.extend(parts.map(|part| part.e_tag().unwrap_or_default().to_owned()));
+            here.extend(
+                listed
+                    .parts()
+                    .iter()
+                    .filter_map(|part| Some((part.part_number()?, part.e_tag()?.to_owned()))),
+            );
             marker = listed.next_part_number_marker().map(str::to_owned);
-            if listed.is_truncated() != Some(true) || here.len() > PARTS_MAX {
+            if listed.is_truncated() != Some(true) || here.len() as i64 > i64::from(PARTS_MAX) {
                 break;
             }
         }
-        // A worker that lost the work may have sent one part more before it noticed: it is sent again.
-        let same = here.len() >= saved.parts.len()
-            && saved.parts.iter().zip(&here).all(|(part, etag)| part.etag == *etag);
+        // A worker that lost the work may have sent further parts before it noticed. Where one of them took the
+        // place of ours, ours is gone; some stores keep both, and complete with the one that is named.
+        let same = saved
+            .parts
+            .iter()
+            .zip(1..)
+            .all(|(part, number)| here.contains(&(number, part.etag.clone())));
         Ok(same.then(|| Parts { objects: self.clone(), saved }))
     }
 
@@ -109,19 +108,8 @@ impl Objects {
                 .await
                 .map_err(|error| failed(&error))?;
             for upload in page.uploads() {
-                let aborted = self
-                    .client
-                    .abort_multipart_upload()
-                    .bucket(&self.bucket)
-                    .set_key(upload.key().map(str::to_owned))
-                    .set_upload_id(upload.upload_id().map(str::to_owned))
-                    .send()
-                    .await;
-                if let Err(error) = aborted
-                    && code(&error) != Some("NoSuchUpload")
-                {
-                    return Err(failed(&error));
-                }
+                let (key, id) = (upload.key(), upload.upload_id());
+                self.abort_parts(key.unwrap_or_default(), id.unwrap_or_default()).await?;
             }
             if page.is_truncated() != Some(true) {
                 return Ok(());
@@ -137,6 +125,11 @@ impl SavedParts {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// Bytes of the parts that are up.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 impl Parts {
@@ -147,56 +140,33 @@ impl Parts {
 
     /// Send the next part.
     pub async fn send(&mut self, content: Bytes) -> Result<(), StoreError> {
-        let number = self.saved.parts.len() + 1;
+        let number = i32::try_from(self.saved.parts.len() + 1).unwrap_or(i32::MAX);
         if number > PARTS_MAX {
             let detail = format!("an object has at most {PARTS_MAX} parts");
             return Err(StoreError::conflict("object_too_large", detail));
         }
-        let Objects { client, bucket, .. } = &self.objects;
-        let sent = client
-            .upload_part()
-            .bucket(bucket)
-            .key(&self.saved.key)
-            .upload_id(&self.saved.id)
-            .part_number(i32::try_from(number).unwrap_or(i32::MAX))
-            .body(ByteStream::from(content))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        let crc32 = sent.checksum_crc32().map(str::to_owned);
-        self.saved
-            .parts
-            .push(SavedPart { etag: sent.e_tag().unwrap_or_default().to_owned(), crc32 });
+        let bytes = content.len() as u64;
+        let SavedParts { key, id, .. } = &self.saved;
+        let sent = self.objects.send_part(key, id, number, content).await?;
+        self.saved.parts.push(SavedPart {
+            etag: sent.e_tag().unwrap_or_default().to_owned(),
+            crc32: sent.checksum_crc32().map(str::to_owned),
+        });
+        self.saved.bytes += bytes;
         Ok(())
     }
 
-    /// Make the object visible.
-    pub async fn complete(self) -> Result<(), StoreError> {
-        let Objects { client, bucket, .. } = &self.objects;
-        let parts = self.saved.parts.iter().zip(1..).map(|(part, number)| {
+    /// Make the object visible; gives its bytes.
+    pub async fn complete(self) -> Result<u64, StoreError> {
+        let SavedParts { key, id, parts, bytes } = &self.saved;
+        let parts = parts.iter().zip(1..).map(|(part, number)| {
             CompletedPart::builder()
                 .part_number(number)
                 .e_tag(&part.etag)
                 .set_checksum_crc32(part.crc32.clone())
                 .build()
         });
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
-        let completed = client
-            .complete_multipart_upload()
-            .bucket(bucket)
-            .key(&self.saved.key)
-            .upload_id(&self.saved.id)
-            .multipart_upload(parts)
-            .send()
-            .await;
-        match completed {
-            Ok(_) => Ok(()),
-            // The answer to an earlier try was lost: the object is there.
-            Err(error) if code(&error) == Some("NoSuchUpload") => {
-                let there = self.objects.head(&self.saved.key).await?;
-                there.map(|_| ()).ok_or_else(|| failed(&error))
-            }
-            Err(error) => Err(failed(&error)),
-        }
+        self.objects.complete_parts(key, id, parts.collect(), *bytes).await?;
+        Ok(*bytes)
     }
 }

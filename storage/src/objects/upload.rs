@@ -9,21 +9,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::CompletedPart;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
-use super::{Objects, code, failed};
+use super::Objects;
+use super::multipart::PARTS_MAX;
 use crate::StoreError;
 
 /// Bytes of a part; S3 wants 5 MiB at least, and 10,000 parts at most.
 pub const PART_BYTES: usize = 8 * 1024 * 1024;
 /// Parts that go up at a time.
 pub const PARTS_UP_MAX: usize = 2;
-const PARTS_MAX: i32 = 10_000;
 
 /// An object going up. Write to it as to a file, then [`Upload::finish`] it; closing the writer
 /// does not finish it.
@@ -178,82 +177,20 @@ impl Drop for Upload {
 
 impl Target {
     async fn send_part(&self, number: i32, content: Bytes) -> Result<CompletedPart, StoreError> {
-        let id = self.id.get_or_try_init(|| self.create()).await?;
-        let sent = self
-            .objects
-            .client
-            .upload_part()
-            .bucket(&self.objects.bucket)
-            .key(&self.key)
-            .upload_id(id)
-            .part_number(number)
-            .body(ByteStream::from(content))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(CompletedPart::builder()
-            .part_number(number)
-            .set_e_tag(sent.e_tag().map(str::to_owned))
-            .set_checksum_crc32(sent.checksum_crc32().map(str::to_owned))
-            .build())
-    }
-
-    async fn create(&self) -> Result<String, StoreError> {
-        let made = self
-            .objects
-            .client
-            .create_multipart_upload()
-            .bucket(&self.objects.bucket)
-            .key(&self.key)
-            .content_type(&self.content_type)
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        made.upload_id().map(str::to_owned).ok_or_else(|| {
-            StoreError::Unavailable("the object store gave no id for an upload".into())
-        })
+        let create = || self.objects.create_parts(&self.key, &self.content_type);
+        let id = self.id.get_or_try_init(create).await?;
+        self.objects.send_part(&self.key, id, number, content).await
     }
 
     async fn complete(&self, parts: Vec<CompletedPart>, bytes: u64) -> Result<(), StoreError> {
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let completed = self
-            .objects
-            .client
-            .complete_multipart_upload()
-            .bucket(&self.objects.bucket)
-            .key(&self.key)
-            .set_upload_id(self.id.get().cloned())
-            .multipart_upload(parts)
-            .send()
-            .await;
-        match completed {
-            Ok(_) => Ok(()),
-            // The answer to an earlier try was lost: the object tells whether it came through.
-            Err(error) if code(&error) == Some("NoSuchUpload") => {
-                match self.objects.head(&self.key).await? {
-                    Some(object) if object.bytes == bytes => Ok(()),
-                    _ => Err(failed(&error)),
-                }
-            }
-            Err(error) => Err(failed(&error)),
-        }
+        let id = self.id.get().map(String::as_str).unwrap_or_default();
+        self.objects.complete_parts(&self.key, id, parts, bytes).await
     }
 
     async fn abort(&self) {
         let Some(id) = self.id.get() else { return };
-        let aborted = self
-            .objects
-            .client
-            .abort_multipart_upload()
-            .bucket(&self.objects.bucket)
-            .key(&self.key)
-            .upload_id(id)
-            .send()
-            .await;
-        if let Err(error) = aborted
-            && code(&error) != Some("NoSuchUpload")
-        {
-            tracing::warn!(key = %self.key, error = %failed(&error), "an upload was not aborted");
+        if let Err(error) = self.objects.abort_parts(&self.key, id).await {
+            tracing::warn!(key = %self.key, %error, "an upload was not aborted");
         }
     }
 }

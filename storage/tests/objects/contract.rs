@@ -17,6 +17,7 @@ pub async fn run(objects: &Objects) {
     lists_come_in_pages_in_the_order_of_the_keys(objects).await;
     a_large_object_goes_up_in_parts(objects).await;
     a_dropped_upload_leaves_nothing(objects).await;
+    an_upload_is_gone_on_with_by_whoever_knows_its_parts(objects).await;
     files_go_up_and_come_down(objects).await;
     a_link_downloads_under_a_name(objects).await;
     a_link_gives_a_range(objects).await;
@@ -120,6 +121,37 @@ async fn a_dropped_upload_leaves_nothing(objects: &Objects) {
         }
         assert_eq!(objects.head("dropped").await.expect("a head"), None);
     }
+}
+
+async fn an_upload_is_gone_on_with_by_whoever_knows_its_parts(objects: &Objects) {
+    let body = content(13 * MIB);
+    let part = |from: usize, to: usize| bytes::Bytes::copy_from_slice(&body[from..to]);
+    let mut first = objects.begin_parts("parts/one", "application/zip").await.expect("an upload");
+    first.send(part(0, 6 * MIB)).await.expect("a part");
+    let saved = first.saved().clone();
+    // It sends one part more before it notices that the work is another's.
+    first.send(part(0, 5 * MIB)).await.expect("a part");
+    let mut second =
+        objects.go_on_with_parts(saved.clone()).await.expect("an answer").expect("it is there");
+    second.send(part(6 * MIB, 12 * MIB)).await.expect("a part");
+    let told = serde_json::to_string(second.saved()).expect("JSON");
+    let other = told.replacen("\"etag\":\"", "\"etag\":\"0", 1);
+    let other = serde_json::from_str(&other).expect("what is kept of an upload");
+    assert!(objects.go_on_with_parts(other).await.expect("an answer").is_none(), "not these parts");
+    second.send(part(12 * MIB, 13 * MIB)).await.expect("the last part");
+    assert_eq!(objects.head("parts/one").await.expect("a head"), None, "nothing is visible yet");
+    assert_eq!(second.complete().await.expect("completed"), 13 * MIB as u64);
+    assert!(read(objects, "parts/one").await == body);
+    assert!(objects.go_on_with_parts(saved).await.expect("an answer").is_none(), "it is over");
+
+    let mut mine = objects.begin_parts("parts/given/up", "text/plain").await.expect("an upload");
+    mine.send(part(0, 6 * MIB)).await.expect("a part");
+    let other = objects.begin_parts("parts/other", "text/plain").await.expect("an upload");
+    objects.abort_uploads("parts/given/").await.expect("aborted");
+    assert!(objects.go_on_with_parts(mine.saved().clone()).await.expect("an answer").is_none());
+    let other = objects.go_on_with_parts(other.saved().clone()).await.expect("an answer");
+    assert!(other.is_some(), "others go on");
+    objects.abort_uploads("parts/").await.expect("aborted");
 }
 
 async fn files_go_up_and_come_down(objects: &Objects) {

@@ -32,8 +32,6 @@ const SAVED_BYTES_MAX: u64 = 256 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 struct Saved {
     upload: SavedParts,
-    /// Bytes of files that are up.
-    bytes: u64,
     /// The last record that is done, and how many were.
     after: RecordCursor,
     rows: u64,
@@ -75,13 +73,13 @@ impl Packing {
         let Some(content) = read(&run.env.objects, at).await? else { return Ok(None) };
         let Some(line) = content.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
         let Ok(saved) = serde_json::from_slice::<Saved>(&content[..line]) else { return Ok(None) };
-        let key = saved.upload.key().to_owned();
+        let (key, base) = (saved.upload.key().to_owned(), saved.upload.bytes());
         let Some(parts) = run.env.objects.go_on_with_parts(saved.upload).await? else {
             return Ok(None);
         };
         let folder = run.env.spool.folder().to_owned();
         let directory_bytes = (content.len() - line - 1) as u64;
-        let archive = blocking(move || Archive::go_on(&folder, saved.bytes, &content[line + 1..]));
+        let archive = blocking(move || Archive::go_on(&folder, base, &content[line + 1..]));
         let archive = archive.await?.map_err(Halt::file)?;
         run.go_on_behind(saved.after, saved.rows);
         tracing::info!(export = %run.export.id, rows = saved.rows, "a ZIP is gone on with");
@@ -128,16 +126,10 @@ impl Packing {
         });
         let (stretch, directory, next) = ended.await??;
         self.archive = Some(next);
-        let bytes = stretch.end();
         let data_bytes = stretch.data_bytes;
         self.send(stretch, data_bytes).await?;
-        let saved = Saved {
-            upload: self.parts.saved().clone(),
-            bytes,
-            after,
-            rows,
-            missing: self.missing.clone(),
-        };
+        let (upload, missing) = (self.parts.saved().clone(), self.missing.clone());
+        let saved = Saved { upload, after, rows, missing };
         let mut content = serde_json::to_vec(&saved).map_err(Halt::file)?;
         content.push(b'\n');
         content.extend_from_slice(&directory);
@@ -152,10 +144,9 @@ impl Packing {
     pub(super) async fn finish(mut self) -> Result<(String, u64), Halt> {
         let archive = self.take()?;
         let stretch = blocking(move || archive.end()).await?.map_err(Halt::file)?;
-        let (rest, bytes) = (stretch.bytes, stretch.end() - stretch.data_bytes + stretch.bytes);
+        let rest = stretch.bytes;
         self.send(stretch, rest).await?;
-        self.parts.complete().await?;
-        Ok((self.key, bytes))
+        Ok((self.key, self.parts.complete().await?))
     }
 
     /// Send so many bytes of a stretch, in parts none of which is small but the last of the file.
