@@ -89,7 +89,7 @@ impl World {
     /// Start those of these kinds.
     pub fn run_only(&mut self, kinds: &[Kind]) -> Result<()> {
         let env = self.node.environment(&self.config, None, CancellationToken::new())?;
-        self.running = Some(Running::start(env, kinds));
+        self.running = Some(Running::start(env, kinds)?);
         Ok(())
     }
 

@@ -158,8 +158,11 @@ impl Clock {
         business / self.setting().factor
     }
 
+    /// What holds now.
     pub fn setting(&self) -> Setting {
-        self.setting_at(Utc::now())
+        let real = Utc::now();
+        self.reread(real.into());
+        self.setting_at(real)
     }
 
     fn setting_at(&self, real: DateTime<Utc>) -> Setting {
@@ -241,6 +244,16 @@ mod tests {
         let clock = Clock::from_file(file.path().to_owned());
         assert!(clock.now() < DateTime::UNIX_EPOCH + hour);
         assert_eq!(clock.setting_at(real + hour), next);
+    }
+
+    #[test]
+    fn whoever_asks_first_for_the_setting_or_for_a_wait_has_it_as_the_file_says() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let setting = Setting::new(Utc::now(), DateTime::UNIX_EPOCH, 60);
+        std::fs::write(file.path(), format!("{setting}\n")).unwrap();
+        assert_eq!(Clock::from_file(file.path().to_owned()).setting(), setting);
+        let clock = Clock::from_file(file.path().to_owned());
+        assert_eq!(clock.real(Duration::from_secs(60)), Duration::from_secs(1));
     }
 
     #[test]

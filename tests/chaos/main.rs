@@ -5,9 +5,9 @@
 //! seed says. Then all faults end, every number is waited for, and the journal is checked against the
 //! database. It ends with 0 when nothing was found. `docs/operations/chaos.md` tells how to read it.
 
-mod absence;
 mod campaign;
 mod deck;
+mod long_calls;
 mod processes;
 mod run;
 mod servers;

@@ -61,6 +61,8 @@ pub struct Run {
     pub journal: PathBuf,
     /// PostgreSQL is to be away for long, when the other faults have ended.
     pub is_to_be_absent: bool,
+    /// A dialer is to be busy for long, then.
+    pub is_to_be_busy: bool,
     /// Numbers of one import.
     pub chunk: usize,
     pub played: BTreeMap<&'static str, u32>,
@@ -93,6 +95,7 @@ impl Run {
             lease: config.lease,
             journal: config.journal.clone(),
             is_to_be_absent: false,
+            is_to_be_busy: false,
             chunk,
             played: BTreeMap::new(),
             notes: Vec::new(),
@@ -178,6 +181,8 @@ impl Run {
         match card {
             Card::Kill(role) => self.kill(role).await?,
             Card::Hold(role) => self.hold(role)?,
+            // A call may be lost to other faults: it comes when they have ended.
+            Card::Die(FailPoint::ThreadsBusy) => self.is_to_be_busy = true,
             Card::Die(point) => self.die(point).await?,
             Card::FlushRedis => {
                 self.servers.flush_redis().await?;

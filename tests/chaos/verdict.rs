@@ -33,6 +33,9 @@ pub async fn judge(
     if run.is_to_be_absent {
         findings.extend(run.absence().await?);
     }
+    if run.is_to_be_busy {
+        findings.extend(run.busyness().await?);
+    }
     findings.extend(slots_equal_calls(&run.store, &config.journal, run.lease).await?);
     findings.extend(all_ended(run, clock, until).await?);
     findings.extend(settled(run, until).await?);

@@ -151,7 +151,7 @@ impl World {
         let mut env = self.node.environment(&self.config, None, stopping).expect("an environment");
         env.settings =
             Settings { sweep_every: Duration::from_millis(50), reader: program(), ..env.settings };
-        self.running = Some(Running::start(env, kinds));
+        self.running = Some(Running::start(env, kinds).expect("a thread"));
     }
 
     /// Start the workers anew, to fail at this point, once.

@@ -37,6 +37,8 @@ const RETRY: Duration = Duration::from_millis(200);
 const TRIES_MAX: u32 = 50;
 /// Calls of one job, at most.
 const CALLS_MAX: u32 = 1_000;
+/// Calls that are up when [`FailPoint::ThreadsBusy`] comes.
+const SEVERAL: usize = 5;
 /// How long a number waits when the line takes no call at all.
 const LINE_AWAY: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
@@ -95,6 +97,9 @@ async fn call(
     die_at.pass(FailPoint::InvitePanics);
     if die_at.fails(FailPoint::InviteFails) {
         return Err(Failure::Broken(FailPoint::InviteFails.to_string()));
+    }
+    if env.live.len() >= SEVERAL {
+        die_at.busy(env.settings.lease * 2);
     }
     metrics::counter!("callwright_calls_started_total").increment(1);
     let call_id = call.call_id().to_owned();

@@ -54,12 +54,17 @@ fail_points! {
     InviteFails = "invite_fails",
     /// Ended calls are written but for the commit; their writer panics.
     FinishPanics = "finish_panics",
+    /// Several calls are up; every thread of the process is busy for two leases.
+    ThreadsBusy = "threads_busy",
 }
 
 impl FailPoint {
     /// Whether the process ends here, or goes on without what it was doing.
     pub const fn is_death(self) -> bool {
-        !matches!(self, Self::InvitePanics | Self::InviteFails | Self::FinishPanics)
+        !matches!(
+            self,
+            Self::InvitePanics | Self::InviteFails | Self::FinishPanics | Self::ThreadsBusy
+        )
     }
 }
 
@@ -105,6 +110,23 @@ impl DieAt {
             std::process::abort();
         }
         assert!(!self.fails(point), "the fail point {point}");
+    }
+
+    /// Keep every thread of the runtime busy for so long, if this is the place.
+    pub fn busy(&self, time: std::time::Duration) {
+        if !self.fails(FailPoint::ThreadsBusy) {
+            return;
+        }
+        let threads = tokio::runtime::Handle::current().metrics().num_workers();
+        let busy = Arc::new(std::sync::Barrier::new(threads));
+        for _ in 0..threads {
+            let busy = busy.clone();
+            // Each waits for the others, so that no thread takes two.
+            tokio::spawn(async move {
+                busy.wait();
+                std::thread::sleep(time);
+            });
+        }
     }
 
     /// Whether this is the place to fail, for the first time.

@@ -14,14 +14,17 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// Renew the leases of all calls that are up, three times a lease. A call whose attempt is no longer this
 /// worker's is told so: its slot was given back.
+///
+/// It runs on a thread of its own ([`crate::apart`]).
 pub async fn renew(env: Environment) {
     let every = env.settings.lease / 3;
     // A database that takes the question and never answers must not cost the lease.
     let patience = env.settings.lease / 2;
     let mut renewals = Renewals::of(&env.store);
     loop {
-        // Looked at before the renewal: a call that begins meanwhile has a fresh lease.
-        let up = env.live.begun();
+        // Looked at before the renewal: a call that begins meanwhile has a fresh lease. Those that are about
+        // to be begun are renewed, too: they may be begun, while this process had no time to read so.
+        let (up, begun) = env.live.attempts();
         if up.is_empty() && env.stopping.is_cancelled() {
             return;
         }
@@ -34,7 +37,7 @@ pub async fn renew(env: Environment) {
             match renewed {
                 Ok(ours) => {
                     let ours: HashSet<_> = ours.into_iter().collect();
-                    for lost in up.into_iter().filter(|attempt| !ours.contains(attempt)) {
+                    for lost in begun.into_iter().filter(|attempt| !ours.contains(attempt)) {
                         env.live.tell(lost, Notice::Lost);
                     }
                 }

@@ -1,5 +1,6 @@
 //! What runs: one handler a kind of job, the sweeps that give back what was lost, and the call itself.
 
+pub mod apart;
 pub mod call;
 pub mod counters;
 pub mod environment;

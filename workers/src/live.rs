@@ -59,10 +59,12 @@ impl LiveCalls {
         self.lock().is_empty()
     }
 
-    /// The attempts that are begun: those that the database knows as this worker's.
-    pub fn begun(&self) -> Vec<AttemptId> {
+    /// All attempts of the table, and those of them that are begun: the database knows these as this
+    /// worker's.
+    pub fn attempts(&self) -> (Vec<AttemptId>, Vec<AttemptId>) {
         let calls = self.lock();
-        calls.iter().filter(|(_, entry)| entry.begun).map(|(attempt, _)| *attempt).collect()
+        let begun = calls.iter().filter(|(_, entry)| entry.begun).map(|(attempt, _)| *attempt);
+        (calls.keys().copied().collect(), begun.collect())
     }
 
     /// Tell one call; false when it is not here.

@@ -11,6 +11,7 @@ use outbound::fleet::Kind;
 use outbound::outcome::cause;
 use tokio::task::JoinSet;
 
+use crate::apart::apart;
 use crate::environment::Environment;
 use crate::group::Unanswered;
 use crate::ledger::LedgerError;
@@ -106,7 +107,7 @@ macro_rules! keep {
 
 impl Running {
     /// Start the work of these kinds.
-    pub fn start(env: Environment, kinds: &[Kind]) -> Self {
+    pub fn start(env: Environment, kinds: &[Kind]) -> std::io::Result<Self> {
         let mut work = JoinSet::new();
         let presence = announce(&env, kinds);
         for kind in kinds {
@@ -143,7 +144,13 @@ impl Running {
                         100,
                         dial_attempt::dial_attempt
                     );
-                    work.spawn(unending("renewals", env.clone(), leases::renew));
+                    let renewals =
+                        apart("renewals", unending("renewals", env.clone(), leases::renew))?;
+                    work.spawn(async move {
+                        if renewals.await.is_err() {
+                            tracing::error!("the thread that renews leases ended");
+                        }
+                    });
                     work.spawn(unending("hang_up", env.clone(), leases::hang_up));
                 }
                 Kind::Redial => {
@@ -197,7 +204,7 @@ impl Running {
                 }
             }
         }
-        Self { work, presence, env }
+        Ok(Self { work, presence, env })
     }
 
     /// Take nothing new, let calls finish for the drain time or until `at_once` resolves, hang up what is

@@ -180,7 +180,7 @@ pub async fn be_courier() -> Result<()> {
     let config = callwright::config::Config::from_environment()?;
     let node = callwright::node::Node::connect(&config).await?;
     let env = node.environment(&config, None, CancellationToken::new())?;
-    let running = Running::start(env, &[Kind::Import]);
+    let running = Running::start(env, &[Kind::Import])?;
     println!("ready");
     tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
     running.stop(std::future::pending()).await;

@@ -3,13 +3,16 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use workers::apart::apart;
 
 use crate::config::Config;
 use crate::node::Node;
 use crate::telemetry;
 
-/// Serve them until the process stops; gives the address.
+/// Serve them until the process stops; gives the address. They have a thread of their own: a process whose
+/// threads are all at work is alive.
 pub async fn serve(
     config: &Config,
     node: &Node,
@@ -18,12 +21,17 @@ pub async fn serve(
     let pages = api::health::probes(node.api(), telemetry::metrics()?);
     let listener = config.metrics_listen.bind().await?;
     let address = listener.local_addr().context("the metrics have no address")?;
-    tokio::spawn(async move {
-        let served = axum::serve(listener, pages)
+    let listener = listener.into_std()?;
+    let served = apart("probes", async move {
+        axum::serve(TcpListener::from_std(listener)?, pages)
             .with_graceful_shutdown(async move { stopping.cancelled().await })
-            .await;
-        if let Err(error) = served {
-            tracing::error!(%error, "metrics and health are told no more");
+            .await
+    })?;
+    tokio::spawn(async move {
+        match served.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "metrics and health are told no more"),
+            Err(_) => tracing::error!("the thread that tells metrics and health ended"),
         }
     });
     Ok(address)

@@ -7,11 +7,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use uuid::Uuid;
+use workers::apart::apart;
 use workers::presence::Presence;
 use workers::{Kind, fleet};
 
@@ -22,6 +28,9 @@ use crate::node::Node;
 
 /// How long requests in flight may take when the API is stopped.
 pub const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Whether the process is alive.
+const HEALTH: &str = "/health";
 
 pub async fn run(config: &Config) -> Result<()> {
     let node = Node::connect(config).await?;
@@ -77,6 +86,9 @@ pub async fn finish(
 }
 
 /// Bind, and give the address and the future that serves until it is told to stop.
+///
+/// Connections are carried by a thread of their own, and requests are answered on the common threads; only
+/// [`HEALTH`] is answered at once. Whoever watches the process is not told that it is dead when it is busy.
 pub async fn listen(
     address: SocketAddr,
     router: Router,
@@ -86,10 +98,31 @@ pub async fn listen(
         format!("{address} can't be listened on; set PORT or CALLWRIGHT_LISTEN")
     })?;
     let address = listener.local_addr()?;
-    let served = async move {
-        connections::serve(listener, router, stopping).await;
-        Ok(())
-    };
+    let listener = listener.into_std()?;
+    let common = Handle::current();
+    let router = router.layer(from_fn(move |request: Request, next: Next| {
+        let common = common.clone();
+        async move {
+            if request.uri().path() == HEALTH {
+                return next.run(request).await;
+            }
+            // Dropped with the connection, as it would be without a task of its own.
+            let answered = AbortOnDropHandle::new(common.spawn(next.run(request)));
+            match answered.await {
+                Ok(reply) => reply,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The common threads end.
+                    Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+                },
+            }
+        }
+    }));
+    let served = apart("connections", async move {
+        connections::serve(TcpListener::from_std(listener)?, router, stopping).await;
+        Ok::<(), std::io::Error>(())
+    })?;
+    let served = async move { Ok(served.await.context("the thread of the connections ended")??) };
     Ok((address, served))
 }
 

@@ -107,7 +107,7 @@ impl Up {
         let presence = presence(&node, metrics, stopping.clone());
         let env = node.environment(config, Some(metrics), stopping.clone())?;
         let drain = env.settings.drain;
-        let running = Running::start(env, &Kind::WORK);
+        let running = Running::start(env, &Kind::WORK)?;
         say(&format!("API      http://{address}/v1   (documentation: http://{address}/docs)"))?;
         say(&format!("data     {}", config.data.display()))?;
         let work = async {

@@ -26,7 +26,7 @@ impl Work {
         let ended = CancellationToken::new();
         let metrics = probes::serve(config, &node, ended.clone()).await?;
         let env = node.environment(config, Some(metrics), stopping)?;
-        let running = Running::start(env, &self.kinds);
+        let running = Running::start(env, &self.kinds)?;
         tracing::info!(kinds = ?self.kinds, %metrics, "working");
         asked_to_stop().await;
         tracing::info!("stopping");

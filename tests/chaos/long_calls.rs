@@ -1,4 +1,5 @@
-//! PostgreSQL is away for two leases while many calls are up: not one of them may be hung up for it.
+//! What no call that is up may be hung up for: PostgreSQL is away for two leases, or every thread of a dialer is
+//! busy for as long. Phones ring through all of it.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -8,15 +9,17 @@ use outbound::ids::AttemptId;
 use serde_json::{Value, json};
 use storage::checks::Snapshot;
 use telephony::journal::{Event, read_all};
+use workers::fail_point::FailPoint;
 
 use crate::campaign::{RING_MS, SPEED, surely};
+use crate::processes::Role;
 use crate::run::Run;
 
-/// Calls that are up when it goes.
+/// Calls that are up when PostgreSQL goes.
 const CALLS: usize = 200;
 /// Numbers of each task that are called for it.
 const NUMBERS: usize = 80;
-/// How long they may take to be up.
+/// How long they may take to be up, and a dialer's threads to be busy.
 const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(200);
 /// Calls ring for so long, in business seconds, before anybody gives up: past the end of it all.
@@ -25,6 +28,49 @@ const RING_SECONDS: u32 = 120;
 impl Run {
     /// Let many phones ring by real time, take PostgreSQL away, and see that they ring on when it is back.
     pub async fn absence(&mut self) -> Result<Vec<String>> {
+        self.let_ring().await?;
+        let mut findings = Vec::new();
+        let up = self.many_up().await?;
+        if up.len() < CALLS {
+            findings.push(format!("not_played {} of {CALLS} calls came to be up", up.len()));
+        } else {
+            println!("{} calls are up; PostgreSQL goes for two leases", up.len());
+            self.servers.absent_postgres(self.lease * 2).await?;
+            // What would be hung up is, by then.
+            tokio::time::sleep(self.lease * 3).await;
+            findings.extend(self.hung_up(&up)?);
+        }
+        self.as_before().await?;
+        Ok(findings)
+    }
+
+    /// Let a dialer be busy on all of its threads while its phones ring, and see that they ring on.
+    pub async fn busyness(&mut self) -> Result<Vec<String>> {
+        let place = self.fleet.places(Role::Dialer)[0];
+        self.quiet().await?;
+        self.fleet.arm(place, FailPoint::ThreadsBusy).await?;
+        self.let_ring().await?;
+        let mut findings = Vec::new();
+        let until = Instant::now() + PATIENCE;
+        while self.fleet.armed().next().is_some() && Instant::now() < until {
+            self.tend().await?;
+            self.start_idle().await?;
+            tokio::time::sleep(LOOK).await;
+        }
+        let up = self.up().await?;
+        if self.fleet.armed().next().is_some() || up.is_empty() {
+            findings.push("not_played no dialer came to be busy with calls up".to_owned());
+        } else {
+            println!("{} calls are up; a dialer is busy for two leases", up.len());
+            tokio::time::sleep(self.lease * 4).await;
+            findings.extend(self.hung_up(&up)?);
+        }
+        self.as_before().await?;
+        Ok(findings)
+    }
+
+    /// Let phones ring by real time, of all tasks, until we give up.
+    async fn let_ring(&mut self) -> Result<()> {
         // Calls that are under way know the lines and tasks as they were, and end in their own time.
         self.quiet().await?;
         self.campaign.open_windows().await?;
@@ -37,20 +83,11 @@ impl Run {
             self.campaign.import(task, NUMBERS).await?;
             self.start(task).await?;
         }
-        let mut findings = Vec::new();
-        let up = self.many_up().await?;
-        if up.len() < CALLS {
-            findings.push(format!("not_played {} of {CALLS} calls came to be up", up.len()));
-        } else {
-            println!("{} calls are up; PostgreSQL goes for two leases", up.len());
-            self.servers.absent_postgres(self.lease * 2).await?;
-            // What would be hung up is, by then.
-            tokio::time::sleep(self.lease * 3).await;
-            let hung_up = self.ended(&up)?;
-            if hung_up > 0 {
-                findings.push(format!("hung_up {hung_up} calls of {} were not left up", up.len()));
-            }
-        }
+        Ok(())
+    }
+
+    /// Hang up, and let everything go on as before.
+    async fn as_before(&mut self) -> Result<()> {
         for task in 0..self.campaign.tasks.len() {
             self.campaign.surely(task, "end", &json!({"hang_up": true})).await?;
             self.watch.stopped(&self.campaign.tasks[task].id, "end");
@@ -61,7 +98,7 @@ impl Run {
         for task in 0..self.campaign.tasks.len() {
             self.start(task).await?;
         }
-        Ok(findings)
+        Ok(())
     }
 
     /// Let no task call, and wait until no call is up.
@@ -116,20 +153,26 @@ impl Run {
         loop {
             self.tend().await?;
             self.start_idle().await?;
-            let live = Snapshot::take(&self.store).await?.live().await?;
-            let begun = live.into_iter().filter(|attempt| attempt.begun).map(|attempt| attempt.id);
-            let begun: HashSet<_> = begun.collect();
-            if begun.len() >= CALLS || Instant::now() > until {
-                return Ok(begun);
+            let up = self.up().await?;
+            if up.len() >= CALLS || Instant::now() > until {
+                return Ok(up);
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// How many of these calls have ended on the line.
-    fn ended(&self, calls: &HashSet<AttemptId>) -> Result<usize> {
+    /// Calls that ring.
+    async fn up(&self) -> Result<HashSet<AttemptId>> {
+        let live = Snapshot::take(&self.store).await?.live().await?;
+        Ok(live.into_iter().filter(|attempt| attempt.begun).map(|attempt| attempt.id).collect())
+    }
+
+    /// What is found when any of these calls has ended on the line.
+    fn hung_up(&self, calls: &HashSet<AttemptId>) -> Result<Option<String>> {
         let entries = read_all(&self.journal)?;
         let ended = entries.iter().filter(|entry| entry.event == Event::Bye);
-        Ok(ended.filter(|entry| calls.contains(&entry.attempt)).count())
+        let hung_up = ended.filter(|entry| calls.contains(&entry.attempt)).count();
+        let all = calls.len();
+        Ok((hung_up > 0).then(|| format!("hung_up {hung_up} calls of {all} were not left up")))
     }
 }
