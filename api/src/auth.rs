@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 
 use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +25,8 @@ use crate::state::ApiState;
 
 /// What every key starts with.
 pub const KEY_PREFIX: &str = "cw_";
+/// What the contract calls the way to show a key; each operation names it with the role that it needs.
+pub(crate) const SECURITY_SCHEME: &str = "key";
 /// Characters of a key, at most.
 const KEY_LENGTH_MAX: usize = 128;
 
@@ -176,7 +180,12 @@ macro_rules! guards {
             }
         }
 
-        impl OperationInput for $name {}
+        impl OperationInput for $name {
+            fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+                let roles = vec![Role::$name.word().to_owned()];
+                operation.security = vec![[(SECURITY_SCHEME.to_owned(), roles)].into_iter().collect()];
+            }
+        }
     )*};
 }
 

@@ -1,5 +1,6 @@
 //! What was done to a running server to stop it, to get in, or to learn what is another's. One file a kind.
 
 mod keys;
+mod matrix;
 mod patterns;
 mod requests;

@@ -176,6 +176,11 @@ fn section(operation: &Operation, schemas: &Map<String, Value>) -> String {
         escape(operation.path),
         text(what["description"].as_str().unwrap_or_default()),
     );
+    let roles = what["security"][0].as_object().into_iter().flatten().map(|(_, roles)| roles);
+    for role in roles.flat_map(|roles| roles.as_array().into_iter().flatten()) {
+        let role = escape(role.as_str().unwrap_or_default());
+        html.push_str(&format!("<p>For keys of role <code>{role}</code> or above.</p>"));
+    }
     let parameters = what["parameters"].as_array().into_iter().flatten().map(|parameter| {
         let words = |name: &str| parameter[name].as_str().unwrap_or_default();
         row(

@@ -16,6 +16,7 @@ use aide::transform::TransformOperation;
 use axum::Router;
 use serde_json::{Map, Value};
 
+use crate::auth::SECURITY_SCHEME;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -51,7 +52,8 @@ const IF_MATCH: &str = "The ETag that was read: then a change that somebody else
 /// How a key is written.
 const KEY_FORM: &str = "cw_xxxxxxxx_xxxx…";
 const KEY_ABOUT: &str = "A key of the enterprise, as `Authorization: Bearer KEY`: `cw_`, 8 characters \
-    that the list of keys shows, `_`, and 52 that are shown once; each a digit or a small letter.";
+    that the list of keys shows, `_`, and 52 that are shown once; each a digit or a small letter. \
+    Each operation names the least role that it is for: `viewer`, `operator` or `admin`.";
 
 const ABOUT: &str = "Automatic outbound calls. Every request carries a key as `Authorization: \
     Bearer cw_…`; the enterprise comes from the key. Errors are RFC 9457 problems with a stable \
@@ -98,18 +100,15 @@ fn described() -> (Router<ApiState>, OpenApi) {
     };
     let routes: ApiRouter<ApiState> = crate::router::documented();
     let router = routes.finish_api_with(&mut document, |document| {
-        document
-            .default_response::<Problem>()
-            .security_scheme(
-                "key",
-                SecurityScheme::Http {
-                    scheme: "bearer".into(),
-                    bearer_format: Some(KEY_FORM.into()),
-                    description: Some(KEY_ABOUT.into()),
-                    extensions: Default::default(),
-                },
-            )
-            .security_requirement("key")
+        document.default_response::<Problem>().security_scheme(
+            SECURITY_SCHEME,
+            SecurityScheme::Http {
+                scheme: "bearer".into(),
+                bearer_format: Some(KEY_FORM.into()),
+                description: Some(KEY_ABOUT.into()),
+                extensions: Default::default(),
+            },
+        )
     });
     add_headers(&mut document);
     (router, document)

@@ -140,10 +140,47 @@ pub async fn asked_to_stop() {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use axum::routing::get;
     use tokio::sync::Notify;
 
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn health_is_told_while_every_common_thread_is_busy_and_other_requests_wait() {
+        let router = Router::new()
+            .route(HEALTH, get(|| async { "alive" }))
+            .route("/work", get(|| async { "done" }));
+        let stopping = CancellationToken::new();
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (address, served) = listen(local, router, stopping.clone()).await.expect("a port");
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = std::sync::mpsc::channel();
+        tokio::spawn(async move {
+            begun.send(()).expect("somebody waits");
+            busy.recv().expect_err("it is over when the sender is dropped");
+        });
+        begins.recv().expect("the one common thread is busy");
+        let asked = |path: &'static str| {
+            std::thread::spawn(move || {
+                let mut stream = std::net::TcpStream::connect(address).expect("connected");
+                let request =
+                    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                stream.write_all(request.as_bytes()).expect("sent");
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).expect("an answer");
+                answer
+            })
+        };
+        let work = asked("/work");
+        assert!(asked(HEALTH).join().expect("it is told").ends_with("alive"));
+        assert!(!work.is_finished(), "it waits for a thread");
+        drop(free);
+        assert!(work.join().expect("it is answered").ends_with("done"));
+        stopping.cancel();
+        served.await.expect("it ends");
+    }
 
     /// A router whose answer comes when it is told to, and what tells that it was asked.
     fn slow(asked: &'static Notify, told: &'static Notify) -> Router {
