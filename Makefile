@@ -5,7 +5,7 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test mutants fuzz bench chaos openapi fmt
+.PHONY: help setup build up demo test check mutants fuzz bench chaos openapi fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,7 +14,7 @@ setup: ## Install what is missing: PostgreSQL, Redis, a C linker
 	@scripts/setup
 
 build: setup ## Build the binary
-	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright
+	@cargo build $(CARGO_PROFILE) --locked -p callwright
 
 up: build ## Run everything on this machine, with a demo campaign the first time
 	@$(CALLWRIGHT) up
@@ -25,6 +25,9 @@ demo: build ## The same, ending by itself when the campaign has ended well
 test: ## Set up, then every check: format, lints, licences, units, stories, contracts
 	@scripts/test
 
+check: build ## One crate's format, lints and tests, on servers of its own: make check CRATE=storage
+	@scripts/check $(CRATE)
+
 mutants: setup ## Break outbound/ and dialog/ bit by bit, to see a test catch each; an hour and more. ONLY=redial.rs
 	@[ -x target/tools/bin/cargo-mutants ] || \
 		cargo install --quiet --locked --debug --root target/tools cargo-mutants@27.1.0
@@ -32,7 +35,7 @@ mutants: setup ## Break outbound/ and dialog/ bit by bit, to see a test catch ea
 		-p outbound -p dialog $(if $(ONLY),-f '**/$(ONLY)')
 
 chaos: setup ## A campaign through faults, then its journal checked: SEED=n NUMBERS=20000 MINUTES=20 ONLY="kill_dialer pause"
-	@SQLX_OFFLINE=true cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
+	@cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
 	@$(TARGET)/chaos
 
 fuzz: ## Input that a fuzzer makes up, for the readers of imports and what else reads texts: SECONDS=60 in all, ONLY=sheet
