@@ -1,10 +1,9 @@
 //! Live attempts: the slots. A claim opens one, a worker begins it, renews it and finishes it.
 //!
-//! Two things fence a call. The token: whoever holds an older one does nothing. And the begin: it is
-//! refused when the task does not run any more, or when a limit was lowered under what is claimed, and
-//! the number is back in its lane as if nothing had been. After the begin an attempt is never dialled
-//! by anybody else, nor by its own worker unless it knows that no INVITE left: a worker that is lost with
-//! it leaves a record that says so.
+//! Two fences stand before a call. The token: whoever holds an older one can do nothing. And the begin: it refuses
+//! a call whose task does not run any more or whose limit was lowered, and the number goes back to its lane as if
+//! it had not been claimed. After the begin nobody else ever dials that attempt. Its own worker dials it again only
+//! if it knows that no INVITE left. When that worker is lost, the attempt ends with a record that says so.
 //!
 //! Locks are taken in the order of [`crate::lanes`].
 

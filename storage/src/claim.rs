@@ -1,14 +1,15 @@
 //! Claims: who is dialled next, in exact order, within every limit.
 //!
-//! A claim is one short transaction for one enterprise. It holds the enterprise's advisory lock, so
-//! claims of one enterprise never run beside each other; it reads limits and live calls under locks
-//! that an edit waits for, takes the best numbers that there are, and opens an attempt on each. The
-//! attempt is the slot. Jobs are pushed after the commit.
+//! A claim is one short transaction for one enterprise. It holds the enterprise's advisory lock, so two
+//! claims of one enterprise never run at the same time. It locks limits and live calls, so that an edit
+//! waits for it. Then it takes the best numbers and opens an attempt on each. The attempt is the slot.
+//! Jobs are pushed after the commit.
 //!
 //! A dialer claims, too: for the slots that it frees, in the transaction that frees them (`follow_on`).
 //!
-//! The rows taken leave a trail of dead ones at the head of their lane. So a [`Claimer`] remembers how
-//! far it came in each lane, and starts there the next time, unless something entered the lane since.
+//! PostgreSQL keeps the rows that were taken as dead rows at the head of the lane, and reading over them
+//! takes long. So a [`Claimer`] remembers how far it read in each lane and starts there the next time. When
+//! a number enters the lane, it starts from the beginning again.
 
 mod follow_on;
 mod judge;
@@ -29,7 +30,7 @@ use sqlx::types::Uuid;
 use crate::lanes::{self, Counts, OneAtATime};
 use crate::{Store, StoreError};
 use judge::Verdict;
-use queue::{Cursor, Pulled};
+use queue::{Cursor, QueuedNumber};
 use scene::Scene;
 
 pub use follow_on::FollowOn;
@@ -37,11 +38,12 @@ pub(crate) use follow_on::FollowedOn;
 
 /// Attempts that one claim opens, at most.
 pub const CLAIM_MAX: u32 = 500;
-/// Rounds of looking that one claim makes before it commits what it has and asks to be run again.
+/// How often one claim looks for more numbers, at most. Then it commits what it has and asks to be run again.
 const PASSES_MAX: u32 = 12;
-/// Enterprises of which is kept what dispatchers were told; beyond it they are told again.
+/// A [`Claimer`] remembers for so many enterprises when it last woke the dispatchers. For others it wakes
+/// them again, which costs a look.
 const TOLD_MAX: usize = 10_000;
-/// Lanes whose cursors are kept, at most; beyond it they start anew.
+/// A [`Claimer`] remembers its place in so many lanes, at most. Beyond that it forgets all of them.
 const CURSORS_MAX: usize = 100_000;
 
 /// An attempt that is to be dialled, and the token that its job must carry.
@@ -58,33 +60,34 @@ pub struct Claimed {
     pub attempts: Vec<ClaimedAttempt>,
     /// There may be more to take: claim again at once.
     pub more: bool,
-    /// Somebody else is claiming for this enterprise, and may not see what this claim was made for.
+    /// Somebody else was claiming for this enterprise, so this claim did nothing. The other one may have begun
+    /// before the change that this claim was made for: claim again a little later.
     pub busy: bool,
-    /// Nothing else may say that a claim is worth while from this moment on.
+    /// Claim again at this time: nothing else may wake the dispatcher then.
     pub wake_at: Option<Time>,
 }
 
-/// A place in the line for an enterprise's claims.
+/// How a claim waits for the lock of the enterprise's claims.
 #[derive(Clone, Copy)]
-pub struct InLine<'a> {
-    /// How long somebody else who claims is waited for, at most.
+pub struct LockWait<'a> {
+    /// How long it waits, at most.
     pub at_most: Duration,
-    /// Reads the time, once it is one's turn. By an earlier one, a number that fell due meanwhile would be
-    /// called before that, and a window that closed meanwhile would be open.
+    /// Reads the time. It is called once the lock is held. With a time from before the wait, a window that
+    /// closed meanwhile would still count as open.
     pub now: &'a (dyn Fn() -> Time + Sync),
 }
 
-impl fmt::Debug for InLine<'_> {
+impl fmt::Debug for LockWait<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InLine").field("at_most", &self.at_most).finish_non_exhaustive()
+        f.debug_struct("LockWait").field("at_most", &self.at_most).finish_non_exhaustive()
     }
 }
 
-/// Makes claims, and remembers how far it came. One for each that claims.
+/// Makes claims, and remembers how far it read in each lane. Whoever claims has one of its own.
 #[derive(Debug, Default)]
 pub struct Claimer {
     cursors: HashMap<i64, Cursor>,
-    /// Times that dispatchers were told to look at an enterprise again.
+    /// For each enterprise, the time at which the dispatchers were last asked to look again.
     told: HashMap<EnterpriseId, Time>,
 }
 
@@ -96,10 +99,10 @@ impl Claimer {
     /// Take the best numbers of an enterprise's running tasks for the slots that are free, `at_most`
     /// (held to 1–[`CLAIM_MAX`]) of them.
     ///
-    /// `random_seed` is any number, another for each claim: random caller IDs are drawn by it.
+    /// Random caller IDs are drawn by `random_seed`: give another number to each claim.
     ///
-    /// Locks the enterprise's claims (or gives up at once, `busy`), its row, its trunks and its
-    /// running tasks for share, live attempts that a candidate waits for for share; then what it takes.
+    /// Locks the enterprise's claims, or gives up at once (`busy`). Then, for share: the enterprise's row, its
+    /// trunks, its running tasks, and live attempts whose phone a candidate shares. Then the numbers that it takes.
     pub async fn claim(
         &mut self,
         store: &Store,
@@ -108,36 +111,36 @@ impl Claimer {
         at_most: u32,
         random_seed: u64,
     ) -> Result<Claimed, StoreError> {
-        let at_once = InLine { at_most: Duration::ZERO, now: &|| now };
-        self.claim_in_line(store, enterprise, at_most, random_seed, at_once).await
+        let at_once = LockWait { at_most: Duration::ZERO, now: &|| now };
+        self.claim_waiting(store, enterprise, at_most, random_seed, at_once).await
     }
 
-    /// [`Self::claim`] that stands in line for the enterprise's claims before it gives up.
-    pub async fn claim_in_line(
+    /// [`Self::claim`] that waits for the lock of the enterprise's claims before it gives up.
+    pub async fn claim_waiting(
         &mut self,
         store: &Store,
         enterprise: EnterpriseId,
         at_most: u32,
         random_seed: u64,
-        in_line: InLine<'_>,
+        lock_wait: LockWait<'_>,
     ) -> Result<Claimed, StoreError> {
-        let wait = in_line.at_most;
+        let wait = lock_wait.at_most;
         let mut tx = store.hot.begin().await?;
         let locked = lock(&mut tx, enterprise).await?
             || !wait.is_zero() && lanes::lock_claims_within(&mut tx, enterprise, wait).await?;
         if !locked {
             return Ok(Claimed { busy: true, ..Claimed::default() });
         }
-        let now = (in_line.now)();
+        let now = (lock_wait.now)();
         let Some(mut scene) = scene::read(store, &mut tx, enterprise, now).await? else {
-            // Not left to the drop, which gives the lock back a little later: whoever comes between
-            // would take it for another dispatcher's, and leave the claim to nobody.
+            // Give the lock back now. A drop gives it back a little later, and whoever tried to claim in
+            // between would leave the work to this claim, which does nothing.
             tx.rollback().await?;
             return Ok(Claimed::default());
         };
         let plain = !scene.switches.priorities;
         scene.load_cursors(&self.cursors, plain);
-        let mut run = Run::new(now, at_most, random_seed);
+        let mut run = ClaimRun::new(now, at_most, random_seed);
         let exhausted = run.take(store, &mut tx, enterprise, &mut scene).await?;
         let mut counts = Counts::default();
         let attempts =
@@ -153,7 +156,7 @@ impl Claimer {
         Ok(Claimed { attempts, more, busy: false, wake_at: scene.wake_at })
     }
 
-    /// Only after the commit: what was rolled back is still there.
+    /// Call it after the commit only: after a rollback the numbers are still in their lanes.
     fn keep_cursors(&mut self, scene: &Scene, plain: bool) {
         if self.cursors.len() > CURSORS_MAX {
             self.cursors.clear();
@@ -164,15 +167,16 @@ impl Claimer {
     }
 }
 
-/// Of a time to claim at that a follow-on sees, dispatchers are told once: they look then, see it, too,
-/// and look again at that time by themselves.
+/// A follow-on may see that a claim is needed at a later time. It tells the dispatchers once: they look at
+/// once, see that time themselves, and come back then.
 impl Claimer {
     fn has_told(&self, enterprise: EnterpriseId, wake_at: Time, now: Time) -> bool {
-        // A time ahead of what is seen now is of a clock that was set back since.
+        // A time that is already past tells nothing. One that is later than what is seen now comes from a clock
+        // that was set back since.
         self.told.get(&enterprise).is_some_and(|told| now < *told && *told <= wake_at)
     }
 
-    /// Only after the commit.
+    /// Call it after the commit only.
     fn keep_told(&mut self, enterprise: EnterpriseId, wake_at: Time) {
         if self.told.len() >= TOLD_MAX {
             self.told.clear();
@@ -181,8 +185,8 @@ impl Claimer {
     }
 }
 
-/// The enterprises that have something to claim for: those with a task that runs, or that waits for a
-/// trunk to come back. Locks nothing.
+/// The enterprises that may have numbers to claim: those with a running task, or with a task that waits for
+/// its trunk to work again. Locks nothing.
 pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError> {
     let ids = sqlx::query_scalar!(
         "select distinct enterprise_id from task
@@ -195,41 +199,41 @@ pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError>
 
 /// Tries to lock the enterprise's claims.
 ///
-/// A claim's commit does not wait for the disk: the begin that follows does, and whatever it rests on
-/// is on the disk before it. Should the server stop in between, the claim never was: its numbers are in
-/// their lanes, and its jobs name attempts that are not there.
+/// The commit of a claim does not wait for the disk. The begin after it does, and brings the claim to the
+/// disk, too. When the server stops in between, the claim is undone: its numbers are in their lanes, and its
+/// jobs name attempts that do not exist, so they do nothing.
 async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
     lanes::try_lock(conn, OneAtATime::Claims, enterprise.uuid()).await
 }
 
 /// A number that was taken out of its lane, and what becomes of it.
-struct Taken {
+struct TakenNumber {
     task: usize,
-    pulled: Pulled,
-    details: judge::Details,
+    pulled: QueuedNumber,
+    details: judge::NumberFacts,
     verdict: Verdict,
 }
 
 /// One claim under way.
-struct Run {
+struct ClaimRun {
     now: Time,
     at_most: u32,
     random_seed: u64,
-    taken: Vec<Taken>,
+    taken: Vec<TakenNumber>,
 }
 
-impl Run {
+impl ClaimRun {
     fn new(now: Time, at_most: u32, random_seed: u64) -> Self {
         Self { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() }
     }
 
-    /// It took as many as it may, and some task has room and perhaps numbers for more.
+    /// True when it took as many as it was allowed to, and some task has room for more.
     fn is_full(&self, scene: &Scene) -> bool {
         let dials = self.taken.iter().filter(|taken| taken.verdict.dial().is_some()).count();
         dials >= self.at_most as usize && !wants(scene, scene.free.min(1)).is_empty()
     }
 
-    /// Fill the free slots. True when there is nothing more to take.
+    /// Take numbers for the free slots. True when there is nothing more to take.
     async fn take(
         &mut self,
         store: &Store,
@@ -246,13 +250,13 @@ impl Run {
             }
             queue::fetch(conn, scene, &wants).await?;
             let pulled = queue::pull(scene, &wants);
-            let pulled = in_turn(scene, pulled);
+            let pulled = by_share(scene, pulled);
             if pulled.is_empty() {
                 continue;
             }
             let numbers: Vec<Uuid> = pulled.iter().map(|(_, pulled)| pulled.number).collect();
             let mut facts = judge::facts(conn, enterprise, scene, &numbers, self.now).await?;
-            // What this claim took before is not in the database yet.
+            // Calls that this claim took in earlier passes are not in the database yet.
             let before = self.taken.iter().filter_map(|taken| taken.verdict.dial());
             facts.live.extend(before.map(|dial| dial.phone));
             let mut pulled = pulled.into_iter();
@@ -272,10 +276,10 @@ impl Run {
                     continue;
                 }
                 scene.tasks[task].queue.consume(&next);
-                self.taken.push(Taken { task, pulled: next, details, verdict });
+                self.taken.push(TakenNumber { task, pulled: next, details, verdict });
                 let others = pulled.as_slice().iter().any(|(other, _)| *other != task);
                 if !dials && others && scene.is_short_of_lines(pulled.len()) {
-                    // Its task has not had this turn: the lines that are left are shared anew.
+                    // This task did not use its share. Share the lines that are left among all tasks again.
                     pulled.rev().for_each(|(task, back)| scene.tasks[task].queue.put_back(back));
                     break;
                 }
@@ -284,7 +288,7 @@ impl Run {
         Ok(false)
     }
 
-    /// The next number of a sequence that the seed decides (splitmix64).
+    /// The next number of the sequence that starts with the seed (splitmix64).
     fn random(&mut self) -> u64 {
         self.random_seed = self.random_seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed =
@@ -294,9 +298,9 @@ impl Run {
     }
 }
 
-/// Numbers of several tasks in the order that [`allot`] gives slots in: where a line can't take all of
-/// them, it is shared like the slots are.
-fn in_turn(scene: &Scene, pulled: Vec<(usize, Pulled)>) -> Vec<(usize, Pulled)> {
+/// Sort the numbers of several tasks in the order in which [`allot`] gives out slots. So a trunk that can't take
+/// all of them is shared among the tasks in the same way.
+fn by_share(scene: &Scene, pulled: Vec<(usize, QueuedNumber)>) -> Vec<(usize, QueuedNumber)> {
     let mut up: BTreeMap<usize, u64> = BTreeMap::new();
     let mut placed = Vec::with_capacity(pulled.len());
     for (task, pulled) in pulled {
@@ -309,7 +313,7 @@ fn in_turn(scene: &Scene, pulled: Vec<(usize, Pulled)>) -> Vec<(usize, Pulled)> 
     placed.into_iter().map(|(.., pulled)| pulled).collect()
 }
 
-/// How many numbers each task may take now, of those that may have some.
+/// How many numbers each task may take now. Tasks with nothing to take are left out.
 fn wants(scene: &Scene, left: u32) -> BTreeMap<usize, u32> {
     let rooms: Vec<TaskRoom> = scene
         .tasks

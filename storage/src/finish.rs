@@ -1,8 +1,8 @@
-//! Finishes: what came of a call, all of it in one transaction, many calls at a time.
+//! Finishes: everything that follows from the end of a call, in one transaction, for many calls at a time.
 //!
-//! The record, the conversation, the freed slot, the number's next state, its next place in a queue,
-//! the counters and the wake-up of the dispatchers are there together or not at all. A call whose
-//! attempt is another's by now (its worker had been given up) writes nothing.
+//! That is the record, the conversation, the freed slot, the number's next state and its next place in a queue,
+//! the counters, and the wake-up of the dispatchers. All of it is written or nothing. A call whose worker was
+//! given up belongs to somebody else by now, and nothing is written for it.
 
 mod breaker;
 pub(crate) mod chain;
@@ -21,11 +21,11 @@ use sqlx::types::Uuid;
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::attempts::DialOrder;
-use crate::claim::{Claimed, FollowOn, FollowedOn, InLine};
+use crate::claim::{Claimed, FollowOn, FollowedOn, LockWait};
 use crate::lanes::{self, Counts};
 use crate::{Store, StoreError, numbers};
-use next::Next;
-use take::{Held, Took};
+use next::NextPlace;
+use take::{TakenAttempt, TakenCalls};
 
 pub use breaker::forget_health;
 
@@ -37,9 +37,9 @@ pub const FINISH_MAX: usize = 500;
 pub struct Finished {
     pub attempt: AttemptId,
     pub token: i64,
-    /// Who, what and where is taken from the attempt's row; the rest is what the call told.
+    /// Fields of the enterprise, task, number and line come from the attempt's row. The others come from the call.
     pub record: CallRecord,
-    /// The line itself turned the call down: no retry is burnt, and the breaker counts it.
+    /// The line refused the call itself. It uses up no retry, and the breaker counts it.
     pub trunk_refused: bool,
     pub conversation: Option<NewConversation>,
     pub recording: Option<NewRecording>,
@@ -81,7 +81,7 @@ impl Finished {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedAs {
     pub attempt: AttemptId,
-    /// False: the attempt is another's by now, and nothing was written.
+    /// False: the attempt belongs to somebody else by now, and nothing was written.
     pub written: bool,
     pub task: TaskId,
     /// What becomes of the number.
@@ -89,7 +89,7 @@ pub struct FinishedAs {
 }
 
 impl FinishedAs {
-    /// When the number falls due again: push a redial job for its task.
+    /// The time at which the number may be called again. Push a redial job for its task then.
     pub fn due_at(&self) -> Option<Time> {
         match self.next? {
             After::Redial { at, .. } | After::AgainLater { at } => Some(at),
@@ -103,9 +103,9 @@ impl FinishedAs {
 
 /// Finish calls; the answers stand in the order of `items`.
 ///
-/// Locks the attempts, their numbers, numbers that wait for one of the phones, the lanes that are
-/// entered, trunk health and counters; then, each in a transaction of its own, the trunks whose breaker
-/// may move, with their tasks.
+/// Locks the attempts, their numbers, the numbers that wait for one of the phones, the lanes that numbers enter,
+/// trunk health and counters. After that, in a transaction for each: the trunks whose breaker may move, with
+/// their tasks.
 pub async fn finish_many(
     store: &Store,
     now: Time,
@@ -118,12 +118,12 @@ pub async fn finish_many(
     Ok(all)
 }
 
-/// Finish at most [`FINISH_MAX`] calls, and begin others on the slots that they free. Nothing of it is
-/// there before [`Finishing::commit`], so that the calls that follow can be made known first to whoever
-/// is told of them.
+/// Finish at most [`FINISH_MAX`] calls, and begin others on the slots that they free. Nothing is written before
+/// [`Finishing::commit`]. So the caller can enter the new calls in its table of live calls first, and no notice to
+/// them is missed.
 ///
-/// Locks the enterprise's claims, if they are to be had within [`InLine::at_most`]; then what
-/// [`finish_many`] locks, but the counters; what a claim locks ([`crate::claim`]); the counters.
+/// Locks the enterprise's claims, if it gets that lock within [`LockWait::at_most`]. Then what [`finish_many`] locks,
+/// without the counters; what a claim locks ([`crate::claim`]); and the counters.
 pub async fn finish_and_follow_on<'a>(
     store: &Store,
     now: Time,
@@ -133,7 +133,7 @@ pub async fn finish_and_follow_on<'a>(
     finish(store, now, items, Some(follow_on)).await
 }
 
-/// Calls that are finished, and others begun, but for the commit.
+/// Calls that are finished and calls that are begun, before the commit.
 pub struct Finishing<'a> {
     tx: Transaction<'static, Postgres>,
     now: Time,
@@ -143,28 +143,28 @@ pub struct Finishing<'a> {
 }
 
 impl Finishing<'_> {
-    /// Calls that follow on, no more than items: their INVITEs leave as after a begin.
+    /// Calls that follow on, not more than were finished. Send their INVITEs as after a begin.
     pub fn orders(&self) -> &[DialOrder] {
         self.followed.as_ref().map_or(&[], |(_, followed)| &followed.orders)
     }
 
-    /// What else the claim did, if one was made: its attempts were claimed only, as they wait for a turn by
-    /// calls per second. Push jobs for them after the commit.
+    /// What else the claim did, if there was one. Its attempts are claimed and not begun, as they wait for their
+    /// pace by calls per second. Push jobs for them after the commit.
     pub fn claimed(&self) -> Option<&Claimed> {
         self.followed.as_ref().map(|(_, followed)| &followed.claimed)
     }
 
     /// What was finished, in the order of the items.
     ///
-    /// When it fails, nobody knows whether the commit reached the server. A call that was begun by it is
-    /// then lost when its lease ends, as one whose worker died before the INVITE.
+    /// When it fails, nobody knows whether the commit reached the server. If it did, the calls that it began are
+    /// lost when their lease ends, like those of a worker that died before the INVITE.
     pub async fn commit(self, store: &Store) -> Result<Vec<FinishedAs>, StoreError> {
         self.tx.commit().await?;
         if let Some((follow_on, followed)) = self.followed {
             follow_on.committed(&followed);
         }
         for (trunk, probe) in self.breakers {
-            // The calls are finished, and others are begun: that must not look as if it had failed.
+            // The commit is done. An error here must not make the caller believe that it failed.
             if let Err(error) = breaker::judge(store, trunk, probe, self.now).await {
                 tracing::warn!(%error, %trunk, "a breaker was not judged; the next refusal or probe will");
             }
@@ -173,11 +173,11 @@ impl Finishing<'_> {
     }
 }
 
-/// A call with what its attempt and its number were at the moment it was taken.
+/// A call, with its attempt and its number as they were when the finish took them.
 struct Done<'a> {
     item: &'a Finished,
-    held: Held,
-    next: Next,
+    held: TakenAttempt,
+    next: NextPlace,
 }
 
 async fn finish<'a>(
@@ -187,7 +187,8 @@ async fn finish<'a>(
     follow_on: Option<FollowOn<'a>>,
 ) -> Result<Finishing<'a>, StoreError> {
     breaker::put_off_probes(store, items, now).await?;
-    let (mut tx, Took { mut held, claims }) = take(store, now, items, follow_on.as_ref()).await?;
+    let (mut tx, TakenCalls { mut held, claims }) =
+        take(store, now, items, follow_on.as_ref()).await?;
     let mut done = Vec::with_capacity(held.len());
     for item in items {
         if let Some(held) = held.remove(&item.attempt.uuid()) {
@@ -200,7 +201,7 @@ async fn finish<'a>(
     let entered = write(&mut tx, &done, &mut counts).await?;
     let mut freed: BTreeSet<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
     let mut followed = None;
-    // A number that entered a lane has locked it: nothing is waited for behind that.
+    // No more locks from here on: a number that enters a lane locks the lane.
     if let Some(follow_on) = follow_on.filter(|_| claims && !entered)
         && let Some(claimed) = follow_on.claim(store, &mut tx, &mut counts).await?
     {
@@ -222,33 +223,33 @@ async fn finish<'a>(
     Ok(Finishing { tx, now, finished, breakers: breaker::to_judge(&done), followed })
 }
 
-/// Takes the attempts out in a transaction; for a follow-on under the lock of the enterprise's claims,
-/// unless somebody else holds it for long. It is waited for while nothing else is held, as the order of
-/// locks wants it.
+/// Take the attempts out in a transaction. With a follow-on it takes the lock of the enterprise's claims first, by
+/// the order of locks, and goes on without it when somebody else holds it for long.
 async fn take(
     store: &Store,
     now: Time,
     items: &[Finished],
     follow_on: Option<&FollowOn<'_>>,
-) -> Result<(Transaction<'static, Postgres>, Took), StoreError> {
+) -> Result<(Transaction<'static, Postgres>, TakenCalls), StoreError> {
     let mut tx = store.hot.begin().await?;
     let claims_of = follow_on.map(|follow_on| follow_on.enterprise);
     let took = take::take(&mut tx, items, now, claims_of).await?;
     let Some(follow_on) = follow_on.filter(|_| took.held.is_empty()) else { return Ok((tx, took)) };
-    // Somebody claims, or every attempt is another's by now, which is found again below. A claim takes
-    // some milliseconds; the way of a slot by claim, queue and begin takes longer, and more work.
-    let FollowOn { enterprise, in_line: InLine { at_most: wait, .. }, .. } = *follow_on;
+    // Either somebody else is claiming, or every attempt belongs to somebody else; the second is found again below.
+    // Waiting for a claim costs some milliseconds. Without the follow-on the slot goes by claim, job and begin,
+    // which takes longer.
+    let FollowOn { enterprise, lock_wait: LockWait { at_most: wait, .. }, .. } = *follow_on;
     let claims = !wait.is_zero() && lanes::lock_claims_within(&mut tx, enterprise, wait).await?;
     if !claims {
         tx.rollback().await?;
         tx = store.hot.begin().await?;
     }
-    let Took { held, .. } = take::take(&mut tx, items, now, None).await?;
-    Ok((tx, Took { held, claims }))
+    let TakenCalls { held, .. } = take::take(&mut tx, items, now, None).await?;
+    Ok((tx, TakenCalls { held, claims }))
 }
 
-/// Everything but the attempts, which are gone already, and the counters, which come last. True when a
-/// number entered a lane.
+/// Write everything except the attempts, which are taken out already, and the counters, which come last. True when
+/// a number entered a lane.
 async fn write(
     conn: &mut PgConnection,
     done: &[Done<'_>],
@@ -290,7 +291,7 @@ impl Done<'_> {
         }
     }
 
-    /// Whether the line took the call; `None` where nobody knows.
+    /// Whether the line took the call. `None`: nobody knows.
     fn line_took_it(&self) -> Option<bool> {
         (self.item.record.cause != cause::WORKER_LOST).then_some(!self.item.trunk_refused)
     }

@@ -1,14 +1,14 @@
 //! Lanes: the queues that numbers stand in, and the counters that are kept as they move.
 //!
-//! A lane has one order. What is written here is shared by claims, finishes, promotions and imports.
+//! All numbers of a lane have one order. Claims, finishes, promotions and imports write lanes by this file alone.
 //!
 //! # The order of locks
 //!
-//! Whoever locks more than one of these takes them from the top down, rows of one kind in the order
-//! of their keys, so that nobody waits in a circle:
+//! A transaction that locks more than one of these locks them from the top down, and rows of one kind in the order
+//! of their keys. Else two transactions could wait for each other for ever:
 //!
 //! 1. an enterprise's advisory lock of claims ([`lock_claims`]), a task's of imports, its promotion's;
-//!    turns by calls per second (`pace`) are locked beside all of this, with nothing else;
+//!    the pace of calls per second is locked in transactions of its own, with nothing else;
 //! 2. the enterprise's row, trunks, then what a configuration refers to;
 //! 3. tasks;
 //! 4. live attempts;
@@ -16,8 +16,8 @@
 //! 6. lanes, then batches;
 //! 7. counters: trunk health, numbers, calls.
 //!
-//! A number belongs to whoever holds its ready, waiting or attempt row: there is always exactly one
-//! while it is not ended, so a number's own row is never fought over.
+//! A number that has not ended has exactly one row in `ready`, `waiting` or `attempt`. Whoever locks that row owns the
+//! number, so its own row in `number` needs no lock before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -31,14 +31,14 @@ use sqlx::types::Uuid;
 
 use crate::StoreError;
 
-/// SQLSTATE of a lock that was not to be had within `lock_timeout`.
+/// The SQLSTATE when a lock was not free within `lock_timeout`.
 const LOCK_TIMEOUT: &str = "55P03";
 
-/// What a lane is for: there is at most one lane of each.
+/// What a lane is for. There is at most one lane for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LaneSpec {
     pub task: Uuid,
-    /// None: a backup lane, or the uncalled numbers of a task in random order.
+    /// None: a lane of backups, or one of a task's uncalled numbers in random order.
     pub batch: Option<Uuid>,
     pub class: LaneClass,
     pub round: i16,
@@ -59,12 +59,12 @@ pub(crate) fn later_rank(priority: i32, seq: i64) -> Rank {
     rank(UncalledOrder::Sequential, u32::try_from(priority).unwrap_or(0), seq, 0)
 }
 
-/// A number's chance in random order: the last 32 bits of its id, a UUIDv7, are random.
+/// A number's place in random order: the last 32 bits of its id, a UUIDv7, which are random.
 pub(crate) fn chance(number: NumberId) -> u32 {
     u32::try_from(number.uuid().as_u128() & u128::from(u32::MAX)).unwrap_or(0)
 }
 
-/// Wait for the right to claim for an enterprise, so that no claim runs beside this transaction.
+/// Wait for the lock of an enterprise's claims, so that no claim runs at the same time as this transaction.
 pub(crate) async fn lock_claims(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
@@ -78,7 +78,7 @@ pub(crate) async fn lock_claims(
     Ok(())
 }
 
-/// What is done by one at a time, in a transaction whose commit need not wait for the disk.
+/// Work that only one transaction does at a time, and whose commit need not wait for the disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OneAtATime {
     /// The claims of an enterprise: the same lock as [`lock_claims`]'s.
@@ -87,7 +87,7 @@ pub(crate) enum OneAtATime {
     Promotions = 4,
 }
 
-/// Tries for the right to do that, and lets the commit not wait for the disk. False: somebody else has it.
+/// Try to get the lock of such work, and let the commit not wait for the disk. False: somebody else has the lock.
 pub(crate) async fn try_lock(
     conn: &mut PgConnection,
     what: OneAtATime,
@@ -104,8 +104,8 @@ pub(crate) async fn try_lock(
     Ok(locked)
 }
 
-/// [`lock_claims`] that waits no longer than this. False: somebody else has it still, and the transaction
-/// is to be rolled back, as nothing can be done in it any more. `wait` is at least a millisecond.
+/// [`lock_claims`] that waits for `wait` at most, which is at least a millisecond. False: somebody else still has the
+/// lock. Roll the transaction back then, as PostgreSQL allows nothing more in it.
 pub(crate) async fn lock_claims_within(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
@@ -133,8 +133,8 @@ pub(crate) async fn lock_claims_within(
 
 /// The ids of lanes, made where they are missing. Locks the lanes that it makes.
 ///
-/// A new lane gets the call order of the lanes that its revision has already: an import makes the
-/// first, and every number came by an import.
+/// A new lane gets the call order of the other lanes of its revision. There is always one, as an import makes the
+/// first and every number comes by an import.
 pub(crate) async fn find_or_make(
     conn: &mut PgConnection,
     specs: impl IntoIterator<Item = LaneSpec>,
@@ -184,7 +184,7 @@ async fn find(
     Ok(rows.into_iter().filter_map(|row| Some((*spec(row.place)?, row.id))).collect())
 }
 
-/// Makes the lanes; one that somebody else made meanwhile is left as it is.
+/// Make the lanes. One that somebody else made meanwhile is left as it is.
 async fn make(conn: &mut PgConnection, specs: &[LaneSpec]) -> Result<(), StoreError> {
     let columns = Columns::of(specs);
     sqlx::query!(
@@ -226,7 +226,7 @@ impl Columns {
     }
 }
 
-/// Put numbers into their lanes: from the commit on they may be dialled. Locks those lanes.
+/// Put numbers into their lanes. They may be dialled once this is committed. Locks those lanes.
 pub(crate) async fn enter(conn: &mut PgConnection, entries: &[Entry]) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
@@ -250,7 +250,7 @@ pub(crate) async fn enter(conn: &mut PgConnection, entries: &[Entry]) -> Result<
     entered(conn, lanes.into_iter().collect()).await
 }
 
-/// Tell claimers that something entered these lanes: their cursors start anew. Locks the lanes.
+/// Tell claimers that numbers entered these lanes, so that they read them from the beginning again. Locks the lanes.
 pub(crate) async fn entered(
     conn: &mut PgConnection,
     lanes: BTreeSet<i64>,
@@ -266,8 +266,8 @@ pub(crate) async fn entered(
     Ok(())
 }
 
-/// What a transaction adds to the counters: gathered while it works, written at its end, in the
-/// order of their keys, so that hot counters are held for the commit only.
+/// What a transaction adds to the counters. It is gathered during the transaction and written at its end, in the
+/// order of the keys. So counters that everybody needs are locked for the time of the commit only.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     numbers: BTreeMap<(Uuid, &'static str), (Uuid, i64)>,
@@ -276,7 +276,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// `n` numbers of a batch more in a state; fewer, where it is negative.
+    /// `n` more numbers of a batch are in a state; fewer, when it is negative.
     pub fn number(&mut self, task: Uuid, batch: Uuid, state: NumberState, n: i64) {
         self.numbers.entry((batch, state.word())).or_insert((task, 0)).1 += n;
     }
@@ -301,13 +301,13 @@ impl Counts {
         *talked += talk_ms;
     }
 
-    /// A line took a call in this span of time, or refused it.
+    /// A trunk took a call in this span of time, or refused it.
     pub fn line(&mut self, trunk: Uuid, bucket: Time, took: bool) {
         let (accepted, refused) = self.lines.entry((trunk, bucket)).or_default();
         *(if took { accepted } else { refused }) += 1;
     }
 
-    /// Locks the counters until the transaction ends: the last thing that it does.
+    /// Locks the counters until the transaction ends, so it must be the last thing in it.
     pub async fn write(self, conn: &mut PgConnection) -> Result<(), StoreError> {
         self.write_and_notify(conn, BTreeSet::new()).await
     }
@@ -396,12 +396,12 @@ pub(crate) async fn notify(
     Ok(())
 }
 
-/// A column of the database that must hold one of the words of an enumeration.
+/// Read a column that must hold one of the words of an enumeration.
 pub(crate) fn word<T>(found: Option<T>, what: &str, word: &str) -> Result<T, StoreError> {
     found.ok_or_else(|| StoreError::Damaged(format!("{what} is {word}")))
 }
 
-/// Numbers that are to wait, gathered and written at once.
+/// Numbers that will wait. They are gathered, and written in one statement.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     enterprises: Vec<Uuid>,
@@ -412,7 +412,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// `entry` is where it goes when `due_at` has come; `phone` the one that it is to call then.
+    /// At `due_at` the number goes to `entry`, to call `phone`.
     pub fn push(
         &mut self,
         enterprise: Uuid,
@@ -428,7 +428,7 @@ impl Waiting {
         self.phones.push(phone);
     }
 
-    /// Locks nothing that anybody else could see.
+    /// Locks nothing: nobody else can see the new rows.
     pub async fn write(self, conn: &mut PgConnection) -> Result<(), StoreError> {
         if self.entries.is_empty() {
             return Ok(());

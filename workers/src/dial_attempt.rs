@@ -21,7 +21,7 @@ use telephony::recording::{self, Side, Span};
 use crate::call::{Account, Talk};
 use crate::environment::Environment;
 use crate::fail_point::FailPoint;
-use crate::ledger::{Ended, Ending, FollowOnCall};
+use crate::ledger::{EndedCall, FinishedCall, FollowOnCall};
 use crate::live::LiveCall;
 use crate::runner::Failure;
 use crate::{lost_calls, steps};
@@ -306,9 +306,9 @@ async fn finish(
         conversation,
         recording,
     };
-    let ending = Ending { finished, go_on: may_go_on && env.goes_on() };
+    let ending = EndedCall { finished, go_on: may_go_on && env.goes_on() };
     let ended = env.ledger.finish(ending).await?;
-    let Ended { done, next, pushed } = ended;
+    let FinishedCall { done, next, pushed } = ended;
     if done.written {
         metrics::counter!("callwright_calls_finished_total", "result" => result.word())
             .increment(1);

@@ -11,7 +11,7 @@ use clock::Clock;
 use futures::FutureExt;
 use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
 use outbound::ids::EnterpriseId;
-use storage::claim::{ClaimedAttempt, Claimer, FollowOn, InLine};
+use storage::claim::{ClaimedAttempt, Claimer, FollowOn, LockWait};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::environment::Settings;
 use crate::fail_point::{DieAt, FailPoint};
 use crate::faults;
-use crate::ledger::{Ended, Ending, FollowOnCall, Pushed};
+use crate::ledger::{EndedCall, FinishedCall, FollowOnCall, Pushed};
 use crate::live::LiveCalls;
 
 /// How long a finish waits for whoever claims for the enterprise, at most: a busy claim is through by then,
@@ -62,7 +62,7 @@ impl Writer {
     /// A record is not given up for a server: while the database is away the calls wait, and when it is back
     /// the fence tells whether they are still ours. What fails in another way must not hold up the others:
     /// calls that can't be claimed are left to the dispatchers, and a call that can't be written is lost.
-    pub async fn write(&self, claimer: &mut Claimer, items: Vec<Ending>) -> Vec<Ended> {
+    pub async fn write(&self, claimer: &mut Claimer, items: Vec<EndedCall>) -> Vec<FinishedCall> {
         let (items, go_on): (Vec<_>, Vec<_>) =
             items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
         let written = match self.write_and_follow_on(claimer, &items, &go_on).await {
@@ -73,7 +73,7 @@ impl Writer {
         self.die_at.pass(FailPoint::Finished);
         let pushed = self.push(claimed, Followers::of(&self.clock, &items, &done));
         let mut next = next.into_iter();
-        let ended = done.into_iter().zip(go_on).map(|(done, go_on)| Ended {
+        let ended = done.into_iter().zip(go_on).map(|(done, go_on)| FinishedCall {
             done,
             next: if go_on { next.next() } else { None },
             pushed: pushed.clone(),
@@ -116,7 +116,7 @@ impl Writer {
             at_most,
             worker: &self.worker,
             lease: self.lease,
-            in_line: InLine { at_most: CLAIMS_WAIT, now: &|| self.clock.now() },
+            lock_wait: LockWait { at_most: CLAIMS_WAIT, now: &|| self.clock.now() },
             random_seed: rand::random(),
         };
         match caught(self.try_follow_on(items, follow_on)).await {

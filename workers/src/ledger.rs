@@ -33,12 +33,12 @@ const FINISHES: RangeInclusive<usize> = 8..=200;
 pub struct Ledger {
     begins: Group<ToBegin, Result<Begun, Arc<StoreError>>>,
     paces: Group<AttemptId, Result<Option<Time>, Arc<StoreError>>>,
-    finishes: Group<Ending, Ended>,
+    finishes: Group<EndedCall, FinishedCall>,
 }
 
 /// A call that ended.
 #[derive(Debug)]
-pub struct Ending {
+pub struct EndedCall {
     pub finished: Finished,
     /// Whoever asks would carry another call on the slot that this one frees.
     pub go_on: bool,
@@ -46,7 +46,7 @@ pub struct Ending {
 
 /// What came of it.
 #[derive(Debug)]
-pub struct Ended {
+pub struct FinishedCall {
     pub done: FinishedAs,
     pub next: Option<FollowOnCall>,
     /// The jobs that follow from it, and from others that ended with it.
@@ -122,7 +122,7 @@ impl Ledger {
         let writer = Arc::new(Writer::new(store, queues, clock, worker, live, settings));
         // One group is written at a time: nobody waits for it.
         let claimer = Arc::new(tokio::sync::Mutex::new(Claimer::new()));
-        let finishes = Group::start(FINISHES, move |items: Vec<Ending>| {
+        let finishes = Group::start(FINISHES, move |items: Vec<EndedCall>| {
             let (writer, claimer) = (writer.clone(), claimer.clone());
             async move { writer.write(&mut *claimer.lock().await, items).await }
         });
@@ -142,7 +142,7 @@ impl Ledger {
     }
 
     /// Finish a call; it comes back when the record is durable, perhaps with a call to go on with.
-    pub async fn finish(&self, ending: Ending) -> Result<Ended, LedgerError> {
+    pub async fn finish(&self, ending: EndedCall) -> Result<FinishedCall, LedgerError> {
         Ok(self.finishes.submit(ending).await?)
     }
 }

@@ -12,11 +12,11 @@ pub(crate) struct Keys {
     pub(crate) ready: String,
     /// Sorted set of ids by when they will be due, ms.
     pub(crate) delayed: String,
-    /// Sorted set of parcels by when their lease expires, ms.
+    /// Sorted set of batchs by when their lease expires, ms.
     pub(crate) leased: String,
-    /// Hash: parcel → a character for each of its jobs, 1 while it is in flight.
+    /// Hash: batch → a character for each of its jobs, 1 while it is in flight.
     pub(crate) held: String,
-    /// Hash: parcel → the ids of its jobs, as MessagePack.
+    /// Hash: batch → the ids of its jobs, as MessagePack.
     pub(crate) contents: String,
     /// Sorted set of ids by when they died, µs.
     pub(crate) dead: String,

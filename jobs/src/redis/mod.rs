@@ -9,7 +9,7 @@
 //!
 //! - A job is delivered at least once. It has a lease while it is in flight, that its worker renews
 //!   for as long as the handler lives; when the worker dies the lease expires and another has it.
-//! - What one fetch takes is a parcel: it has one lease, and each job a seat in it. The seat fences: only
+//! - What one fetch takes is a batch: it has one lease, and each job a seat in it. The seat fences: only
 //!   the last delivery can finish, fail or give back the job.
 //! - Redis' clock decides when a job is due, to the millisecond and never early.
 //! - Scripts are bounded, whatever waits; a finished job leaves nothing.

@@ -34,11 +34,11 @@ macro_rules! script {
 }
 
 script!(PUSH = "clock.lua" "push.lua");
-script!(FETCH = "clock.lua" "parcel.lua" "bury.lua" "fetch.lua");
-script!(ACK = "parcel.lua" "ack.lua");
-script!(FAIL = "clock.lua" "parcel.lua" "bury.lua" "fail.lua");
-script!(RENEW = "clock.lua" "parcel.lua" "renew.lua");
-script!(RELEASE = "clock.lua" "parcel.lua" "release.lua");
+script!(FETCH = "clock.lua" "batch.lua" "bury.lua" "fetch.lua");
+script!(ACK = "batch.lua" "ack.lua");
+script!(FAIL = "clock.lua" "batch.lua" "bury.lua" "fail.lua");
+script!(RENEW = "clock.lua" "batch.lua" "renew.lua");
+script!(RELEASE = "clock.lua" "batch.lua" "release.lua");
 script!(CANCEL = "cancel.lua");
 script!(REQUEUE = "clock.lua" "requeue.lua");
 script!(DROP = "drop.lua");
@@ -60,19 +60,19 @@ pub(crate) struct Ask {
 
 /// What one fetch took.
 #[derive(Debug)]
-pub(crate) struct Parcel {
+pub(crate) struct Batch {
     /// Given by who fetches, and never again, so that a Redis that was rolled back knows it or does not.
     name: String,
     /// Of the first that was ready, µs.
     place: i64,
 }
 
-/// A job in flight. Its seat in the parcel fences it: only who has it can finish, fail or give back the
+/// A job in flight. Its seat in the batch fences it: only who has it can finish, fail or give back the
 /// job.
 #[derive(Debug, Clone)]
 pub(crate) struct Leased {
     pub(crate) id: Arc<str>,
-    pub(crate) parcel: Arc<Parcel>,
+    pub(crate) batch: Arc<Batch>,
     /// From 1 to [`FETCH_MAX`].
     pub(crate) seat: u8,
     /// This delivery included.
@@ -81,12 +81,12 @@ pub(crate) struct Leased {
 
 impl Leased {
     pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.parcel, &other.parcel) && self.seat == other.seat
+        Arc::ptr_eq(&self.batch, &other.batch) && self.seat == other.seat
     }
 
     /// Where it goes when it is given back: about where it was, and in order.
     fn place(&self) -> i64 {
-        self.parcel.place + i64::from(self.seat) - 1
+        self.batch.place + i64::from(self.seat) - 1
     }
 }
 
@@ -147,7 +147,7 @@ fn millis(span: Duration) -> u64 {
 
 /// Which job of which delivery, as all scripts read it that settle.
 fn name(call: &mut ScriptInvocation<'_>, leased: &Leased) {
-    call.arg(&leased.parcel.name).arg(leased.seat).arg(&*leased.id);
+    call.arg(&leased.batch.name).arg(leased.seat).arg(&*leased.id);
 }
 
 impl Wire {
@@ -183,10 +183,10 @@ impl Wire {
             call.invoke_async(&mut self.connection.clone()).await?;
         // Of jobs whose leases had expired nobody knows any more since when they waited.
         let place = if place < 0 { now_ms * 1_000 } else { place };
-        let parcel = Arc::new(Parcel { name, place });
+        let batch = Arc::new(Batch { name, place });
         let leased = ids.into_iter().zip(1..).enumerate().map(|(n, (id, seat))| Leased {
             id: id.into(),
-            parcel: parcel.clone(),
+            batch: batch.clone(),
             seat,
             deliveries: deliveries.get(n).copied().unwrap_or(1),
         });
@@ -201,10 +201,10 @@ impl Wire {
         let keys = &self.keys;
         let names = [&keys.jobs, &keys.counts, &keys.leased, &keys.held, &keys.contents];
         let mut call = Self::call(&ACK, &names.map(String::as_str));
-        done.sort_by_key(|job| Arc::as_ptr(&job.parcel));
-        for of_one in done.chunk_by(|a, b| Arc::ptr_eq(&a.parcel, &b.parcel)) {
+        done.sort_by_key(|job| Arc::as_ptr(&job.batch));
+        for of_one in done.chunk_by(|a, b| Arc::ptr_eq(&a.batch, &b.batch)) {
             let seats: Vec<u8> = of_one.iter().map(|job| job.seat).collect();
-            call.arg(&of_one[0].parcel.name).arg(seats);
+            call.arg(&of_one[0].batch.name).arg(seats);
             for job in of_one {
                 call.arg(&*job.id);
             }
@@ -231,7 +231,7 @@ impl Wire {
         call.invoke_async(&mut self.connection.clone()).await
     }
 
-    /// Renews the leases of the parcels that these jobs are in.
+    /// Renews the leases of the batchs that these jobs are in.
     pub(crate) async fn renew(&self, leases: &[Leased], lease: Duration) -> RedisResult<Vec<Hold>> {
         let keys = &self.keys;
         let mut call = Self::call(&RENEW, &[&keys.jobs, &keys.leased, &keys.held]);

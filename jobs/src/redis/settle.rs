@@ -20,20 +20,20 @@ impl<J: crate::Job> Engine<J> {
     /// Settles deliveries until all tickets are gone. What ends during one round trip goes with the
     /// next one.
     pub(crate) async fn settle(&self, mut ended: UnboundedReceiver<Settled>) {
-        let mut batch = Vec::with_capacity(SETTLE_MAX);
-        while ended.recv_many(&mut batch, SETTLE_MAX).await > 0 {
-            self.settle_batch(&batch).await;
-            for settled in batch.drain(..) {
-                self.in_flight.leave(&settled.leased);
+        let mut settled = Vec::with_capacity(SETTLE_MAX);
+        while ended.recv_many(&mut settled, SETTLE_MAX).await > 0 {
+            self.settle_all(&settled).await;
+            for one in settled.drain(..) {
+                self.in_flight.leave(&one.leased);
             }
         }
     }
 
-    /// Sends a batch until Redis has taken it. It is safe to send it again: seats fence.
-    async fn settle_batch(&self, batch: &[Settled]) {
+    /// Send these until Redis has taken them. Sending them again is safe, as each seat fences its job.
+    async fn settle_all(&self, settled: &[Settled]) {
         let mut wait = RETRY_FIRST;
         let mut given_up_at = None;
-        while let Err(error) = self.send(batch).await {
+        while let Err(error) = self.send(settled).await {
             tracing::warn!(queue = %self.wire.keys.queue, %error, "jobs can't be settled");
             if self.closing.is_cancelled() {
                 let until = *given_up_at.get_or_insert_with(|| Instant::now() + DRAIN_MAX);
@@ -46,9 +46,9 @@ impl<J: crate::Job> Engine<J> {
         }
     }
 
-    async fn send(&self, batch: &[Settled]) -> RedisResult<()> {
+    async fn send(&self, settled: &[Settled]) -> RedisResult<()> {
         let (mut done, mut failed, mut returned) = (Vec::new(), Vec::new(), Vec::new());
-        for Settled { leased, outcome, .. } in batch {
+        for Settled { leased, outcome, .. } in settled {
             match outcome {
                 Outcome::Done => done.push(leased),
                 Outcome::Failed { reason } => {

@@ -24,17 +24,17 @@ use crate::{Store, StoreError};
 pub struct ToBegin {
     pub attempt: AttemptId,
     pub token: i64,
-    /// Whoever asks may have begun it before, and knows that no INVITE has left since.
+    /// The caller may have begun it before, and knows that no INVITE has left since.
     pub unplaced: bool,
 }
 
 impl ToBegin {
-    /// For whoever has just been given its job, and knows nothing of what was done for it before.
+    /// For a worker that has just got the job, and does not know what was done for it before.
     pub const fn new(attempt: AttemptId, token: i64) -> Self {
         Self { attempt, token, unplaced: false }
     }
 
-    /// For whoever has begun it, and whose INVITE has not left.
+    /// For the worker that has begun it and knows that its INVITE has not left.
     pub const fn again(attempt: AttemptId, token: i64) -> Self {
         Self { attempt, token, unplaced: true }
     }
@@ -45,24 +45,22 @@ impl ToBegin {
 pub enum Begun {
     /// Send the INVITE within 250 ms of [`DialOrder::fenced`], or begin again.
     Dial(Box<DialOrder>),
-    /// Do nothing: the attempt is another's by now, or gone; or its task does not run any more, a
-    /// limit was lowered or its phone was put on the do-not-call list, and the number is back in its
-    /// lane.
+    /// Do nothing. Either the attempt belongs to somebody else, or does not exist any more. Or its task stopped, a
+    /// limit was lowered or its phone was put on the do-not-call list, and the number is back in its lane.
     Refused,
-    /// This worker had begun it before, and whoever asks does not know that no INVITE left: the phone may
-    /// have rung. Nobody dials it any more: ask the line for the call and hang it up, then
-    /// [`super::finish_lost`].
+    /// This worker had begun it before, and the caller does not know whether the INVITE left, so the phone may have
+    /// rung. Nobody dials it any more. Ask the line for the call, hang it up, then call [`super::finish_lost`].
     Lost(LostAttempt),
 }
 
 /// Begin attempts for a worker; the answers stand in the order of `items`.
 ///
-/// The lease counts from now; renew it until the attempt is finished. A worker that knows that no INVITE
-/// has left may begin again with the same token: that judges the attempt anew, and may withdraw it. One
-/// that does not know (its job failed, or was delivered again) gets [`Begun::Lost`].
+/// The lease counts from now; renew it until the attempt is finished. A worker that knows that no INVITE has left
+/// may begin again with the same token: the attempt is then checked again, and may be withdrawn. A worker that does
+/// not know, as its job failed or was delivered again, gets [`Begun::Lost`].
 ///
-/// Locks the enterprises, trunks and tasks for share, so that a pause waits for the begins before it;
-/// then the attempts.
+/// Locks the enterprises, trunks and tasks for share, so that a pause waits for the begins before it; then the
+/// attempts.
 pub async fn begin_many(
     store: &Store,
     worker: &str,
@@ -91,7 +89,8 @@ pub async fn begin_many(
     let back: Vec<_> = back.map(|back| (back.attempt, back.token)).collect();
     let mut counts = Counts::default();
     withdraw::put_back(&mut tx, &back, None, &mut counts).await?;
-    // With calls per second, a begin makes room for a claim; not the second one of a call, in its turn.
+    // The first begin of a paced call frees its place in the pace queue, so dispatchers must look again. A repeated
+    // begin frees nothing.
     let first = |go: &&&Candidate| begun.get(&go.attempt).is_some_and(|again| !again);
     let paced = go.iter().filter(first).filter(|go| scene.is_paced(go)).map(|go| go.enterprise);
     let paced: BTreeSet<_> = paced.collect();
@@ -110,7 +109,7 @@ pub async fn begin_many(
     Ok(items.iter().map(answer).collect())
 }
 
-/// An attempt that this worker may begin, if nothing speaks against it.
+/// An attempt that this worker may begin, if the checks allow it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Candidate {
     pub attempt: Uuid,
@@ -120,7 +119,7 @@ pub(super) struct Candidate {
     pub task: Uuid,
     slot: i64,
     probe: bool,
-    /// It is begun, and whoever asks does not know that no INVITE left.
+    /// It is begun already, and the caller does not know whether its INVITE left.
     lost: bool,
 }
 
@@ -130,7 +129,7 @@ struct Scene {
     tasks: HashMap<Uuid, (Option<TaskState>, TaskConfig)>,
     hours: HashMap<TaskId, Arc<Hours>>,
     limits: limits::Limits,
-    /// Attempts of an enterprise, a trunk or a task up to this slot were claimed before its last edit.
+    /// For an enterprise, a trunk or a task: attempts up to this slot were claimed before its last edit.
     edited: HashMap<Uuid, i64>,
 }
 
@@ -158,9 +157,8 @@ struct TaskRow {
 }
 
 impl Scene {
-    /// The attempts that this worker may begin, and what that depends on, in one query: it stands
-    /// between a freed slot and its next call. Of the attempts it locks nothing: the write looks at
-    /// them again.
+    /// Read the attempts that this worker may begin, and what that depends on. One query, as a freed slot is idle
+    /// until it is done. It does not lock the attempts: the write checks them again.
     async fn read(
         conn: &mut PgConnection,
         worker: &str,
@@ -205,7 +203,7 @@ impl Scene {
         let enterprises = row.enterprises.map_or_else(Vec::new, |rows| rows.0);
         let trunks = row.trunks.map_or_else(Vec::new, |rows| rows.0);
         let tasks = row.tasks.map_or_else(Vec::new, |rows| rows.0);
-        // After the locks, not with them: an edit that they waited for made a new plan.
+        // Read after the locks: an edit that this transaction waited for may have changed the windows.
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.id.into()).collect();
         let hours = hours_of_many(conn, &ids).await?;
         let limits = limits::Limits {
@@ -236,7 +234,7 @@ impl Scene {
         Some(Frame { line, task, hours: self.hours.get(&facts.task)? })
     }
 
-    /// Whether a limit may have been lowered under a claimed attempt: claims after the edit keep to it.
+    /// Whether the attempt was claimed before the last edit of a limit. Claims after the edit keep to the new limit.
     fn may_be_over(&self, candidate: &Candidate) -> bool {
         [candidate.enterprise, candidate.trunk, candidate.task]
             .iter()
@@ -261,8 +259,8 @@ impl Scene {
     }
 }
 
-/// The attempts that are begun by this, and whether each had been before. An attempt that somebody
-/// else holds at this moment is theirs: it is left out.
+/// Write the begins; gives each attempt that it began, and whether that attempt was begun before. It leaves out an
+/// attempt that somebody else has locked at this moment: it is theirs.
 async fn write(
     conn: &mut PgConnection,
     worker: &str,
@@ -295,9 +293,9 @@ async fn write(
     Ok(rows.into_iter().map(|row| (row.id, row.again)).collect())
 }
 
-/// Those that had been begun before and whose phone was put on the do-not-call list since: one that is
-/// only claimed goes back when its phone is listed. Asked after the attempts were locked, as a listing
-/// locks them first: either sees the other.
+/// Those attempts whose phone was put on the do-not-call list after they were begun. (One that was only claimed
+/// goes back when its phone is listed.) Read after locking the attempts. Adding to the list locks attempts first
+/// too, so one of the two always sees the other's write.
 async fn listed(
     conn: &mut PgConnection,
     now: Time,

@@ -1,4 +1,4 @@
-//! What never changes once it is written, kept in memory: redial policies, published navigations.
+//! Rows that never change once they are written, kept in memory: redial policies and published navigations.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,7 +16,7 @@ const POLICIES_MAX: usize = 10_000;
 /// Published navigations kept, at most.
 const NAVIGATIONS_MAX: usize = 200;
 
-/// Clones share what is kept.
+/// Clones share the memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Immutable {
     policies: Kept<i64, RedialPolicy>,

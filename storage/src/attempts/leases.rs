@@ -15,17 +15,17 @@ use crate::{Store, StoreError};
 
 /// The worker that an attempt belongs to while its loss is being recorded.
 const SWEEP: &str = "sweep";
-/// How long a claimed attempt is given.
+/// How long a claimed attempt may wait for its begin.
 const CLAIM_LEASE_SECONDS: f64 = 60.0;
 /// Attempts of one statement, at most.
 const CHUNK_MAX: i64 = 500;
 
-/// Renews the leases of a worker's calls, over a connection of its own. After an outage it is connected
-/// again before anything else, and waits for nobody's turn in a pool.
+/// Renews the leases of a worker's calls over a connection of its own. So after an outage it does not wait behind
+/// others for a connection of a pool.
 #[derive(Debug)]
 pub struct Renewals {
     options: PgConnectOptions,
-    /// None after it failed, or was given up in mid-query.
+    /// None after a query failed, or was given up before its answer came.
     connection: Option<PgConnection>,
 }
 
@@ -34,12 +34,12 @@ impl Renewals {
         Self { options: store.hot.connect_options().as_ref().clone(), connection: None }
     }
 
-    /// Renew the leases of calls that a worker has up. What comes back is all that it still holds: a call
-    /// that is not among it was lost to another, and must be hung up without a record. An attempt that was
-    /// begun for the worker and that it never heard of, as the answer to the commit got lost, is not
-    /// renewed. When this fails or is dropped, the next one connects anew.
+    /// Renew the leases of the calls that a worker has up; gives those that it still holds. A call that is not
+    /// among them belongs to somebody else by now, and must be hung up without a record. An attempt whose begin
+    /// was committed without the worker knowing, as the answer got lost, is not in `up` and so is not renewed.
+    /// When this fails or is dropped, the next renewal connects anew.
     ///
-    /// Locks those attempts, in the order of their ids as everybody does who locks several.
+    /// Locks those attempts in the order of their ids, as everybody does who locks several.
     pub async fn renew(
         &mut self,
         worker: &str,
@@ -78,8 +78,8 @@ async fn renew(
     Ok(rows.into_iter().map(AttemptId::from).collect())
 }
 
-/// An attempt whose worker is lost, with its call perhaps still up. It is fenced from its worker
-/// already; its slot is taken until [`finish_lost`].
+/// An attempt whose worker is lost. Its call may still be up. The worker's token is old, so it can write nothing
+/// more. The slot stays taken until [`finish_lost`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LostAttempt {
     pub attempt: AttemptId,
@@ -88,24 +88,24 @@ pub struct LostAttempt {
     pub trunk: TrunkId,
 }
 
-/// What became of the leases that ran out.
+/// The attempts whose leases ran out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expired {
-    /// Nobody began them: push their jobs again, with the new token.
+    /// Nobody began these. Push their jobs again, with the new token.
     pub again: Vec<ClaimedAttempt>,
-    /// Their workers are lost: ask the line for the call and hang it up, then [`finish_lost`].
+    /// The workers of these are lost. Ask the line for the call, hang it up, then call [`finish_lost`].
     pub lost: Vec<LostAttempt>,
 }
 
-/// Take over the attempts whose lease is past, some hundreds at a time: each gets a new token, so that
-/// who held it does nothing any more. Should this process die before it has recorded a loss, another
-/// finds it again after `lease`.
+/// Take over the attempts whose lease ran out, some hundreds at a time. Each gets a new token, so that its worker
+/// can write nothing more. When this process dies before it has recorded a loss, another finds the attempt again
+/// after `lease`.
 ///
-/// Nothing ends before the database has been there for `back_for`, a whole lease outside of tests: since the
-/// server started, and since this process first got an answer, or got one again. Those who live have
+/// No lease ends before the database has been back for `back_for`: a whole lease, except in tests. It counts from the
+/// start of the server, and from the first answer that this process got after an outage. Workers that are alive have
 /// renewed their leases by then.
 ///
-/// Locks those attempts, but none that is locked.
+/// Locks those attempts, and skips those that somebody else has locked.
 pub async fn expire_leases(
     store: &Store,
     lease: Duration,
@@ -164,8 +164,8 @@ async fn try_expire(
     Ok(expired)
 }
 
-/// Take over attempts that this worker has begun, for whoever does not know whether their INVITEs left:
-/// each gets a new token, and is to be recorded as lost. Those that are another's by now are left.
+/// Take over attempts that this worker has begun, when it does not know whether their INVITEs left. Each gets a new
+/// token, and must be recorded as lost. Attempts that belong to somebody else by now are left alone.
 ///
 /// Locks those attempts.
 pub(super) async fn take_over(
@@ -226,11 +226,11 @@ pub async fn finish_lost(
     finish_many(store, now, &finished.collect::<Vec<_>>()).await
 }
 
-/// Claimed attempts whose job was pushed longer than `older_than` ago and that nobody has begun: the
-/// job may be lost. They count as pushed now; push them again. All of them: after Redis was emptied they
-/// may be thousands, and their slots are idle.
+/// Claimed attempts that nobody has begun, and whose job was pushed longer than `older_than` ago, so that it may be
+/// lost. They are marked as pushed now: push them again. It gives all of them, as there may be thousands after Redis
+/// was emptied, and their slots are idle.
 ///
-/// Locks those attempts, some hundreds at a time, but none that is locked.
+/// Locks those attempts, some hundreds at a time, and skips those that somebody else has locked.
 pub async fn lost_jobs(
     store: &Store,
     older_than: Duration,

@@ -1,4 +1,4 @@
-//! A limit that was lowered holds for what is claimed and not begun, too.
+//! A limit that was lowered also holds for attempts that are claimed and not begun.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,10 +17,10 @@ pub(super) struct Limits {
 
 /// The candidates that have no room any more.
 ///
-/// Claims keep every scope within its limit, so this finds something only after a limit was lowered, among
-/// what was claimed before. Then those that are begun come first, the others in the order of their ids:
-/// every worker sees the same order, and only its first ones, up to the limit, may begin. Locks nothing;
-/// the rows that the limits come from are locked for share.
+/// Claims keep every scope within its limit. So this finds something only after a limit was lowered, among attempts
+/// that were claimed before that. They are sorted: begun ones first, then by id. Every worker sees the same order,
+/// and only the first ones, up to the limit, may begin. Locks nothing; the caller has locked the rows that the
+/// limits come from, for share.
 pub(super) async fn over(
     store: &Store,
     conn: &mut PgConnection,

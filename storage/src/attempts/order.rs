@@ -25,14 +25,14 @@ use crate::{Store, StoreError};
 pub struct DialOrder {
     pub attempt: AttemptId,
     pub token: i64,
-    /// It lets a call through an open breaker.
+    /// The call is a probe: it goes through an open breaker.
     pub probe: bool,
-    /// Trunk or task has calls per second: ask for its turn ([`super::pace`]) before the INVITE.
+    /// The trunk or the task has calls per second: ask for the pace ([`super::pace`]) before the INVITE.
     pub paced: bool,
     /// The business time of the begin.
     pub begun_at: Time,
-    /// A moment right before the begin was written: the INVITE leaves within 250 ms of it. What a begin
-    /// waits for before that costs its INVITE no time: under load it would be late again each time.
+    /// The moment right before the begin was written. The INVITE must leave within 250 ms of it. The begin's waits
+    /// for locks come before this moment; counted in, the INVITE would be late again and again under load.
     pub fenced: Instant,
     pub line: Arc<TrunkConfig>,
     pub ring_timeout_seconds: u32,
@@ -42,7 +42,7 @@ pub struct DialOrder {
     pub hours: Arc<Hours>,
     /// The navigation that was published when the call was triggered.
     pub content: Arc<Published>,
-    /// Who, what and where.
+    /// The enterprise, task, number and line of the call.
     pub facts: AttemptFacts,
 }
 
@@ -125,7 +125,7 @@ impl AttemptFacts {
     }
 }
 
-/// What an order takes from the rows that its begin has locked.
+/// What an order takes from the rows that the begin has locked.
 pub(crate) struct Frame<'a> {
     pub line: &'a Arc<TrunkConfig>,
     pub task: &'a TaskConfig,
@@ -183,7 +183,7 @@ pub(super) async fn orders<'a>(
     Ok(orders)
 }
 
-/// Province and city of the phone that is called: a backup may be from elsewhere than its row.
+/// Province and city of the phone that is called. A backup may be from another place than its row.
 pub(crate) fn location(callee: Phone) -> (String, String) {
     let known = callee.location();
     known.map(|known| (known.province.into(), known.city.into())).unwrap_or_default()

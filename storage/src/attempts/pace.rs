@@ -1,4 +1,4 @@
-//! Calls per second: the earliest moment of each INVITE, of a trunk and of a task.
+//! Calls per second of a trunk or a task: the earliest moment at which each INVITE may leave.
 
 use chrono::TimeDelta;
 use outbound::Time;
@@ -8,12 +8,12 @@ use sqlx::types::Uuid;
 
 use crate::{Store, StoreError};
 
-/// INVITEs are this much further apart than the rate asks for: a worker may be late with one and
-/// in time with the next, and the second that holds both must not hold one too many.
+/// INVITEs are planned this much further apart than the rate asks for. A worker may send one late and the next in
+/// time, and no second may then hold one INVITE too many.
 const SLACK_MS: i64 = PACE_LATENESS_MS as i64;
-/// How late an INVITE may leave after the moment that it was given; later, it needs another turn.
+/// How late an INVITE may leave after its planned moment. When it is later than this, it must be planned again.
 pub const PACE_LATENESS_MS: u64 = 100;
-/// A next INVITE further ahead than this was written by a clock that has been set back since.
+/// A planned INVITE that is further ahead than this was planned by a clock that was set back since. It is ignored.
 const AHEAD_MAX: TimeDelta = TimeDelta::seconds(10);
 
 /// [`pace_many`] for one attempt.
@@ -25,10 +25,10 @@ pub async fn pace(
     Ok(pace_many(store, now, &[attempt]).await?.pop().flatten())
 }
 
-/// The earliest instant at which each of these attempts may send its INVITE; `None` without calls per
-/// second, or without the attempt. Each answer is a turn that is used up by it.
+/// Plan the INVITE of each of these attempts: the earliest moment at which it may leave. `None`: there are no calls
+/// per second, or the attempt does not exist any more. Each planned moment is used up, also when nobody dials.
 ///
-/// Locks the paces of their trunks and tasks; writes nothing where there is no calls per second.
+/// Locks the paces of their trunks and tasks. Writes nothing where there are no calls per second.
 pub async fn pace_many(
     store: &Store,
     now: Time,
@@ -76,7 +76,7 @@ pub async fn pace_many(
     Ok(at)
 }
 
-/// The turns of one trunk or task.
+/// The planned INVITEs of one trunk or task.
 struct Turns {
     scope: Uuid,
     apart: TimeDelta,
@@ -95,7 +95,7 @@ fn add(turns: &mut Vec<Turns>, scope: Uuid, rate: Option<i64>) {
 async fn read(conn: &mut PgConnection, turns: &mut [Turns], now: Time) -> Result<(), StoreError> {
     turns.sort_by_key(|turns| turns.scope);
     let scopes: Vec<Uuid> = turns.iter().map(|turns| turns.scope).collect();
-    // Written, not read, as a first turn has no row yet that could be locked.
+    // An insert that changes nothing, as the first INVITE of a scope has no row yet that could be locked.
     let rows = sqlx::query!(
         r#"insert into pace (scope_id, next_invite_at) select s, $2 from unnest($1::uuid[]) as s
                on conflict (scope_id) do update set next_invite_at = pace.next_invite_at

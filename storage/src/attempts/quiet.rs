@@ -1,4 +1,4 @@
-//! The moment from which on no INVITE of what was stopped can leave any more.
+//! After a stop, wait until no INVITE can leave any more.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::{Store, StoreError};
 
 /// A worker sends its INVITE within this time of its begin, or begins again.
 const INVITE_AFTER_BEGIN_MS_MAX: i64 = 250;
-/// How long [`await_quiet`] goes on when calls of a task that was started again keep beginning.
+/// How long [`await_quiet`] waits at most. A task may have been started again meanwhile, and keep beginning calls.
 const WAITS_MAX: u32 = 8;
 
-/// What begins no call from its commit on.
+/// Things that may no longer start calls once this transaction commits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stopped<'a> {
     /// A task that was paused or ended.
@@ -20,9 +20,8 @@ pub(crate) enum Stopped<'a> {
     Phones(EnterpriseId, &'a [i64]),
 }
 
-/// Wait until the last begin before the stop is older than the time that a worker has to send the
-/// INVITE: a quarter of a second at most, as no begin passes its fence after the stop was committed.
-/// Locks nothing.
+/// Wait until the last begin before the stop is older than the time that a worker has for its INVITE. That is a
+/// quarter of a second at most, as no begin is allowed after the stop was committed. Locks nothing.
 pub(crate) async fn await_quiet(store: &Store, stopped: Stopped<'_>) -> Result<(), StoreError> {
     for _ in 0..WAITS_MAX {
         let (task, enterprise, phones) = match stopped {

@@ -1,12 +1,11 @@
-//! Where the live attempts of an enterprise begin.
+//! From which slot number on the live attempts of an enterprise are counted.
 //!
-//! Ended attempts leave dead rows behind, and while an old snapshot is held open (a long export) nothing
-//! clears them. So live calls are counted from the oldest that was seen alive: slots rise with every
-//! claim of an enterprise, and what is below it has ended for good.
+//! Ended attempts leave dead rows, and nothing clears them while an old snapshot is open, as of a long export. To
+//! count live calls without reading over those, the count starts at the lowest slot that was seen alive. Slot
+//! numbers of an enterprise only rise, so everything below has ended for good.
 //!
-//! Another server may give out lower slots than this one did: one that took over and had not seen all, or
-//! one that was restored. So what is known is forgotten with every new connection, and read from the table
-//! again.
+//! After a failover or a restore the server may give out lower slot numbers than before. So everything is forgotten
+//! with each new connection, and read from the table again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,13 +15,13 @@ use sqlx::types::Uuid;
 /// Enterprises kept, at most; beyond it they start anew.
 const ENTERPRISES_MAX: usize = 100_000;
 
-/// Clones share what is known.
+/// Clones share the memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slots(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// How often all was forgotten.
+    /// How often everything was forgotten.
     times: u64,
     lowest: HashMap<Uuid, i64>,
 }
@@ -31,7 +30,7 @@ struct Known {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct From {
     pub slot: i64,
-    /// When this was known; what is counted from it tells nothing of later times.
+    /// When this was read. A count from it says nothing about later times.
     times: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Before the INVITE an attempt can be undone: the number is where it was, as if nothing had been.
+//! Before its INVITE left, an attempt can be undone: the number goes back to where it was.
 
 use std::collections::BTreeSet;
 
@@ -31,8 +31,8 @@ impl PutOff {
     }
 }
 
-/// Undo an attempt whose INVITE has not left: its number goes back to its exact place, or waits.
-/// When the attempt is another's by now, nothing happens.
+/// Undo an attempt whose INVITE has not left. Its number goes back to its exact place, or waits. When the attempt
+/// belongs to somebody else by now, nothing happens.
 ///
 /// Locks the attempt, its number, the lane, the counters.
 pub async fn withdraw(
@@ -51,8 +51,8 @@ pub async fn withdraw(
     Ok(())
 }
 
-/// Undoes attempts; those that are another's by now are left. The counters are the caller's to
-/// write, last.
+/// Undo attempts, except those that belong to somebody else by now. The caller writes the counters, as the last
+/// thing of the transaction.
 pub(crate) async fn put_back(
     conn: &mut PgConnection,
     attempts: &[(Uuid, i64)],

@@ -1,10 +1,9 @@
 //! Follow-on calls: a dialer that frees slots claims for them in the transaction that frees them, and
 //! begins what it claimed.
 //!
-//! It is a claim like any other, in the same order and within the same limits. What a begin looks at was
-//! looked at by the claim, under the same locks, a moment before. So a slot rings again after one
-//! transaction, where a finish, a claim and a begin one after another take three, and two hand-overs
-//! between processes.
+//! It is a claim like any other: the same order, the same limits. The claim has just checked all that a begin
+//! checks, under the same locks, so the calls are begun at once. A freed slot rings again after one
+//! transaction. Done apart, finish, claim and begin are three transactions and two jobs between processes.
 
 use std::time::{Duration, Instant};
 
@@ -15,53 +14,52 @@ use sqlx::PgConnection;
 use super::judge::Dial;
 use super::scene::Scene;
 use super::write::BegunBy;
-use super::{Claimed, ClaimedAttempt, Claimer, InLine, Run, Taken, scene, write};
+use super::{ClaimRun, Claimed, ClaimedAttempt, Claimer, LockWait, TakenNumber, scene, write};
 use crate::attempts::{AttemptFacts, DialOrder, Frame, location, variables};
 use crate::lanes::Counts;
 use crate::rows::phone;
 use crate::{Store, StoreError};
 
-/// Who would go on with what.
+/// A dialer that frees slots of an enterprise and may use them again.
 #[derive(Debug)]
 pub struct FollowOn<'a> {
     pub claimer: &'a mut Claimer,
-    /// The enterprise that is claimed for.
     pub enterprise: EnterpriseId,
-    /// Calls that may follow, at most: no more than end.
+    /// Calls that may follow, at most. Not more than the calls that end: each takes a slot that one of them frees.
     pub at_most: u32,
     pub worker: &'a str,
     pub lease: Duration,
-    pub in_line: InLine<'a>,
+    pub lock_wait: LockWait<'a>,
     /// As for [`Claimer::claim`].
     pub random_seed: u64,
 }
 
-/// What follows on, once it is committed.
+/// The calls that follow on. They exist once the transaction is committed.
 pub(crate) struct FollowedOn {
     pub orders: Vec<DialOrder>,
-    /// What else the claim did; its attempts are those that were not begun.
+    /// What else the claim did. Its attempts are those that were claimed and not begun.
     pub claimed: Claimed,
-    /// A dispatcher has nothing to do for this enterprise that it would not be told anyway.
+    /// No dispatcher needs to be woken for this enterprise.
     pub quiet: bool,
-    /// A time to look again at that they are told of by this.
+    /// The time for the next claim, when the dispatchers are woken for it.
     tells: Option<Time>,
     scene: Scene,
 }
 
 impl FollowOn<'_> {
-    /// Claims and begins, under the lock of the enterprise's claims. Calls with calls per second are
-    /// claimed only: they wait for their turn first. While a breaker is open, everything is left to the
-    /// dispatchers.
+    /// Claim numbers and begin their calls. The caller holds the lock of the enterprise's claims. Where a trunk
+    /// or task has calls per second, its calls are claimed and not begun: they wait for their pace first. While
+    /// a breaker is open, it does nothing: probes are the dispatchers' work.
     ///
-    /// Locks what a claim locks, but the counters, after attempts and numbers whose calls ended: what waits
-    /// for those holds nothing that a claim waits for.
+    /// Locks what a claim locks, without the counters. The caller already holds the attempts and numbers of
+    /// the calls that ended; nobody who waits for those holds a lock that a claim needs.
     pub(crate) async fn claim(
         &self,
         store: &Store,
         conn: &mut PgConnection,
         counts: &mut Counts,
     ) -> Result<Option<FollowedOn>, StoreError> {
-        let now = (self.in_line.now)();
+        let now = (self.lock_wait.now)();
         let Some(mut scene) = scene::read(store, conn, self.enterprise, now).await? else {
             return Ok(None);
         };
@@ -70,10 +68,11 @@ impl FollowOn<'_> {
         }
         let plain = !scene.switches.priorities;
         scene.load_cursors(&self.claimer.cursors, plain);
-        let mut run = Run::new(now, self.at_most, self.random_seed);
+        let mut run = ClaimRun::new(now, self.at_most, self.random_seed);
         let exhausted = run.take(store, conn, self.enterprise, &mut scene).await?;
-        // Read after the numbers: one of them may have fallen due, and been made ready, since `now`.
-        let (fenced, begun_at) = (Instant::now(), (self.in_line.now)());
+        // Read the time again, after the numbers: one of them may have become ready after `now`, and its call
+        // must not be written as begun before that.
+        let (fenced, begun_at) = (Instant::now(), (self.lock_wait.now)());
         let begun_by = BegunBy { worker: self.worker, lease: self.lease };
         let (enterprise, taken) = (self.enterprise, &run.taken);
         let opened =
@@ -101,7 +100,7 @@ impl FollowOn<'_> {
         Ok(Some(FollowedOn { orders, claimed, quiet, tells, scene }))
     }
 
-    /// After the commit.
+    /// Call it after the commit.
     pub(crate) fn committed(self, followed: &FollowedOn) {
         self.claimer.keep_cursors(&followed.scene, !followed.scene.switches.priorities);
         if let Some(at) = followed.tells {
@@ -110,13 +109,13 @@ impl FollowOn<'_> {
     }
 }
 
-/// What a begin would read of it; all of it is known here.
+/// The dial order of a call. A begin would read it from the database; here all of it is known.
 async fn order(
     store: &Store,
     conn: &mut PgConnection,
     (scene, now, fenced): (&Scene, Time, Instant),
     opened: ClaimedAttempt,
-    taken: &Taken,
+    taken: &TakenNumber,
     dial: &Dial,
 ) -> Result<DialOrder, StoreError> {
     let (task, details) = (&scene.tasks[taken.task], &taken.details);

@@ -10,19 +10,19 @@ use outbound::order::LaneClass;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::queue::Pulled;
+use super::queue::QueuedNumber;
 use super::scene::Scene;
 use crate::finish::chain::{Chain, Onward, Place};
 use crate::{Store, StoreError};
 
-/// A number whose phone is on the line elsewhere comes back when that call ends; should that be
-/// missed, it comes back by itself after this.
+/// A number whose phone is busy with another call of ours waits for the end of that call. If that end is
+/// missed, the number comes back after this time.
 const PHONE_BUSY_WAIT: TimeDelta = TimeDelta::seconds(60);
-/// A window that does not open within the time that is looked ahead is looked at again after this.
+/// When no window opens in all the time that is searched, the number is looked at again after this.
 const NEVER_OPEN_WAIT: TimeDelta = TimeDelta::days(1);
 
-/// What is known of a candidate.
-pub(super) struct Details {
+/// What a verdict needs to know of one number.
+pub(super) struct NumberFacts {
     pub batch: Uuid,
     batch_started: bool,
     pub chain: Chain,
@@ -34,28 +34,28 @@ pub(super) struct Details {
     province: String,
     city: String,
     pub batch_name: String,
-    /// JSON of names to values: read where the call is begun.
+    /// JSON of names to values. It is parsed only when the call is begun.
     pub variables: String,
 }
 
-/// What is known of the candidates of one pass, and what this claim adds to it.
+/// What is known of the numbers of one pass.
 pub(super) struct Facts {
-    pub details: HashMap<Uuid, Details>,
-    /// Phones on the line, with those that this claim takes.
+    pub details: HashMap<Uuid, NumberFacts>,
+    /// Phones that have a call up, and those that this claim has taken.
     pub live: HashSet<i64>,
-    /// Calls of a phone today, and the start of its last one; only with a frequency cap.
+    /// For each phone, its calls of today and the start of the last one. Read only where there is a frequency cap.
     calls: HashMap<i64, (u32, Option<Time>)>,
 }
 
-/// A call to open an attempt for.
+/// A call that this claim opens an attempt for.
 pub(super) struct Dial {
-    /// Where in the chain it is: backups on the do-not-call list are skipped.
+    /// The place of the phone in the number's chain. Backups on the do-not-call list are skipped.
     pub chain_index: u16,
     pub phone: i64,
     pub caller: Uuid,
     pub trunk: Uuid,
     pub probe: bool,
-    /// The first call of its batch.
+    /// It is the first call of its batch.
     pub starts_batch: bool,
 }
 
@@ -64,22 +64,22 @@ pub(super) enum Verdict {
     Dial(Dial),
     /// On the do-not-call list.
     Suppress,
-    /// Later; it keeps its lane.
+    /// It waits, and comes back to the same lane.
     Wait {
         due_at: Time,
         reason: &'static str,
         phone: i64,
     },
-    /// The rest of its chain is on the do-not-call list: its round is over.
+    /// All other phones of its chain are on the do-not-call list, so this round is over.
     Onward(Onward),
-    /// No line has room for it: it stays where it is.
+    /// No line has room for it. It stays in its place.
     PassOver,
 }
 
-/// Everything that the verdicts on these numbers need. Whether a phone is on the line is asked in the
-/// order of one index, so that there is one plan for it, however small the table was when it was made.
-/// Locks the live attempts whose phones they
-/// share, for share: an attempt that ends meanwhile then sees who waits for it.
+/// Read all that the verdicts on these numbers need.
+///
+/// Locks, for share, the live attempts that have one of these phones. So an attempt that ends meanwhile sees
+/// the numbers that this claim lets wait for it.
 pub(super) async fn facts(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
@@ -87,6 +87,8 @@ pub(super) async fn facts(
     numbers: &[Uuid],
     now: Time,
 ) -> Result<Facts, StoreError> {
+    // `between u.phone and u.phone order by a.phone` makes the planner use the index by phone. Plans are kept, and
+    // one that was made while the table was small would read all of it.
     let rows = sqlx::query!(
         r#"select n.id, n.batch_id, n.seq, n.priority, n.phone, n.backups, n.caller_id, n.province,
                   n.city, n.round, n.chain_index, n.chain_statuses, n.policy_id,
@@ -133,7 +135,7 @@ pub(super) async fn facts(
         };
         details.insert(
             row.id,
-            Details {
+            NumberFacts {
                 batch: row.batch_id,
                 batch_started: row.batch_started,
                 chain: Chain::new(
@@ -159,8 +161,8 @@ pub(super) async fn facts(
     Ok(Facts { details, live, calls })
 }
 
-/// Those of the phones that are on the do-not-call list. A phone that was on a call may have been listed
-/// until the attempt was locked: what was read before it does not tell.
+/// Those of these phones that are on the do-not-call list now. A phone with a call up may have been listed
+/// while this claim waited for the lock of that attempt, so the list is read again after the lock.
 async fn listed_since(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
@@ -200,7 +202,8 @@ async fn live(
     Ok(live.into_iter().collect())
 }
 
-/// Calls that the line itself refused never reached the phone, and don't count.
+/// The calls of each phone, for the frequency cap. Calls that the line refused never reached the phone and do
+/// not count.
 async fn calls(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
@@ -238,15 +241,15 @@ async fn calls(
         .collect())
 }
 
-/// One candidate's verdict. A call takes its room in the scene at once.
+/// Decide what happens to one number. A call takes its slot in the scene at once.
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn judge(
     store: &Store,
     conn: &mut PgConnection,
     scene: &mut Scene,
     task: usize,
-    pulled: &Pulled,
-    details: &Details,
+    pulled: &QueuedNumber,
+    details: &NumberFacts,
     facts: &mut Facts,
     random: u64,
     now: Time,
@@ -274,7 +277,7 @@ pub(super) async fn judge(
     Ok(line(scene, task, details, facts, (chain_index, phone), random, now))
 }
 
-/// Why a phone can't be called now, though a line may be free.
+/// The reason why a phone can't be called now, if there is one. Lines are not looked at here.
 fn wait(scene: &Scene, task: usize, facts: &Facts, phone: i64, now: Time) -> Option<Verdict> {
     if facts.live.contains(&phone) {
         return Some(Verdict::Wait { due_at: now + PHONE_BUSY_WAIT, reason: "phone_busy", phone });
@@ -296,18 +299,18 @@ fn wait(scene: &Scene, task: usize, facts: &Facts, phone: i64, now: Time) -> Opt
     })
 }
 
-/// The line that the call goes out on.
+/// Choose the line for a call.
 fn line(
     scene: &mut Scene,
     task: usize,
-    details: &Details,
+    details: &NumberFacts,
     facts: &mut Facts,
     (chain_index, phone): (u16, i64),
     random: u64,
     now: Time,
 ) -> Verdict {
     let calling = &scene.tasks[task];
-    // A caller ID that was deleted since leaves the number to the task's own.
+    // The row may name a caller ID that was deleted since. Then the task's caller IDs are used.
     let own = details
         .caller
         .and_then(|own| scene.lines.iter().position(|line| line.caller_id.uuid() == own));
@@ -331,7 +334,8 @@ fn line(
         own.map(|own| scene.lines[own].caller_id),
     );
     let Some(line) = picked.map(|place| &lines[place]) else {
-        // Others may go out on other lines, unless it was the task's lines that are full.
+        // Numbers with a caller ID of their own wait for that line alone; others of the task may still go out.
+        // When the task's own lines are full, nothing of this task can.
         scene.skip_blocked = true;
         scene.tasks[task].stopped = own.is_none();
         return Verdict::PassOver;
@@ -342,7 +346,7 @@ fn line(
     facts.live.insert(phone);
     let starts_batch = !details.batch_started;
     if starts_batch {
-        // Later by what cannot be told apart otherwise: the order in which batches of one claim start.
+        // One microsecond later for each live call, so that batches that one claim starts keep their order.
         let at = now + TimeDelta::microseconds(i64::from(scene.tasks[task].live));
         let switches = scene.switches;
         scene.tasks[task].queue.batch_started(details.batch, at, switches);

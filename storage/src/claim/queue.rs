@@ -12,25 +12,25 @@ use crate::StoreError;
 
 /// Rows that one lane is asked for at a time, at most.
 const PAGE_MAX: u32 = 128;
-/// Lanes that are read ahead of those that are needed for certain.
+/// When lanes must be read, so many of the next ones are read with them, as they may be needed soon.
 const LANES_AHEAD: usize = 8;
-/// Before every row of a lane.
+/// A place before the first row of every lane.
 const START: (i64, Uuid) = (i64::MIN, Uuid::nil());
 
-/// How far a claimer came in a lane.
+/// How far a claimer read in a lane.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor {
     entered: i64,
     plain: bool,
     /// Everything up to here was taken.
     at: (i64, Uuid),
-    /// And there was nothing after it.
+    /// There was nothing after `at`.
     empty: bool,
 }
 
 /// A number at the head of the queue.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pulled {
+pub(super) struct QueuedNumber {
     pub lane: i64,
     pub class: LaneClass,
     pub number: Uuid,
@@ -44,14 +44,14 @@ struct QueueLane {
     batch: Option<Uuid>,
     key: LaneKey,
     entered: i64,
-    head: VecDeque<Pulled>,
+    head: VecDeque<QueuedNumber>,
     /// Where the next page starts.
     read_to: (i64, Uuid),
-    /// There is nothing after what is in `head`.
+    /// There are no rows after those in `head`.
     dry: bool,
     /// Everything up to here was taken.
     consumed: (i64, Uuid),
-    /// Something after `consumed` was left where it is.
+    /// A row after `consumed` was left in its place.
     passed_over: bool,
 }
 
@@ -61,9 +61,9 @@ pub(super) struct Queue {
     lanes: Vec<QueueLane>,
 }
 
-enum Next {
+enum QueueHead {
     Head(usize),
-    /// These lanes must be read first.
+    /// These lanes must be read before the head is known.
     Unknown(Vec<usize>),
     Nothing,
 }
@@ -100,7 +100,7 @@ impl Queue {
         }
     }
 
-    /// What is known of the lanes that were touched.
+    /// The cursors of the lanes that were read.
     pub fn cursors(&self, plain: bool) -> impl Iterator<Item = (i64, Cursor)> {
         self.lanes.iter().filter(|lane| lane.consumed != START || lane.dry).map(move |lane| {
             let cursor = Cursor {
@@ -113,43 +113,43 @@ impl Queue {
         })
     }
 
-    /// Nothing is left that was not looked at.
+    /// Every number of the task was looked at and taken.
     pub fn is_exhausted(&self) -> bool {
         self.lanes.iter().all(|lane| lane.dry && lane.head.is_empty())
             && !self.lanes.iter().any(|lane| lane.passed_over)
     }
 
-    /// Nothing is left to look at in this claim, though something was passed over.
+    /// Every number of the task was looked at. Some may have been passed over.
     pub fn is_spent(&self) -> bool {
         self.lanes.iter().all(|lane| lane.dry && lane.head.is_empty())
     }
 
-    /// A number that was pulled and not looked at stands at the head again.
-    pub fn put_back(&mut self, pulled: Pulled) {
+    /// Put a number back that was pulled and not looked at.
+    pub fn put_back(&mut self, pulled: QueuedNumber) {
         if let Some(lane) = self.lane(&pulled) {
             lane.head.push_front(pulled);
         }
     }
 
-    /// A number was taken out of its lane.
-    pub fn consume(&mut self, pulled: &Pulled) {
+    /// Note that a number is taken out of its lane.
+    pub fn consume(&mut self, pulled: &QueuedNumber) {
         if let Some(lane) = self.lane(pulled).filter(|lane| !lane.passed_over) {
             lane.consumed = (pulled.place, pulled.number);
         }
     }
 
-    /// A number was left where it is: the next claim must look at it again.
-    pub fn pass_over(&mut self, pulled: &Pulled) {
+    /// Note that a number stays in its place, so that the next claim looks at it again.
+    pub fn pass_over(&mut self, pulled: &QueuedNumber) {
         if let Some(lane) = self.lane(pulled) {
             lane.passed_over = true;
         }
     }
 
-    fn lane(&mut self, pulled: &Pulled) -> Option<&mut QueueLane> {
+    fn lane(&mut self, pulled: &QueuedNumber) -> Option<&mut QueueLane> {
         self.lanes.iter_mut().find(|lane| lane.lane.id == pulled.lane)
     }
 
-    /// A number of this batch is dialled: the batch has started, if it had not.
+    /// A number of this batch is dialled, which starts the batch if it had not started.
     pub fn batch_started(&mut self, batch: Uuid, at: Time, switches: Switches) {
         let mut changed = false;
         for lane in self.lanes.iter_mut().filter(|lane| lane.batch == Some(batch)) {
@@ -164,8 +164,8 @@ impl Queue {
         }
     }
 
-    /// Whether a call from this lane may start a batch with uncalled numbers of its own. Numbers in
-    /// random order are of any batch.
+    /// Whether a call from this lane may start a batch that has other uncalled numbers. A lane in random order
+    /// has numbers of all batches, so it may start any of them.
     fn may_start_a_batch(&self, place: usize) -> bool {
         let unstarted = |lane: &QueueLane| {
             lane.lane.class == LaneClass::Uncalled
@@ -181,7 +181,7 @@ impl Queue {
         }
     }
 
-    fn next(&self) -> Next {
+    fn next(&self) -> QueueHead {
         let mut groups = self.lanes.chunk_by(|a, b| a.key == b.key).scan(0, |from, group| {
             let start = *from;
             *from += group.len();
@@ -191,23 +191,23 @@ impl Queue {
         let Some((start, group)) =
             groups.find(|(_, group)| !group.iter().all(|lane| lane.dry && lane.head.is_empty()))
         else {
-            return Next::Nothing;
+            return QueueHead::Nothing;
         };
         if group.iter().any(unknown) {
             let ahead = self.lanes[start + group.len()..].iter().take(LANES_AHEAD);
             let places = group.iter().chain(ahead).enumerate();
-            return Next::Unknown(
+            return QueueHead::Unknown(
                 places.filter(|(_, lane)| unknown(lane)).map(|(place, _)| start + place).collect(),
             );
         }
         let heads =
             group.iter().enumerate().filter_map(|(place, lane)| Some((place, lane.head.front()?)));
         let best = heads.min_by_key(|(_, head)| (head.place, head.number));
-        best.map_or(Next::Nothing, |(place, _)| Next::Head(start + place))
+        best.map_or(QueueHead::Nothing, |(place, _)| QueueHead::Head(start + place))
     }
 }
 
-/// Read the lanes that must be known to give each task the numbers it wants. One query.
+/// Read the lanes that must be known to give each task the numbers that it wants, in one query.
 pub(super) async fn fetch(
     conn: &mut PgConnection,
     scene: &mut Scene,
@@ -216,7 +216,7 @@ pub(super) async fn fetch(
     let mut asked = Vec::new();
     for (task, want) in wants {
         let queue = &mut scene.tasks[*task].queue;
-        if let Next::Unknown(places) = queue.next() {
+        if let QueueHead::Unknown(places) = queue.next() {
             let rows = if scene.skip_blocked { PAGE_MAX } else { (*want).clamp(1, PAGE_MAX) };
             asked.extend(places.into_iter().map(|place| (*task, place, rows)));
         }
@@ -235,12 +235,12 @@ pub(super) async fn fetch(
         let lane = &mut scene.tasks[task].queue.lanes[place];
         let page = pages.remove(&lane.lane.id).unwrap_or_default();
         lane.dry = page.len() < asked_for as usize;
-        // Rows may have been left out: what comes after them does not move the cursor.
+        // The query left rows out whose caller ID is blocked. The cursor must not move over those.
         lane.passed_over |= !blocked.is_empty();
         for (ord, plain_ord, number) in page {
             let at = if plain { plain_ord } else { ord };
             let class = lane.lane.class;
-            lane.head.push_back(Pulled {
+            lane.head.push_back(QueuedNumber {
                 lane: lane.lane.id,
                 class,
                 number,
@@ -256,7 +256,8 @@ pub(super) async fn fetch(
 
 type ReadyRow = (i64, i64, i64, Uuid);
 
-/// The next rows of each lane, in order. Locks nothing: only claims take rows out, and this is one.
+/// The next rows of each lane, in order. Locks nothing: only claims take rows out, and the caller holds the lock
+/// of the enterprise's claims.
 async fn read(
     conn: &mut PgConnection,
     scene: &Scene,
@@ -312,18 +313,19 @@ async fn read(
     Ok(rows.into_iter().map(|row| (row.lane, row.ord, row.plain_ord, row.number_id)).collect())
 }
 
-/// Take each task's best numbers off the heads of its lanes, as many as it wants or as are known.
-pub(super) fn pull(scene: &mut Scene, wants: &BTreeMap<usize, u32>) -> Vec<(usize, Pulled)> {
+/// Take each task's best numbers off its queue: as many as it wants, or as are known yet.
+pub(super) fn pull(scene: &mut Scene, wants: &BTreeMap<usize, u32>) -> Vec<(usize, QueuedNumber)> {
     let full_cache = scene.switches.full_cache;
     let mut pulled = Vec::new();
     for (task, want) in wants {
         let queue = &mut scene.tasks[*task].queue;
         for _ in 0..*want {
-            let Next::Head(place) = queue.next() else { break };
+            let QueueHead::Head(place) = queue.next() else { break };
             let starts = !full_cache && queue.may_start_a_batch(place);
             pulled.extend(queue.lanes[place].head.pop_front().map(|head| (*task, head)));
             if starts {
-                // The batch that this call starts is finished first: what comes next depends on it.
+                // This call starts a batch, and a started batch comes before the others. So who is next is known
+                // only after this call was judged.
                 break;
             }
         }
@@ -332,7 +334,7 @@ pub(super) fn pull(scene: &mut Scene, wants: &BTreeMap<usize, u32>) -> Vec<(usiz
 }
 
 impl Scene {
-    /// Caller IDs whose trunk has no room.
+    /// Caller IDs whose trunk has no room for a call.
     fn blocked_callers(&self) -> Vec<Uuid> {
         let full = |trunk: Uuid| self.trunks.get(&trunk).is_none_or(|trunk| trunk.room == 0);
         let blocked = self.lines.iter().filter(|line| full(line.trunk.uuid()));

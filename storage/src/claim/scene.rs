@@ -20,12 +20,12 @@ use super::queue::{Cursor, Queue};
 use crate::rows::phone;
 use crate::{Store, StoreError, lanes};
 
-/// How far ahead turns of calls per second are given out.
+/// How far ahead INVITEs are planned for trunks and tasks that have calls per second.
 const AHEAD: TimeDelta = TimeDelta::seconds(1);
-/// A turn further ahead than this was written by a clock that has been set back since.
+/// A planned INVITE that is further ahead than this was planned by a clock that was set back since. It is ignored.
 const AHEAD_MAX: TimeDelta = TimeDelta::seconds(10);
 
-/// Everything that a claim decides by, but the numbers.
+/// Everything that a claim decides by, except the numbers.
 pub(super) struct Scene {
     pub enterprise: EnterpriseId,
     pub settings: EnterpriseSettings,
@@ -33,25 +33,25 @@ pub(super) struct Scene {
     /// Calls that the enterprise may still begin.
     pub free: u32,
     pub trunks: HashMap<Uuid, TrunkRoom>,
-    /// Every caller ID of the enterprise; rooms are filled in as they are needed.
+    /// Every caller ID of the enterprise. Their room is filled in when it is needed.
     pub lines: Vec<Line>,
     pub tasks: Vec<ClaimTask>,
-    /// When an open breaker next lets a probe through.
+    /// The time at which an open breaker lets the next probe through.
     pub wake_at: Option<Time>,
-    /// A number with a caller ID of its own was passed over: look past all such.
+    /// A number whose own caller ID has no room was passed over. The queries leave such numbers out from then on.
     pub skip_blocked: bool,
 }
 
-/// What a trunk may still take.
+/// How many more calls a trunk may take.
 #[derive(Debug, Clone)]
 pub(super) struct TrunkRoom {
     pub config: Arc<TrunkConfig>,
     pub room: u32,
-    /// Its breaker is open: what it takes is a probe.
+    /// Its breaker is open, so that the one call that it takes is a probe.
     pub probe: bool,
 }
 
-/// A task that may be dialled for.
+/// A task whose numbers may be dialled.
 pub(super) struct ClaimTask {
     pub id: Uuid,
     pub config: TaskConfig,
@@ -59,15 +59,15 @@ pub(super) struct ClaimTask {
     pub navigation: (Uuid, i32),
     pub hours: Arc<Hours>,
     pub live: u32,
-    /// Calls that calls per second let it claim now.
+    /// How many calls it may claim now by its calls per second.
     paced: u32,
-    /// Places of its caller IDs in [`Scene::lines`].
+    /// The places of its caller IDs in [`Scene::lines`].
     pub lines: Vec<usize>,
     pub calls: i64,
     pub turned: bool,
     pub queue: Queue,
     running: bool,
-    /// No line has room for its next number.
+    /// No line has room for its numbers: it takes nothing more in this claim.
     pub stopped: bool,
 }
 
@@ -130,10 +130,10 @@ struct LaneRow {
     started_at: Option<Time>,
 }
 
-/// Reads the scene in one query; `None` without a task to dial for.
+/// Read the scene in one query. `None`: no task may dial.
 ///
-/// Locks the enterprise, its trunks and the tasks it reads, for share: an edit of a limit or a state
-/// waits for the claim, and the claim after it sees the edit.
+/// Locks the enterprise, its trunks and the tasks that it reads, for share. So an edit of a limit or a state
+/// waits for this claim, and the next claim sees the edit.
 pub(super) async fn read(
     store: &Store,
     conn: &mut PgConnection,
@@ -259,8 +259,8 @@ impl Scene {
         }
     }
 
-    /// With calls per second, at most a second's worth is claimed and not begun, and none while turns
-    /// are given out for more than a second ahead.
+    /// With calls per second, calls for one second are claimed ahead at most. None are while INVITEs are planned
+    /// for more than a second ahead.
     fn paced(&mut self, cps: Option<u32>, ahead: u32, next: Option<Time>, now: Time) -> u32 {
         let Some(cps) = cps else { return u32::MAX };
         let from =
@@ -363,12 +363,12 @@ impl Scene {
         task.turned = true;
     }
 
-    /// Whether some trunk has room, and not for one call more than these.
+    /// Whether some trunk has room for fewer calls than these.
     pub fn is_short_of_lines(&self, calls: usize) -> bool {
         self.trunks.values().any(|trunk| trunk.room > 0 && trunk.room as usize <= calls)
     }
 
-    /// Tasks that run, have no call up, and nothing that could be dialled.
+    /// Running tasks that have no call up and no number to dial.
     pub fn idle_tasks(&self) -> Vec<TaskId> {
         let idle = |task: &&ClaimTask| task.running && task.live == 0 && task.queue.is_exhausted();
         self.tasks.iter().filter(idle).map(|task| task.id.into()).collect()
@@ -376,10 +376,10 @@ impl Scene {
 }
 
 impl ClaimTask {
-    /// Calls that it may begin now; what single trunks allow is judged number by number.
+    /// How many calls it may begin now. Whether a trunk has room is judged for each number.
     pub fn free(&self, trunks: &HashMap<Uuid, TrunkRoom>) -> u32 {
         let free = self.config.concurrency.saturating_sub(self.live);
-        // A trunk failure leaves a task nothing but probes.
+        // A task whose trunk failed may make probes only.
         let usable = |room: &&TrunkRoom| self.running || room.probe;
         let lines: u32 = trunks.values().filter(usable).map(|trunk| trunk.room).sum();
         free.min(self.paced).min(lines)

@@ -8,16 +8,16 @@ use outbound::task::{Event, TaskState, WhenDone};
 use crate::tasks::{self, apply};
 use crate::{Store, StoreError};
 
-/// Who acted, in a task's history, when its numbers ran out.
+/// The actor in a task's history when its numbers ran out.
 const DISPATCHER: &str = "dispatcher";
-/// Numbers that wait for a busy phone fall due within this time.
+/// A number that waits for a busy phone comes back within this time.
 const PHONE_BUSY_WAIT_MAX: TimeDelta = TimeDelta::minutes(2);
 
-/// Pause or end a running task if nothing can be dialled now: nothing pending, no call up, and nobody
-/// who waits for a phone that is on the line in another task. It ends only when nothing waits at all.
+/// Pause or end a running task that has nothing to dial: no number is pending, no call is up, and no number
+/// waits for a phone that has a call of another task. It ends when no number waits for anything; else it pauses.
 ///
-/// Locks the task, and looks again: what enters a task's lanes does so under a lock on its row, or
-/// out of a live attempt of its own.
+/// Locks the task and then looks again. A number that enters one of its lanes comes under a lock on the task's
+/// row, or from a live attempt of the task, so none can be missed.
 pub(super) async fn nothing_pending(
     store: &Store,
     task: TaskId,

@@ -12,7 +12,7 @@ use sqlx::types::Uuid;
 
 use super::judge::{Dial, Verdict};
 use super::scene::Scene;
-use super::{ClaimedAttempt, Taken};
+use super::{ClaimedAttempt, TakenNumber};
 use crate::StoreError;
 use crate::finish::chain::Onward;
 use crate::lanes::{self, Counts, LaneSpec};
@@ -20,8 +20,8 @@ use crate::lanes::{self, Counts, LaneSpec};
 /// How long a claimed attempt waits for a worker before its job is pushed again with a new token.
 const CLAIM_LEASE: Duration = Duration::from_secs(60);
 
-/// The worker that calls are begun for in the moment in which they are claimed, and its lease. Not those
-/// with calls per second: they wait for their turn first.
+/// The worker that begins the calls in the same moment in which they are claimed, and its lease. Calls with calls
+/// per second are only claimed: they wait for their pace first.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BegunBy<'a> {
     pub worker: &'a str,
@@ -29,16 +29,16 @@ pub(super) struct BegunBy<'a> {
 }
 
 impl Scene {
-    /// Whether a call waits for a turn by calls per second.
-    pub(super) fn is_paced(&self, taken: &Taken, dial: &Dial) -> bool {
+    /// Whether a call must wait for its pace, by calls per second of its trunk or task.
+    pub(super) fn is_paced(&self, taken: &TakenNumber, dial: &Dial) -> bool {
         let task = self.tasks[taken.task].config.calls_per_second;
         let trunk = self.trunks.get(&dial.trunk).and_then(|trunk| trunk.config.calls_per_second);
         task.or(trunk).is_some()
     }
 }
 
-/// Writes what was taken, and gives the attempts that it opened, in order. The counters are the
-/// caller's to write, last.
+/// Write down what was taken; gives the attempts that it opened, in order. The caller writes the counters, as the
+/// last thing of the transaction.
 ///
 /// Locks the rows taken, lanes that numbers wait for, and batches that start.
 pub(super) async fn write(
@@ -46,7 +46,7 @@ pub(super) async fn write(
     enterprise: EnterpriseId,
     now: Time,
     scene: &Scene,
-    taken: &[Taken],
+    taken: &[TakenNumber],
     begun_by: Option<BegunBy<'_>>,
     counts: &mut Counts,
 ) -> Result<Vec<ClaimedAttempt>, StoreError> {
@@ -82,14 +82,14 @@ impl Verdict {
     }
 }
 
-/// Takes the numbers out of their lanes, moves them on, opens the attempts, and remembers whose turn it
-/// is among each task's caller IDs: one statement.
+/// One statement that takes the numbers out of their lanes, moves them on, opens the attempts, and remembers which
+/// caller ID of each task comes next.
 async fn open(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     now: Time,
     scene: &Scene,
-    taken: &[Taken],
+    taken: &[TakenNumber],
     begun_by: Option<BegunBy<'_>>,
 ) -> Result<Vec<ClaimedAttempt>, StoreError> {
     let mut moves = Moves::default();
@@ -191,7 +191,7 @@ struct Moves {
 }
 
 impl Moves {
-    fn push(&mut self, taken: &Taken) {
+    fn push(&mut self, taken: &TakenNumber) {
         let place = &taken.details.chain.place;
         let (round, chain_index) = match &taken.verdict {
             Verdict::Dial(dial) => (place.round, index(dial.chain_index)),
@@ -229,7 +229,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn push(&mut self, scene: &Scene, taken: &Taken, dial: &Dial, begun: bool) {
+    fn push(&mut self, scene: &Scene, taken: &TakenNumber, dial: &Dial, begun: bool) {
         let task = &scene.tasks[taken.task];
         self.ids.push(AttemptId::new().uuid());
         self.tasks.push(task.id);
@@ -253,14 +253,14 @@ fn index(place: u16) -> i16 {
     i16::try_from(place).unwrap_or(i16::MAX)
 }
 
-/// Numbers that can't be dialled now wait: for their lane, or for their next round.
+/// Write down the numbers that can't be dialled now: they wait to come back to their lane, or for their next round.
 async fn put_off(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     scene: &Scene,
-    taken: &[Taken],
+    taken: &[TakenNumber],
 ) -> Result<(), StoreError> {
-    let redial_lane = |taken: &Taken| match taken.verdict {
+    let redial_lane = |taken: &TakenNumber| match taken.verdict {
         Verdict::Onward(Onward::Redial { round, .. }) => Some(LaneSpec {
             task: scene.tasks[taken.task].id,
             batch: Some(taken.details.batch),
@@ -302,7 +302,7 @@ async fn put_off(
 async fn start_batches(
     conn: &mut PgConnection,
     now: Time,
-    taken: &[Taken],
+    taken: &[TakenNumber],
 ) -> Result<(), StoreError> {
     let mut seen = BTreeSet::new();
     let mut batches = Vec::new();

@@ -13,7 +13,7 @@ use super::{Done, Finished};
 use crate::tasks::{notify_dispatch, trunk_changed};
 use crate::{Store, StoreError};
 
-/// Who acted, in a task's history, when a breaker did.
+/// The actor in a task's history when a breaker moved.
 const BREAKER: &str = "breaker";
 /// Refusals are counted in spans of this many seconds.
 const BUCKET_SECONDS: i64 = 10;
@@ -31,9 +31,9 @@ pub(super) fn bucket(at: Time) -> Time {
     Time::from_timestamp(second, 0).unwrap_or(at)
 }
 
-/// Puts off the next probe of the trunks that refused one of these calls as a probe. Before the calls
-/// finish: a probe that is over lets another in, and [`judge`] comes only after that. Should the finish
-/// fail, the next probe is a little late.
+/// Put off the next probe of each trunk that refused a probe among these calls. It comes before the finish: a
+/// finished probe makes room for another, and [`judge`] runs only after that. When the finish fails, the next
+/// probe comes a little late.
 ///
 /// Locks those trunks, and nothing else, in a transaction of its own.
 pub(super) async fn put_off_probes(
@@ -76,8 +76,8 @@ pub(super) fn to_judge(done: &[Done<'_>]) -> BTreeMap<Uuid, Option<Probe>> {
     trunks
 }
 
-/// Opens or closes a trunk's breaker. Should this be missed after a crash, the next refusal or probe
-/// makes up for it. Locks the trunk, then the tasks that call through it.
+/// Open or close a trunk's breaker. When a crash prevents it, the next refusal or probe does it. Locks the trunk,
+/// then the tasks that call through it.
 pub(super) async fn judge(
     store: &Store,
     trunk: Uuid,
@@ -151,7 +151,7 @@ async fn set(
     Ok(())
 }
 
-/// Drop what no breaker looks at any more; a sweep does it now and then. Locks what it drops.
+/// Delete the counts that no breaker reads any more. A sweep calls it now and then. Locks the rows that it deletes.
 pub async fn forget_health(store: &Store, before: Time) -> Result<u64, StoreError> {
     let gone = sqlx::query!("delete from trunk_health where bucket < $1", before)
         .execute(&store.hot)

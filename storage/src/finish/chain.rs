@@ -1,7 +1,7 @@
 //! The phones of a number: its own and its backups, and what comes after a call to one of them.
 //!
-//! A backup that is on the do-not-call list is as if the row did not have it. That is done here, by
-//! asking `outbound::redial` about the chain without it.
+//! A backup on the do-not-call list counts as if the row did not have it: `outbound::redial` is asked about the
+//! chain without that backup.
 
 use outbound::Time;
 use outbound::outcome::{CallResult, CalledStatus};
@@ -42,7 +42,7 @@ pub(crate) struct Call {
 }
 
 impl Chain {
-    /// `statuses` are words, empty for a phone that was not called yet; it may be shorter than the chain.
+    /// `statuses` has a word for each phone, empty for one that was not called yet. It may be shorter than the chain.
     pub fn new(
         phone: i64,
         backups: &[i64],
@@ -89,8 +89,8 @@ impl Chain {
         self.onward_from(usize::from(self.place.chain_index), policy, call)
     }
 
-    /// What comes instead of a call to the current phone, which is on the do-not-call list: with
-    /// `backup`, in the middle of a round, after the call before it; else the round begins behind it.
+    /// What comes instead of a call to the current phone, which is on the do-not-call list. With `backup`, the
+    /// round is under way and goes on as after its last call; else the round begins with the next phone.
     pub fn skip(&self, policy: &RedialPolicy, backup: bool) -> Onward {
         let here = usize::from(self.place.chain_index).min(self.phones.len());
         if backup {

@@ -7,26 +7,26 @@ use outbound::redial::{After, RedialPolicy};
 use sqlx::PgConnection;
 
 use super::chain::Call;
-use super::take::Held;
+use super::take::TakenAttempt;
 use super::{Done, Finished};
 use crate::StoreError;
 use crate::lanes::{self, Entry, LaneSpec, Waiting};
 
-/// Where a number comes to stand.
-pub(super) struct Next {
+/// The next place of a number.
+pub(super) struct NextPlace {
     pub after: After,
     pub round: i16,
     pub chain_index: i16,
     /// Words, one for each phone of the chain.
     pub statuses: String,
     pub refusals: i16,
-    /// The start of the call, unless the line refused it: then nobody was called.
+    /// The start of the call. None when the line refused it, as nobody was called then.
     pub called_at: Option<Time>,
     pub round_called_at: Option<Time>,
 }
 
-/// By the policy that was in force when the call was triggered.
-pub(super) fn next(policy: &RedialPolicy, item: &Finished, held: &Held) -> Next {
+/// Decide by the redial policy that was in force when the call was triggered.
+pub(super) fn next(policy: &RedialPolicy, item: &Finished, held: &TakenAttempt) -> NextPlace {
     let record = &item.record;
     let call = Call {
         result: record.result,
@@ -47,7 +47,7 @@ pub(super) fn next(policy: &RedialPolicy, item: &Finished, held: &Held) -> Next 
             (held.round, held.chain_index)
         }
     };
-    Next {
+    NextPlace {
         after,
         round,
         chain_index,
@@ -66,7 +66,7 @@ fn index(place: u16) -> i16 {
     i16::try_from(place).unwrap_or(i16::MAX)
 }
 
-impl Next {
+impl NextPlace {
     pub fn state(&self) -> NumberState {
         match self.after {
             After::Connected => NumberState::Connected,
@@ -78,7 +78,7 @@ impl Next {
     }
 }
 
-/// The lane that a number goes on in, where that is not the one that it came from.
+/// The lane that a number goes to, where it is another than the one that it came from.
 fn lane_of(done: &Done<'_>) -> Option<LaneSpec> {
     let held = &done.held;
     let spec = |batch, class, round| LaneSpec {
@@ -99,7 +99,7 @@ fn lane_of(done: &Done<'_>) -> Option<LaneSpec> {
     }
 }
 
-/// Writes down who waits, and gives those that may be dialled now. Locks the lanes that it makes.
+/// Write down the numbers that wait, and give those that may be dialled now. Locks the lanes that it makes.
 pub(super) async fn queue(
     conn: &mut PgConnection,
     done: &[Done<'_>],

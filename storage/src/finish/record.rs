@@ -11,9 +11,9 @@ use super::Done;
 use crate::StoreError;
 use crate::rows::phone_column;
 
-/// A row of `call_record`: its columns in their order, all of them. PostgreSQL refuses one of another
-/// shape, so a migration that adds a column must give these rows a type of their own first: processes
-/// of two versions run beside each other during an upgrade.
+/// A row of `call_record`, with all columns in the table's order. PostgreSQL refuses a row of another shape. So a
+/// migration that adds a column must first give these rows a type of their own, as processes of two versions run
+/// side by side during an upgrade.
 #[derive(sqlx::Encode)]
 struct Row<'a> {
     id: Uuid,
@@ -136,9 +136,10 @@ fn count(n: u32) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
 
-/// Writes the rows of these calls, and moves their numbers on; true when another number waits for one of
-/// their phones. One statement: each is a round trip in which a slot stands idle. It comes after the one
-/// that took the attempts: whoever waits for a phone wrote that down before it let them go.
+/// Write the rows of these calls, and move their numbers on. True when another number waits for one of their phones.
+///
+/// It is one statement, as a slot is idle during each round trip. It comes after the statement that took the
+/// attempts: a claim that lets a number wait for a phone holds the lock of that attempt until this is written.
 ///
 /// Locks the numbers.
 pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<bool, StoreError> {

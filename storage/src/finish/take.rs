@@ -1,4 +1,4 @@
-//! The fence of a finish: the attempt is taken out by who holds its token, or not at all.
+//! The fence of a finish: only who holds the token of an attempt can take it out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,8 +14,8 @@ use super::chain::{Chain, Place};
 use crate::lanes::later_rank;
 use crate::{StoreError, suppression};
 
-/// What an attempt and its number were.
-pub(super) struct Held {
+/// An attempt and its number, as they were when the finish took them.
+pub(super) struct TakenAttempt {
     pub enterprise: Uuid,
     pub task: Uuid,
     pub batch: Uuid,
@@ -37,23 +37,25 @@ pub(super) struct Held {
     pub chain: Chain,
 }
 
-/// What a finish holds from here on.
-pub(super) struct Took {
-    pub held: HashMap<Uuid, Held>,
-    /// It has the lock of the claims that it asked for, too.
+/// What a finish has locked.
+pub(super) struct TakenCalls {
+    pub held: HashMap<Uuid, TakenAttempt>,
+    /// It also has the lock of the enterprise's claims.
     pub claims: bool,
 }
 
-/// Takes out the attempts that are begun and whose tokens match. From here on each is this
-/// transaction's alone. With an enterprise, it tries to lock its claims first, and takes nothing without:
-/// what is read after this was committed by whoever claimed before. Locks the attempts, in the order of
-/// their ids, as a renewal of leases does; the numbers behind them are nobody else's while they live.
+/// Take out the attempts that are begun and whose tokens match. With an enterprise, it tries to lock its claims
+/// first, and takes nothing when somebody else has that lock. So all that is read afterwards includes the claims
+/// that were made before.
+///
+/// Locks the attempts in the order of their ids, as a renewal of leases does. Their numbers need no lock: a number
+/// belongs to its live attempt.
 pub(super) async fn take(
     conn: &mut PgConnection,
     items: &[Finished],
     now: Time,
     claims_of: Option<EnterpriseId>,
-) -> Result<Took, StoreError> {
+) -> Result<TakenCalls, StoreError> {
     let ids: Vec<Uuid> = items.iter().map(|item| item.attempt.uuid()).collect();
     let tokens: Vec<i64> = items.iter().map(|item| item.token).collect();
     let rows = sqlx::query!(
@@ -102,7 +104,7 @@ pub(super) async fn take(
             round_called_at: row.round_called_at,
             last_called_at: row.last_called_at,
         };
-        let held = Held {
+        let held = TakenAttempt {
             enterprise: row.enterprise_id,
             task: row.task_id,
             batch: row.batch_id,
@@ -126,7 +128,7 @@ pub(super) async fn take(
         };
         (row.id, held)
     });
-    Ok(Took { held: held.collect(), claims })
+    Ok(TakenCalls { held: held.collect(), claims })
 }
 
 fn id(item: &Finished) -> Uuid {

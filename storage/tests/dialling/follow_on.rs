@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use storage::claim::{FollowOn, InLine};
+use storage::claim::{FollowOn, LockWait};
 use storage::finish::finish_and_follow_on;
 use storage::store::Listener;
 
@@ -50,7 +50,7 @@ impl Floor {
         now: Time,
         at_most: Duration,
     ) -> After {
-        self.go_on_in_line(orders, result, now, InLine { at_most, now: &|| now }).await
+        self.go_on_in_line(orders, result, now, LockWait { at_most, now: &|| now }).await
     }
 
     /// The same, with what the time is then.
@@ -59,7 +59,7 @@ impl Floor {
         orders: &[DialOrder],
         result: CallResult,
         now: Time,
-        in_line: InLine<'_>,
+        lock_wait: LockWait<'_>,
     ) -> After {
         let ended: Vec<_> = orders.iter().map(|order| finished(order, result, now, now)).collect();
         self.claims += 1;
@@ -69,7 +69,7 @@ impl Floor {
             at_most: u32::try_from(orders.len()).unwrap(),
             worker: WORKER,
             lease: LEASE,
-            in_line,
+            lock_wait,
             random_seed: self.claims,
         };
         let finishing = finish_and_follow_on(&self.store, now, &ended, follow_on).await.unwrap();
@@ -155,7 +155,7 @@ async fn claiming(floor: &Floor) -> sqlx::Transaction<'static, sqlx::Postgres> {
 }
 
 /// Until so many wait for the claims.
-async fn in_line(pool: &PgPool, n: i64) {
+async fn lock_wait(pool: &PgPool, n: i64) {
     let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
                     where d.datname = current_database() and locktype = 'advisory' and not granted";
     let all = async {
@@ -177,7 +177,7 @@ async fn a_slot_that_is_freed_while_somebody_claims_rings_again_after_that_claim
     let (after, ()) = tokio::join!(
         floor.go_on_within(&orders[..1], BUSY, at("09:01"), Duration::from_secs(30)),
         async {
-            in_line(&pool, 1).await;
+            lock_wait(&pool, 1).await;
             // What a claim waits for is not held by who waits for a claim.
             let held = "select true from attempt where id = $1 for update nowait";
             sqlx::query(held).bind(attempt).fetch_one(&pool).await.unwrap();
@@ -202,15 +202,15 @@ async fn a_dialer_and_a_dispatcher_in_line_go_by_the_time_of_their_turn(pool: Pg
     let orders = floor.begin(&calls, at("10:00")).await;
     let late = AtomicBool::new(false);
     let now = || if late.load(Ordering::SeqCst) { at("10:05") } else { at("10:03") };
-    let line = InLine { at_most: Duration::from_secs(30), now: &now };
+    let line = LockWait { at_most: Duration::from_secs(30), now: &now };
     let claim = claiming(&floor).await;
     let (pool, store, enterprise) = (floor.pool.clone(), floor.store.clone(), floor.enterprise);
     let mut dispatcher = Claimer::new();
     let (claimed, after, ()) = tokio::join!(
-        dispatcher.claim_in_line(&store, enterprise, 9, 1, line),
+        dispatcher.claim_waiting(&store, enterprise, 9, 1, line),
         floor.go_on_in_line(&orders, BUSY, at("10:03"), line),
         async {
-            in_line(&pool, 2).await;
+            lock_wait(&pool, 2).await;
             late.store(true, Ordering::SeqCst);
             claim.rollback().await.unwrap();
         }
@@ -229,7 +229,7 @@ async fn a_call_that_follows_on_is_not_older_than_the_look_that_found_its_number
     let orders = floor.begin(&calls, at("10:00")).await;
     let read = AtomicBool::new(false);
     let now = || if read.swap(true, Ordering::SeqCst) { at("10:02") } else { at("10:01") };
-    let line = InLine { at_most: Duration::ZERO, now: &now };
+    let line = LockWait { at_most: Duration::ZERO, now: &now };
     let after = floor.go_on_in_line(&orders, BUSY, at("10:01"), line).await;
     let [next] = &after.next[..] else { panic!("one call follows") };
     assert_eq!(next.begun_at, at("10:02"));
@@ -249,17 +249,17 @@ async fn a_claim_in_line_comes_before_those_who_asked_later(pool: PgPool) {
     let claim = claiming(&floor).await;
     let (pool, store, long) = (floor.pool.clone(), floor.store.clone(), Duration::from_secs(30));
     let (mut dispatcher, enterprise) = (Claimer::new(), floor.enterprise);
-    let line = InLine { at_most: long, now: &|| at("09:01") };
+    let line = LockWait { at_most: long, now: &|| at("09:01") };
     let busy = dispatcher.claim(&store, enterprise, at("09:01"), 9, 1).await.unwrap();
     assert!(busy.busy);
     let (claimed, after, ()) = tokio::join!(
-        dispatcher.claim_in_line(&store, enterprise, 9, 2, line),
+        dispatcher.claim_waiting(&store, enterprise, 9, 2, line),
         async {
-            in_line(&pool, 1).await;
+            lock_wait(&pool, 1).await;
             floor.go_on_within(&orders, BUSY, at("09:01"), long).await
         },
         async {
-            in_line(&pool, 2).await;
+            lock_wait(&pool, 2).await;
             claim.rollback().await.unwrap();
         }
     );

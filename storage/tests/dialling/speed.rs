@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::*;
 use outbound::suppression::FileResult;
-use storage::claim::InLine;
+use storage::claim::LockWait;
 use storage::suppression::{LANDED_MAX, Landing};
 
 #[ignore = "prints figures"]
@@ -127,8 +127,8 @@ async fn a_list_of_a_million_phones_leaves_claims_their_turn(pool: PgPool) {
     let (mut called, mut waits) = (0, Vec::new());
     while !listing.is_finished() {
         let turn = Instant::now();
-        let at_once = InLine { at_most: Duration::from_secs(1), now: &|| at("09:00") };
-        let claim = floor.claimer.claim_in_line(&floor.store, enterprise, 10, 1, at_once).await;
+        let at_once = LockWait { at_most: Duration::from_secs(1), now: &|| at("09:00") };
+        let claim = floor.claimer.claim_waiting(&floor.store, enterprise, 10, 1, at_once).await;
         waits.push(turn.elapsed());
         let items: Vec<_> = claim.unwrap().attempts;
         let items: Vec<_> =

@@ -9,7 +9,7 @@ use storage::attempts::{
     Begun, ClaimedAttempt, DialOrder, LostAttempt, PutOff, ToBegin, begin_many, expire_leases,
     finish_lost, lost_jobs, pace, withdraw,
 };
-use storage::claim::{FollowOn, InLine};
+use storage::claim::{FollowOn, LockWait};
 use storage::finish::{Finished, finish_and_follow_on, finish_many};
 
 use super::Stage;
@@ -208,7 +208,7 @@ impl Stage<'_> {
             at_most: 1,
             worker: &name,
             lease: LEASE,
-            in_line: InLine { at_most: Duration::ZERO, now: &|| now },
+            lock_wait: LockWait { at_most: Duration::ZERO, now: &|| now },
             random_seed: self.claims,
         };
         let items = std::slice::from_ref(&finished);

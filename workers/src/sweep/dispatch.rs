@@ -1,17 +1,17 @@
 //! Claims: woken by whatever makes a number dialable, and by a tick behind it.
 //!
 //! PostgreSQL notifies every dispatcher in the transaction that frees a slot, lands an import,
-//! promotes a redial or starts a task. Whoever gets the enterprise's lock claims; whoever does not
-//! comes back a little later. A dialer fills the slots that it frees itself where it can, and then
-//! notifies nobody. The line for the lock is in order, and dialers that fill their slots are always in
-//! it where there are several: who did not get it at once stands in line, too.
+//! promotes a redial or starts a task. The dispatcher that gets the enterprise's lock claims; the others come
+//! back a little later. A dialer fills the slots that it frees itself where it can, and then notifies nobody.
+//! PostgreSQL gives the lock to those who wait for it, in their order, and busy dialers wait for it all the time.
+//! So a dispatcher that did not get the lock at once waits for it, too, the next time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use outbound::ids::EnterpriseId;
 use storage::StoreError;
-use storage::claim::{Claimer, InLine};
+use storage::claim::{Claimer, LockWait};
 use tokio::time::Instant;
 
 use crate::finishes::push_claimed;
@@ -27,7 +27,7 @@ const FAILED: Duration = Duration::from_secs(5);
 /// When somebody else is claiming: it may have begun before what this claim was to see.
 const BUSY: Duration = Duration::from_millis(20);
 /// How long a claim stands in line then, and holds up those of other enterprises.
-const IN_LINE: Duration = Duration::from_millis(50);
+const WAIT_FOR_LOCK: Duration = Duration::from_millis(50);
 
 /// Claim for whichever enterprise can, until the process stops.
 pub async fn dispatch(env: Environment) {
@@ -43,30 +43,30 @@ pub async fn dispatch(env: Environment) {
 async fn listen(env: &Environment) -> Result<(), StoreError> {
     let mut listener = env.store.listen_dispatch().await?;
     let mut claimer = Claimer::new();
-    let mut turns = Turns::default();
+    let mut claims = ClaimQueue::default();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             () = env.stopping.cancelled() => return Ok(()),
-            woken = listener.next() => turns.want(woken?),
+            woken = listener.next() => claims.want(woken?),
             _ = tick.tick() => {
                 for enterprise in storage::claim::enterprises(&env.store).await? {
-                    turns.want(enterprise);
+                    claims.want(enterprise);
                 }
             }
-            () = turns.due() => {}
+            () = claims.due() => {}
         }
         // Whatever else was said meanwhile is one wake-up.
         while let Some(woken) = listener.try_next()? {
-            turns.want(woken);
+            claims.want(woken);
         }
-        turns.move_due();
-        if let Some(enterprise) = turns.next()
-            && let Err(error) = claim(env, &mut claimer, &mut turns, enterprise).await
+        claims.move_due();
+        if let Some(enterprise) = claims.next()
+            && let Err(error) = claim(env, &mut claimer, &mut claims, enterprise).await
         {
-            // The others have their turns.
+            // Other enterprises are claimed for all the same.
             let passing = error.is_passing();
             if passing {
                 metrics::counter!("callwright_sweep_failed_total", "sweep" => "dispatch")
@@ -75,53 +75,53 @@ async fn listen(env: &Environment) -> Result<(), StoreError> {
             } else {
                 faults::tell_of("claim", enterprise, &error);
             }
-            turns.wake(enterprise, Instant::now() + if passing { RETRY } else { FAILED });
+            claims.wake(enterprise, Instant::now() + if passing { RETRY } else { FAILED });
         }
     }
 }
 
-/// One claim of one enterprise; enterprises take turns, so that a large one delays no other.
+/// Make one claim for one enterprise. The next one is for the next enterprise, so that a large one delays no other.
 async fn claim(
     env: &Environment,
     claimer: &mut Claimer,
-    turns: &mut Turns,
+    claims: &mut ClaimQueue,
     enterprise: EnterpriseId,
 ) -> Result<(), StoreError> {
     let begun = std::time::Instant::now();
-    let at_most = if turns.busy.contains(&enterprise) { IN_LINE } else { Duration::ZERO };
-    let in_line = InLine { at_most, now: &|| env.clock.now() };
+    let at_most = if claims.busy.contains(&enterprise) { WAIT_FOR_LOCK } else { Duration::ZERO };
+    let lock_wait = LockWait { at_most, now: &|| env.clock.now() };
     let claimed =
-        claimer.claim_in_line(&env.store, enterprise, CLAIM_MAX, rand::random(), in_line).await?;
+        claimer.claim_waiting(&env.store, enterprise, CLAIM_MAX, rand::random(), lock_wait).await?;
     if claimed.busy {
-        turns.busy.insert(enterprise);
-        turns.wake(enterprise, Instant::now() + BUSY);
+        claims.busy.insert(enterprise);
+        claims.wake(enterprise, Instant::now() + BUSY);
         return Ok(());
     }
-    turns.busy.remove(&enterprise);
+    claims.busy.remove(&enterprise);
     metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
     if !claimed.attempts.is_empty() {
         metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
         push_claimed(&env.queues, &env.settings.die_at, &claimed.attempts).await;
     }
     if claimed.more {
-        turns.want(enterprise);
+        claims.want(enterprise);
     }
     if let Some(at) = claimed.wake_at {
-        turns.wake(enterprise, Instant::now() + env.clock.until(at));
+        claims.wake(enterprise, Instant::now() + env.clock.until(at));
     }
     Ok(())
 }
 
-/// Whose turn it is: each enterprise stands in the queue once.
+/// The enterprises that a claim is to be made for, each once, in order.
 #[derive(Default)]
-struct Turns {
+struct ClaimQueue {
     queue: VecDeque<EnterpriseId>,
     later: HashMap<EnterpriseId, Instant>,
     /// Somebody else was claiming for these when they were looked at last.
     busy: HashSet<EnterpriseId>,
 }
 
-impl Turns {
+impl ClaimQueue {
     fn want(&mut self, enterprise: EnterpriseId) {
         if !self.queue.contains(&enterprise) {
             self.queue.push_back(enterprise);
@@ -137,7 +137,7 @@ impl Turns {
         self.queue.pop_front()
     }
 
-    /// Resolves at once while anyone waits for a turn, else when the first later one is due.
+    /// Resolves at once while an enterprise waits, else when the first later one is due.
     async fn due(&self) {
         if !self.queue.is_empty() {
             return;
@@ -168,23 +168,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_enterprise_that_is_woken_twice_has_one_turn() {
-        let mut turns = Turns::default();
+    async fn an_enterprise_that_is_woken_twice_is_claimed_for_once() {
+        let mut claims = ClaimQueue::default();
         let (a, b) = (EnterpriseId::new(), EnterpriseId::new());
         for enterprise in [a, b, a] {
-            turns.want(enterprise);
+            claims.want(enterprise);
         }
-        assert_eq!([turns.next(), turns.next(), turns.next()], [Some(a), Some(b), None]);
+        assert_eq!([claims.next(), claims.next(), claims.next()], [Some(a), Some(b), None]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_enterprise_that_waits_for_a_time_has_its_turn_then() {
-        let mut turns = Turns::default();
+    async fn an_enterprise_that_waits_for_a_time_is_claimed_for_then() {
+        let mut claims = ClaimQueue::default();
         let enterprise = EnterpriseId::new();
-        turns.wake(enterprise, Instant::now() + Duration::from_secs(3));
-        turns.wake(enterprise, Instant::now() + Duration::from_secs(9));
-        turns.due().await;
-        turns.move_due();
-        assert_eq!(turns.next(), Some(enterprise));
+        claims.wake(enterprise, Instant::now() + Duration::from_secs(3));
+        claims.wake(enterprise, Instant::now() + Duration::from_secs(9));
+        claims.due().await;
+        claims.move_due();
+        assert_eq!(claims.next(), Some(enterprise));
     }
 }

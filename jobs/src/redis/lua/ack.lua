@@ -1,12 +1,12 @@
--- Deletes finished jobs: at most SETTLE_MAX of them, as a parcel, their seats in it, a byte each, and
--- their ids, and again for the next parcel. Returns how many were refused.
+-- Deletes finished jobs: at most SETTLE_MAX of them, as a batch, their seats in it, a byte each, and
+-- their ids, and again for the next batch. Returns how many were refused.
 local jobs, counts, leased, held, contents = unpack(KEYS)
 local some_came_back = redis.call('EXISTS', counts) == 1
 local refused, at = 0, 1
 while at <= #ARGV do
-  local parcel, seats, done = ARGV[at], { string.byte(ARGV[at + 1], 1, -1) }, {}
+  local batch, seats, done = ARGV[at], { string.byte(ARGV[at + 1], 1, -1) }, {}
   for i, seat in ipairs(seats) do
-    if leave(held, parcel, seat) then
+    if leave(held, batch, seat) then
       done[#done + 1] = ARGV[at + 1 + i]
     end
   end

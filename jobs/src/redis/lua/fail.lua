@@ -1,5 +1,5 @@
 -- Puts failed jobs off, or to the dead letters when they were delivered as often as they may be or
--- their delay is negative: at most SETTLE_MAX times parcel, seat, id, delay in microseconds and reason.
+-- their delay is negative: at most SETTLE_MAX times batch, seat, id, delay in microseconds and reason.
 -- Returns {buried, refused}.
 local jobs, counts, _, delayed, leased, held, contents, dead, graves, bell = unpack(KEYS)
 local deliveries_max = tonumber(ARGV[1])
@@ -9,9 +9,9 @@ local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 earliest = earliest[2] and tonumber(earliest[2]) or math.huge
 
 for i = 3, #ARGV, 5 do
-  local parcel, seat, id = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+  local batch, seat, id = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local delay_us, reason = tonumber(ARGV[i + 3]), ARGV[i + 4]
-  if not leave(held, parcel, seat) then
+  if not leave(held, batch, seat) then
     refused = refused + 1
   else
     local deliveries = redis.call('HINCRBY', counts, id, 1)

@@ -1,10 +1,10 @@
--- Takes up to `limit` jobs as one parcel: those of expired leases first, then the ready ones, after
+-- Takes up to `limit` jobs as one batch: those of expired leases first, then the ready ones, after
 -- moving up to `chunk` due delayed jobs to them. A job delivered too often goes to the dead letters.
 -- Returns {now ms, ready left, when to look again in ms, jobs of expired leases, buried, place of the
 -- first that was ready, {id, ...}, {payload, ...}, {deliveries, ...}}, with -1 for what is not there, and
 -- no deliveries when it is the first one of all.
 local jobs, counts, ready, delayed, leased, held, contents, dead, graves, bell = unpack(KEYS)
-local parcel = ARGV[1]
+local batch = ARGV[1]
 local limit = tonumber(ARGV[2])
 local lease_ms = tonumber(ARGV[3])
 local deliveries_max = tonumber(ARGV[4])
@@ -25,13 +25,13 @@ if #due > 0 then
   redis.call('ZADD', ready, unpack(places))
 end
 
-local function late_parcel()
+local function late_batch()
   return redis.call('ZRANGE', leased, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, 1)[1]
 end
 
 local place = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')[2] or -1
 local ids, expired = {}, 0
-local late = late_parcel()
+local late = late_batch()
 while late and expired < limit do
   local before, inside = expired, redis.call('HGET', contents, late)
   -- Only as many as are wanted: its worker may come back for the others.
@@ -47,7 +47,7 @@ while late and expired < limit do
     -- A Redis that evicts has lost what was in it. The queue goes on.
     redis.call('ZREM', leased, late)
   end
-  late = late_parcel()
+  late = late_batch()
 end
 if expired == 0 then
   ids = redis.call('ZRANGE', ready, 0, limit - 1)
@@ -81,9 +81,9 @@ if #ids > 0 and redis.call('EXISTS', counts) == 1 then
   end
 end
 if #ids > 0 then
-  redis.call('ZADD', leased, whole(now_ms + lease_ms), parcel)
-  redis.call('HSET', held, parcel, string.rep('1', #ids))
-  redis.call('HSET', contents, parcel, cmsgpack.pack(ids))
+  redis.call('ZADD', leased, whole(now_ms + lease_ms), batch)
+  redis.call('HSET', held, batch, string.rep('1', #ids))
+  redis.call('HSET', contents, batch, cmsgpack.pack(ids))
 end
 
 local left = redis.call('ZCARD', ready)
