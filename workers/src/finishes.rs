@@ -22,15 +22,16 @@ use crate::faults;
 use crate::ledger::{EndedCall, FinishedCall, FollowOnCall, Pushed};
 use crate::live::LiveCalls;
 
-/// How long a finish waits for whoever claims for the enterprise, at most: a busy claim is through by then,
-/// and a stalled one must not hold back records.
+/// How long a finish waits for somebody else's claim for the enterprise, at most. A claim is over by then, and one that
+/// hangs must not hold back records.
 const CLAIMS_WAIT: Duration = Duration::from_millis(50);
-/// Groups of calls whose jobs are being pushed, at most: half a second of a Redis that hangs.
+/// Groups of calls whose jobs are being pushed at a time, at most. That is as many as end in half a second while Redis
+/// hangs.
 const PUSHES_MAX: usize = 256;
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What was finished, what follows on, and what was claimed only.
+/// The calls that were finished, those that follow on, and the attempts that were claimed only.
 type Written = (Vec<FinishedAs>, Vec<FollowOnCall>, Vec<ClaimedAttempt>);
 
 /// What finishes are written with.
@@ -59,9 +60,9 @@ impl Writer {
         Self { store, queues, clock, worker, lease, die_at, live, pushes }
     }
 
-    /// A record is not given up for a server: while the database is away the calls wait, and when it is back
-    /// the fence tells whether they are still ours. What fails in another way must not hold up the others:
-    /// calls that can't be claimed are left to the dispatchers, and a call that can't be written is lost.
+    /// While the database is away, the calls wait; when it is back, the fence tells whether they are still ours. What
+    /// fails for another reason must not hold up the others: when the claim fails, the dispatchers fill the slots,
+    /// and when one call can't be written, that call alone is lost.
     pub async fn write(&self, claimer: &mut Claimer, items: Vec<EndedCall>) -> Vec<FinishedCall> {
         let (items, go_on): (Vec<_>, Vec<_>) =
             items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
@@ -81,8 +82,8 @@ impl Writer {
         ended.collect()
     }
 
-    /// Beside whatever comes next: a call that follows on must not wait for Redis. Nor are jobs gathered
-    /// without bound while it hangs: the sweeps push them later.
+    /// Push jobs while the next group is written: a call that follows on must not wait for Redis. When too many
+    /// groups wait for a Redis that hangs, their jobs are left to the sweeps.
     fn push(&self, claimed: Vec<ClaimedAttempt>, followers: Followers) -> Pushed {
         let (pushing, pushed) = watch::channel(());
         let Ok(permit) = self.pushes.clone().try_acquire_owned() else {
@@ -102,7 +103,7 @@ impl Writer {
         Pushed::when_dropped(pushed)
     }
 
-    /// In one transaction with the calls that follow on. `None`: it failed, or nobody goes on.
+    /// Write them in one transaction with the calls that follow on. `None`: it failed, or no call may follow on.
     async fn write_and_follow_on(
         &self,
         claimer: &mut Claimer,
@@ -126,7 +127,7 @@ impl Writer {
             }
             Err(error) => faults::tell_of("follow_on", enterprise, error),
         }
-        // Where it panicked, nobody knows what it says.
+        // After a panic the claimer may be half changed. Start with a new one.
         *claimer = Claimer::new();
         metrics::counter!("callwright_finish_retries_total").increment(1);
         None
@@ -153,7 +154,7 @@ impl Writer {
         Ok((done, next, claimed))
     }
 
-    /// Together, or each by itself where one stands in the way.
+    /// Write them together; when that fails, each by itself, so that a damaged one holds up no other.
     async fn write_only(&self, items: &[Finished]) -> Vec<FinishedAs> {
         if let Ok(done) = self.insist(items).await {
             return done;
@@ -170,7 +171,7 @@ impl Writer {
         all
     }
 
-    /// Write until the servers let it. An error is one that they are not the reason of.
+    /// Write, and try again while a server is away. An error that comes back has another reason.
     async fn insist(&self, items: &[Finished]) -> Result<Vec<FinishedAs>, StoreError> {
         loop {
             let done = caught(finish::finish_many(&self.store, self.clock.now(), items)).await;
@@ -185,20 +186,21 @@ impl Writer {
     }
 }
 
-/// Its attempt keeps its slot until its lease ends, and is then recorded as lost, if that can be.
+/// Tell of a call that can't be written. Its attempt keeps the slot until its lease ends. Then the sweep tries to record
+/// it as lost.
 fn give_up(item: &Finished, error: impl Display) -> FinishedAs {
     faults::tell_of("finish", item.attempt, error);
     FinishedAs { attempt: item.attempt, written: false, task: item.record.task, next: None }
 }
 
-/// A panic is an error of what was being done, too: the hook has logged where.
+/// Turn a panic into an error. The panic hook has logged where it was.
 async fn caught<T>(done: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let done = AssertUnwindSafe(done).catch_unwind().await;
     done.unwrap_or_else(|_| Err(StoreError::Damaged("it panicked".into())))
 }
 
-/// The enterprise of which most slots are freed by who would go on, and how many. The others' are the
-/// dispatchers' to fill.
+/// The enterprise that gets the follow-on calls of this group, and how many: the one of which most slots are freed. The
+/// dispatchers fill the slots of the others.
 fn most_freed(items: &[Finished], go_on: &[bool]) -> Option<(EnterpriseId, u32)> {
     let mut freed: BTreeMap<EnterpriseId, u32> = BTreeMap::new();
     for (item, _) in items.iter().zip(go_on).filter(|(_, go_on)| **go_on) {
@@ -241,7 +243,7 @@ impl Followers {
         followers
     }
 
-    /// What can't be pushed now the sweeps push later.
+    /// Jobs that can't be pushed now are pushed by the sweeps later.
     async fn push(self, queues: &Queues) {
         let pushed = async {
             if !self.redials.is_empty() {
@@ -268,7 +270,7 @@ pub(crate) async fn push_claimed(queues: &Queues, die_at: &DieAt, claimed: &[Cla
         |claimed: &ClaimedAttempt| DialAttempt { attempt: claimed.attempt, token: claimed.token };
     let jobs: Vec<DialAttempt> = claimed.iter().map(job).collect();
     if let Err(error) = queues.push_all(&jobs).await {
-        // The attempts stand; the sweep pushes them when Redis is back.
+        // The attempts are in the database. The sweep pushes their jobs when Redis is back.
         tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
     }
     die_at.pass(FailPoint::Pushed);

@@ -1,4 +1,4 @@
-//! Begins, turns and finishes of this process, many to a transaction.
+//! Begins, paces and finishes of this process, many in one transaction.
 
 use std::future::Future;
 use std::ops::RangeInclusive;
@@ -22,10 +22,10 @@ use crate::live::{LiveCall, LiveCalls};
 
 /// Attempts in one begin, at most.
 const BEGINS_MAX: usize = 100;
-/// Attempts in one giving out of turns, at most.
+/// Attempts whose INVITEs are planned in one transaction, at most.
 const PACES_MAX: usize = 200;
-/// Calls in one finish. Few, where few wait: those that begin together end together, and each waits for
-/// all of its group.
+/// Calls in one finish: few when few wait. Calls that begin together end together, and each waits until its whole group
+/// is written.
 const FINISHES: RangeInclusive<usize> = 8..=200;
 
 /// Where attempts are begun and finished.
@@ -40,16 +40,16 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct EndedCall {
     pub finished: Finished,
-    /// Whoever asks would carry another call on the slot that this one frees.
+    /// The job can carry another call on the slot that this one frees.
     pub go_on: bool,
 }
 
-/// What came of it.
+/// A call that is written down.
 #[derive(Debug)]
 pub struct FinishedCall {
     pub done: FinishedAs,
     pub next: Option<FollowOnCall>,
-    /// The jobs that follow from it, and from others that ended with it.
+    /// The jobs that follow from it, and from the other calls of its group.
     pub pushed: Pushed,
 }
 
@@ -58,12 +58,12 @@ pub struct FinishedCall {
 pub struct Pushed(watch::Receiver<()>);
 
 impl Pushed {
-    /// Jobs that are pushed when the sender of this is dropped.
+    /// The jobs are pushed when the sender of this channel is dropped.
     pub fn when_dropped(pushing: watch::Receiver<()>) -> Self {
         Self(pushing)
     }
 
-    /// Wait until they are, or are left to the sweeps.
+    /// Wait until they are pushed, or left to the sweeps.
     pub async fn wait(mut self) {
         // The channel carries nothing: it closes when they are pushed.
         while self.0.changed().await.is_ok() {}
@@ -120,7 +120,7 @@ impl Ledger {
             })
         };
         let writer = Arc::new(Writer::new(store, queues, clock, worker, live, settings));
-        // One group is written at a time: nobody waits for it.
+        // Groups are written one after another, so nobody ever waits for this lock.
         let claimer = Arc::new(tokio::sync::Mutex::new(Claimer::new()));
         let finishes = Group::start(FINISHES, move |items: Vec<EndedCall>| {
             let (writer, claimer) = (writer.clone(), claimer.clone());
@@ -134,14 +134,14 @@ impl Ledger {
         self.begins.submit(attempt).await?.map_err(LedgerError::Store)
     }
 
-    /// The earliest moment of an attempt's INVITE, with calls per second. One transaction gives out the
-    /// turns of all that ask: one by one they would wait in a row for the trunk's lock, late for their
-    /// turns when they have them, and ask again.
+    /// Plan the INVITE of an attempt that has calls per second; gives the earliest moment. One transaction plans for all
+    /// attempts that ask. One by one they would wait for the trunk's lock, be too late for their moments, and ask
+    /// again.
     pub async fn pace(&self, attempt: AttemptId) -> Result<Option<Time>, LedgerError> {
         self.paces.submit(attempt).await?.map_err(LedgerError::Store)
     }
 
-    /// Finish a call; it comes back when the record is durable, perhaps with a call to go on with.
+    /// Finish a call. It returns when the record is durable, perhaps with a call that follows on.
     pub async fn finish(&self, ending: EndedCall) -> Result<FinishedCall, LedgerError> {
         Ok(self.finishes.submit(ending).await?)
     }
@@ -155,8 +155,8 @@ pub enum LedgerError {
     Store(Arc<StoreError>),
 }
 
-/// Do something for several attempts in one transaction, and for each by itself where one of them stands
-/// in its way: a damaged row must cost nobody else the call.
+/// Do something for several attempts in one transaction. When that fails for one of them, do it for each by itself: a
+/// damaged row must not cost others their calls.
 async fn together_or_alone<Item, Out, Acted>(
     what: &'static str,
     items: Vec<Item>,

@@ -1,0 +1,152 @@
+//! After a call: its recording goes into the spool, its record into the database.
+
+use dialog::conversation::Report;
+use dialog::transcript::Speaker;
+use outbound::outcome::RobotResult;
+use outbound::record::CallRecord;
+use storage::attempts::DialOrder;
+use storage::finish::{Finished, NewConversation, NewRecording};
+use telephony::recording::{self, Side, Span};
+
+use crate::call::Account;
+use crate::environment::Environment;
+use crate::fail_point::FailPoint;
+use crate::ledger::{EndedCall, FinishedCall, FollowOnCall};
+use crate::runner::Failure;
+
+/// Write down what came of a call. What comes back is the call that follows on.
+pub(super) async fn finish(
+    env: &Environment,
+    order: DialOrder,
+    call_id: String,
+    account: Account,
+    may_go_on: bool,
+) -> Result<Option<FollowOnCall>, Failure> {
+    let attempt = order.attempt;
+    let recording = match &account.report {
+        Some(report) if order.recording => record_call(env, &order, report, &account).await,
+        _ => None,
+    };
+    env.settings.die_at.pass(FailPoint::Recorded);
+    let conversation = match &account.report {
+        Some(report) => Some(NewConversation {
+            transcript: serde_json::to_value(&report.transcript)?,
+            log: serde_json::to_value(&report.log)?,
+        }),
+        None => None,
+    };
+    let mut record = record_of(&order, call_id, &account);
+    record.recording_state = recording.as_ref().map(|_| "pending".to_owned());
+    let result = record.result;
+    let finished = Finished {
+        attempt,
+        token: order.token,
+        record,
+        trunk_refused: account.ending.trunk_refused,
+        conversation,
+        recording,
+    };
+    let ending = EndedCall { finished, go_on: may_go_on && env.goes_on() };
+    let ended = env.ledger.finish(ending).await?;
+    let FinishedCall { done, next, pushed } = ended;
+    if done.written {
+        metrics::counter!("callwright_calls_finished_total", "result" => result.word())
+            .increment(1);
+    } else {
+        metrics::counter!("callwright_calls_lost_total").increment(1);
+        tracing::warn!(%attempt, "the call's lease was lost; nothing was written");
+    }
+    if next.is_none() {
+        // The job ends here. It is acknowledged only after the jobs that follow from it are pushed.
+        pushed.wait().await;
+    }
+    Ok(next)
+}
+
+/// Write the recording into the spool. When the disk fails, the recording is lost and the record is kept.
+async fn record_call(
+    env: &Environment,
+    order: &DialOrder,
+    report: &Report,
+    account: &Account,
+) -> Option<NewRecording> {
+    let attempt = order.attempt;
+    let path = env.spool.path(attempt);
+    let length_ms = (account.ending.at - account.answered_at?).num_milliseconds();
+    let length_ms = u64::try_from(length_ms).unwrap_or(0);
+    let spans = spans(report);
+    let written = tokio::task::spawn_blocking(move || recording::write(&path, &spans, length_ms));
+    let failed = match written.await {
+        Ok(Ok(recorded)) => {
+            let key = storage::objects::keys::recording(
+                order.facts.enterprise,
+                order.facts.task,
+                attempt,
+                account.started_at,
+            );
+            return Some(NewRecording {
+                spool: env.spool.id().to_owned(),
+                object_key: key,
+                duration_ms: i64::try_from(recorded.duration_ms).unwrap_or(i64::MAX),
+            });
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    metrics::counter!("callwright_recordings_failed_total").increment(1);
+    tracing::error!(error = failed, %attempt, "the recording can't be written");
+    None
+}
+
+fn spans(report: &Report) -> Vec<Span> {
+    let lines = report.transcript.iter().map(|line| Span {
+        side: match line.speaker {
+            Speaker::Customer => Side::Customer,
+            Speaker::Robot => Side::Robot,
+        },
+        from_ms: line.start_ms,
+        to_ms: line.end_ms,
+        text: line.text.clone(),
+    });
+    lines.collect()
+}
+
+fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecord {
+    let ending = &account.ending;
+    let result = ending.result.for_cause(&ending.cause);
+    let mut record = order.facts.record(order.attempt, result, account.started_at, ending.at);
+    record.call_id = call_id;
+    record.cause = ending.cause.clone();
+    record.sip_code = ending.sip_code;
+    record.q850_cause = ending.q850_cause;
+    // The guide leaves the hang-up party blank when nobody answered.
+    record.hangup_party = ending.party.filter(|_| record.answered());
+    record.ringing_at = account.ringing_at;
+    record.answered_at = account.answered_at;
+    if let Some(report) = &account.report {
+        let after = |ms: u64| {
+            let ms = i64::try_from(ms).unwrap_or(0);
+            account.answered_at.map(|at| at + chrono::TimeDelta::milliseconds(ms))
+        };
+        record.robot_entered_at = report.robot_entered_ms.and_then(after);
+        record.robot_ended_at = report.robot_ended_ms.and_then(after);
+        record.robot_name = report.robot_name.clone();
+        record.robot_answer_result = report.robot_result.map(robot_result);
+        record.turns = report.turns;
+        record.interruptions = report.interruptions;
+        record.transferred = report.transferred;
+        record.intent_tags = report.intent_tags.clone();
+        record.opening_hangup_seconds = report.opening_hangup_seconds;
+        record.process_hangup_point = report.process_hangup_point.clone();
+        record.captures = report.captures.clone();
+    }
+    record
+}
+
+const fn robot_result(result: dialog::conversation::RobotResult) -> RobotResult {
+    match result {
+        dialog::conversation::RobotResult::Answered => RobotResult::Answered,
+        dialog::conversation::RobotResult::NotAnswered => RobotResult::NotAnswered,
+        dialog::conversation::RobotResult::Error => RobotResult::Error,
+    }
+}
