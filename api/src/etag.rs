@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::input::{document_body, from_value, json_bytes, no_list_for_object, whole_numbers};
+use crate::input::{document_body, from_value, json_bytes, well_shaped, whole_numbers};
 use crate::openapi::{MERGE_PATCH, PATCH_MARK};
 use crate::problem::Problem;
 
@@ -113,7 +113,7 @@ impl<T: Serialize + DeserializeOwned + JsonSchema> MergePatch<T> {
     pub fn apply(self, current: &T) -> Result<T, Problem> {
         let mut value = serde_json::to_value(current).map_err(|_| Problem::internal())?;
         merge(&mut value, self.changes);
-        no_list_for_object::<T>(&value)?;
+        well_shaped::<T>(&value)?;
         from_value(value)
     }
 }

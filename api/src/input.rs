@@ -8,12 +8,14 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
+use outbound::moment::TOO_FAR;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::problem::Problem;
 use crate::shape;
+use crate::unkept::{no_nul, well_written};
 
 /// Bytes of a JSON body, at most. Imports have a limit of their own.
 pub const JSON_BODY_BYTES_MAX: u64 = 1 << 20;
@@ -72,40 +74,6 @@ pub(crate) async fn json_bytes(request: Request, types: &[&str]) -> Result<Bytes
     }
     no_nul(&bytes)?;
     Ok(bytes)
-}
-
-/// PostgreSQL keeps no NUL character, in no text and no JSON; and nobody means one.
-fn no_nul(bytes: &[u8]) -> Result<(), Problem> {
-    const ESCAPED: &[u8] = b"\\u0000";
-    if !bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
-        return Ok(());
-    }
-    // What can't be read is told by whoever reads it.
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return Ok(()) };
-    let detail = "has a control character; take it out";
-    match nul_in(&value) {
-        Some(pointer) => Err(Problem::fault(pointer, "control_character", detail)),
-        None => Ok(()),
-    }
-}
-
-/// A pointer to the first text with a NUL, or to what holds a key with one.
-fn nul_in(value: &serde_json::Value) -> Option<String> {
-    use serde_json::Value;
-    match value {
-        Value::String(text) => text.contains('\0').then(String::new),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(place, item)| nul_in(item).map(|rest| format!("/{place}{rest}"))),
-        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
-            if name.contains('\0') {
-                return Some(String::new());
-            }
-            nul_in(field).map(|rest| format!("/{}{rest}", escaped(name)))
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
 }
 
 /// Every body is an object; another value is refused in words of its own.
@@ -197,16 +165,17 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     })
 }
 
-fn escaped(key: &str) -> String {
+pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The reader would take a list for the fields of an object, in their order.
-pub(crate) fn no_list_for_object<T: JsonSchema>(value: &serde_json::Value) -> Result<(), Problem> {
-    match shape::list_for_object::<T>(value) {
-        Some(pointer) => {
-            Err(Problem::fault(pointer, "not_an_object", "must be an object, not a list"))
-        }
+/// The reader would take a list for the fields of an object, in their order, and a time that nobody can keep.
+pub(crate) fn well_shaped<T: JsonSchema>(value: &serde_json::Value) -> Result<(), Problem> {
+    if let Some(pointer) = shape::list_for_object::<T>(value) {
+        return Err(Problem::fault(pointer, "not_an_object", "must be an object, not a list"));
+    }
+    match shape::far_time::<T>(value) {
+        Some(pointer) => Err(Problem::fault(pointer, "out_of_bounds", TOO_FAR)),
         None => Ok(()),
     }
 }
@@ -219,19 +188,19 @@ impl<S: Send + Sync, T: DeserializeOwned + JsonSchema> FromRequest<S> for Body<T
         // A verb whose fields all have defaults may come without a body.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         must_be_object(bytes)?;
-        if bytes.contains(&b'[')
-            && let Ok(value) = serde_json::from_slice(bytes)
-        {
-            no_list_for_object::<T>(&value)?;
+        // What can't be read is told by the reader.
+        if let Ok(value) = serde_json::from_slice(bytes) {
+            well_shaped::<T>(&value)?;
         }
         from_json(bytes).map(Self)
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+impl<S: Send + Sync, T: DeserializeOwned + JsonSchema> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        well_written::<T>(&parts.uri)?;
         axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(
             |rejection| {
                 let text = rejection.body_text();
@@ -323,21 +292,6 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_character_is_found_wherever_it_stands() {
-        for (body, pointer) in [
-            (r#"{"opening": "a\u0000b"}"#, Some("/opening")),
-            (r#"{"nodes": [{"text": "a"}, {"text": "\u0000"}]}"#, Some("/nodes/1/text")),
-            (r#"{"variables": {"a\u0000": "b"}}"#, Some("/variables")),
-            (r#"{"opening": "a\\u0000b"}"#, None),
-            (r#"{"opening": "ab"}"#, None),
-        ] {
-            let problem = no_nul(body.as_bytes()).err();
-            let found = problem.as_ref().map(|problem| problem.faults[0].pointer.as_str());
-            assert_eq!(found, pointer, "{body}");
-        }
-    }
-
-    #[test]
     fn a_body_that_is_no_object_is_told_so() {
         for body in ["[]", " \"x\"", "null", "-1", "[[[["] {
             let problem = must_be_object(body.as_bytes()).expect_err(body);
@@ -391,7 +345,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_query_that_cant_be_read_names_the_parameter() {
-        for (query, pointer) in [("limit=many", "/limit"), ("colour=red", "/colour")] {
+        for (query, pointer) in [
+            ("limit=many", "/limit"),
+            ("colour=red", "/colour"),
+            ("cursor=%00", "/cursor"),
+            ("limit=5&cur%00sor=a", "/cursor"),
+        ] {
             let uri = format!("/v1/tasks?{query}");
             let (mut parts, ()) = http::Request::get(uri).body(()).expect("a request").into_parts();
             let problem = Query::<crate::page::Paging>::from_request_parts(&mut parts, &()).await;

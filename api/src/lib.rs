@@ -10,6 +10,7 @@ pub mod health;
 mod idempotency;
 mod input;
 pub mod limits;
+mod look_up;
 mod openapi;
 mod page;
 mod problem;
@@ -17,6 +18,7 @@ mod reply;
 mod router;
 mod shape;
 mod state;
+mod unkept;
 mod view;
 
 mod audit;

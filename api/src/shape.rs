@@ -1,4 +1,5 @@
-//! A list that stands where the API takes an object.
+//! What is wrong with a value by the place where it stands: a list where the API takes an object, and a time that
+//! is too far away to be kept.
 //!
 //! The reader of JSON would take its entries for the object's fields in their order, and an empty list
 //! for an object of defaults: `"schedule": []` is more likely meant as something else, so it is refused.
@@ -6,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use outbound::moment;
 use schemars::JsonSchema;
 use serde_json::Value;
 
@@ -14,8 +16,31 @@ static SCHEMAS: LazyLock<Mutex<HashMap<String, Arc<Value>>>> = LazyLock::new(Mut
 
 /// A pointer to the first list where a `T` has an object.
 pub fn list_for_object<T: JsonSchema>(value: &Value) -> Option<String> {
+    first::<T>(value, &|value, options| {
+        let takes = |kind| options.iter().any(|option| takes(option, kind));
+        value.is_array() && !takes("array") && takes("object")
+    })
+}
+
+/// A pointer to the first time or date of another year than those that can be kept.
+pub fn far_time<T: JsonSchema>(value: &Value) -> Option<String> {
+    first::<T>(value, &|value, options| {
+        value.as_str().is_some_and(|text| options.iter().any(is_time) && moment::is_far(text))
+    })
+}
+
+fn is_time(schema: &&Value) -> bool {
+    let format = schema.get("format").and_then(Value::as_str);
+    matches!(format, Some("date-time" | "partial-date-time" | "date"))
+}
+
+/// Whether a value is wrong where one of these schemas holds.
+type Judge = dyn Fn(&Value, &[&Value]) -> bool;
+
+/// A pointer to the first part of a `T` that is wrong.
+fn first<T: JsonSchema>(value: &Value, wrong: &Judge) -> Option<String> {
     let root = schema::<T>();
-    find(value, &[&root], &root)
+    find(value, &[&root], &root, wrong)
 }
 
 fn schema<T: JsonSchema>() -> Arc<Value> {
@@ -25,20 +50,20 @@ fn schema<T: JsonSchema>() -> Arc<Value> {
 }
 
 /// `schemas` are those that the value may follow, one of them.
-fn find(value: &Value, schemas: &[&Value], root: &Value) -> Option<String> {
+fn find(value: &Value, schemas: &[&Value], root: &Value, wrong: &Judge) -> Option<String> {
     let mut options = Vec::new();
     for schema in schemas {
         open(schema, root, &mut options);
     }
+    if wrong(value, &options) {
+        return Some(String::new());
+    }
     match value {
         Value::Array(items) => {
-            let lists: Vec<_> = options.iter().filter(|option| takes(option, "array")).collect();
-            if lists.is_empty() {
-                return options.iter().any(|option| takes(option, "object")).then(String::new);
-            }
-            let entries: Vec<_> = lists.iter().filter_map(|option| option.get("items")).collect();
+            let lists = options.iter().filter(|option| takes(option, "array"));
+            let entries: Vec<_> = lists.filter_map(|option| option.get("items")).collect();
             items.iter().enumerate().find_map(|(place, item)| {
-                find(item, &entries, root).map(|rest| format!("/{place}{rest}"))
+                find(item, &entries, root, wrong).map(|rest| format!("/{place}{rest}"))
             })
         }
         Value::Object(fields) => {
@@ -47,7 +72,7 @@ fn find(value: &Value, schemas: &[&Value], root: &Value) -> Option<String> {
                 let schemas: Vec<_> =
                     options.iter().filter_map(|option| field_of(option, name)).collect();
                 let name = name.replace('~', "~0").replace('/', "~1");
-                find(field, &schemas, root).map(|rest| format!("/{name}{rest}"))
+                find(field, &schemas, root, wrong).map(|rest| format!("/{name}{rest}"))
             })
         }
         _ => None,
@@ -112,6 +137,26 @@ mod tests {
         assert_eq!(list_for_object::<PeriodConfig>(&ranges).as_deref(), Some("/ranges/1"));
         let trunk = json!({"status_mapping": [], "simulated": {"mix": {}}});
         assert_eq!(list_for_object::<TrunkConfig>(&trunk).as_deref(), Some("/status_mapping"));
+    }
+
+    #[test]
+    fn a_far_time_is_found_where_times_stand_and_nowhere_else() {
+        for (value, pointer) in [
+            (
+                json!({"schedule": {"scheduled_start": "-5000-01-01T09:00:00"}}),
+                Some("/schedule/scheduled_start"),
+            ),
+            (json!({"schedule": {"scheduled_start": "2026-12-01T09:00:00"}}), None),
+            (json!({"name": "-5000-01-01T09:00:00"}), None),
+        ] {
+            assert_eq!(far_time::<TaskConfig>(&value).as_deref(), pointer, "{value}");
+        }
+        let day = |date: &str| json!({"exceptions": [{"date": date, "day": "closed"}]});
+        assert_eq!(
+            far_time::<PeriodConfig>(&day("+10000-01-01")).as_deref(),
+            Some("/exceptions/0/date")
+        );
+        assert_eq!(far_time::<PeriodConfig>(&day("2027-01-01")), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub const MENU_WAIT_MS_MAX: u64 = 60_000;
 #[serde(deny_unknown_fields)]
 pub struct Navigation {
     /// Unique in the enterprise, 1–64 characters.
-    #[schemars(length(min = 1, max = 64), regex(pattern = crate::FILLED_PATTERN))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = crate::NAME_PATTERN))]
     pub name: String,
     /// The variables that come from the import row or the task's defaults: the columns of the import
     /// template, in this order. At most 100.

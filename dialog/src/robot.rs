@@ -25,7 +25,7 @@ pub const WAIT_MS_MAX: u32 = 120_000;
 #[serde(deny_unknown_fields)]
 pub struct RobotConfig {
     /// The name, shown in call records.
-    #[schemars(length(min = 1, max = 64), regex(pattern = crate::FILLED_PATTERN))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = crate::NAME_PATTERN))]
     pub name: String,
     /// What it says first; variables in double braces. Empty: it waits for the customer.
     #[serde(default)]

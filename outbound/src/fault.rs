@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::characters::{code_point, unfit_for_name};
+
 /// One thing wrong with an input. `pointer` is a JSON pointer into it (`/redial/retries/1`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
@@ -53,12 +55,21 @@ pub fn number<N: PartialOrd + std::fmt::Display>(
     }
 }
 
+/// The characters that `characters::unfit_for_name` finds, up to U+FFFF: not every reader of patterns knows those
+/// beyond.
+macro_rules! unfit {
+    () => {
+        r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    };
+}
+
 /// What [`text`] lets through, for the API's document: no control character but tabs and line ends.
 pub const TEXT_PATTERN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 /// The same of a text that is required: not only spaces.
 pub const FILLED_PATTERN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
-/// What [`name`] lets through: one line, not only spaces.
-pub const NAME_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+/// What [`name`] lets through, but for invisible characters beyond U+FFFF: one line, not only spaces.
+pub const NAME_PATTERN: &str =
+    concat!("^[^", unfit!(), "]*[^\\s", unfit!(), "][^", unfit!(), "]*$");
 
 /// A text of so many characters, none of them a control character but tabs and line ends.
 pub fn text(pointer: &str, value: &str, lowest: usize, highest: usize) -> Option<Fault> {
@@ -78,14 +89,19 @@ pub fn text(pointer: &str, value: &str, lowest: usize, highest: usize) -> Option
     None
 }
 
-/// A name: a text in one line, so that lists, logs and file names keep their shape.
+/// A name: a text in one line, so that lists, logs and file names keep their shape, of characters that can be
+/// seen.
 pub fn name(pointer: &str, value: &str, lowest: usize, highest: usize) -> Option<Fault> {
-    let fault = text(pointer, value, lowest, highest);
-    fault.or_else(|| {
-        let breaks = value.chars().any(char::is_control);
-        let detail = "has a line end or a tab; write it in one line";
-        breaks.then(|| Fault::new(pointer, "control_character", detail))
-    })
+    if let Some(c) = unfit_for_name(value) {
+        let (code, what) = if c.is_control() || c.is_whitespace() {
+            ("control_character", "is a control character or a line end")
+        } else {
+            ("invisible_character", "can't be seen or turns the direction of writing")
+        };
+        let detail = format!("has {}, which {what}; take it out", code_point(c));
+        return Some(Fault::new(pointer, code, detail));
+    }
+    text(pointer, value, lowest, highest)
 }
 
 /// A list of so many entries.
@@ -137,6 +153,24 @@ mod tests {
             ("a\u{7}b", 1, 3, "/x control_character"),
         ] {
             assert_eq!(code(text("/x", value, lowest, highest)), wrong, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_what_nobody_sees_is_refused_by_its_code_point() {
+        for (value, wrong, names) in [
+            ("Anna 李", "", ""),
+            ("An\u{200b}na", "/x invisible_character", "U+200B"),
+            ("\u{202e}Anna", "/x invisible_character", "U+202E"),
+            ("An\u{e0041}na", "/x invisible_character", "U+E0041"),
+            ("Anna\n", "/x control_character", "U+000A"),
+            ("An\u{2028}na", "/x control_character", "U+2028"),
+            ("   ", "/x required", ""),
+        ] {
+            let fault = name("/x", value, 1, 10);
+            let detail = fault.as_ref().map(|fault| fault.detail.clone()).unwrap_or_default();
+            assert!(detail.contains(names), "{detail}");
+            assert_eq!(code(fault), wrong, "{value:?}");
         }
     }
 

@@ -17,6 +17,8 @@ pub mod fleet;
 pub mod hours;
 pub mod ids;
 pub mod import;
+pub mod mask;
+pub mod moment;
 pub mod number;
 pub mod order;
 pub mod outcome;

@@ -1,6 +1,8 @@
 //! What can go wrong in storage, by what the caller can do about it.
 
 use outbound::fault::Fault;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -46,17 +48,22 @@ impl StoreError {
 /// violated constraints, rows and keys that are too large, damaged rows and indexes.
 const OF_THE_DATA: [&str; 6] = ["21", "22", "23", "54", "XX001", "XX002"];
 
+/// Classes of SQLSTATE whose messages quote names of ours, and no values: connections, constraints, access,
+/// transactions, syntax, resources, locks, shutdowns.
+const QUOTE_NAMES_ONLY: [&str; 10] = ["08", "23", "25", "28", "3D", "40", "42", "53", "55", "57"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                Self::Damaged(error.to_string())
+            // What could not be read may be quoted, and may be a phone number.
+            sqlx::Error::ColumnDecode { index, .. } => {
+                Self::Damaged(format!("the column {index} can't be decoded"))
             }
-            // A database message may quote the row, and a row may hold a phone number.
+            sqlx::Error::Decode(_) => Self::Damaged("a value can't be decoded".into()),
+            sqlx::Error::Encode(_) => Self::Rejected("a value can't be encoded".into()),
             sqlx::Error::Database(inner) => {
                 let code = inner.code().unwrap_or_default();
-                let constraint = inner.constraint().unwrap_or("no constraint");
-                let detail = format!("SQLSTATE {code}, {constraint}: {}", inner.message());
+                let detail = without_values(&*inner);
                 if OF_THE_DATA.iter().any(|known| code.starts_with(known)) {
                     Self::Rejected(detail)
                 } else {
@@ -70,6 +77,49 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Damaged(error.to_string())
+        let (line, column) = (error.line(), error.column());
+        Self::Damaged(format!("JSON, {:?} error at {line}:{column}", error.classify()))
+    }
+}
+
+/// What PostgreSQL says of a failure, for the log: never a value, as it may be a phone number. Its detail, its hint
+/// and its context are left out; so is a message that may quote a value.
+fn without_values(error: &dyn DatabaseError) -> String {
+    let code = error.code().unwrap_or_default();
+    let mut told = format!("SQLSTATE {code}");
+    if let Some(found) = error.try_downcast_ref::<PgDatabaseError>() {
+        let parts = [
+            ("table", found.table()),
+            ("column", found.column()),
+            ("constraint", found.constraint()),
+            ("routine", found.routine()),
+        ];
+        for (name, part) in parts {
+            told.extend(part.map(|part| format!(", {name} {part}")));
+        }
+    }
+    if QUOTE_NAMES_ONLY.iter().any(|class| code.starts_with(class)) {
+        told.push_str(": ");
+        told.push_str(error.message());
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_is_not_quoted() {
+        let error = serde_json::from_str::<u32>("\"13800000001\"").unwrap_err();
+        assert!(error.to_string().contains("13800000001"), "it would be");
+        let told = StoreError::from(error).to_string();
+        assert!(!told.contains("13800000001") && told.contains("1:13"), "{told}");
+        let source = std::io::Error::other("13800000001").into();
+        let told = StoreError::from(sqlx::Error::ColumnDecode { index: "phone".into(), source });
+        assert_eq!(
+            told.to_string(),
+            "stored data can't be read: the column phone can't be decoded"
+        );
     }
 }

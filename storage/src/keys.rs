@@ -6,7 +6,7 @@
 use outbound::Time;
 use outbound::api_key::{Permission, Role};
 use outbound::audit::Action;
-use outbound::fault::text;
+use outbound::fault::name as name_fault;
 use outbound::ids::{ApiKeyId, EnterpriseId};
 use sha2::{Digest, Sha256};
 use sqlx::PgExecutor;
@@ -146,7 +146,7 @@ fn draw(
     permissions: &[Permission],
     now: Time,
 ) -> Result<NewKey, StoreError> {
-    refuse(text("/name", name, 1, NAME_MAX).into_iter().collect())?;
+    refuse(name_fault("/name", name, 1, NAME_MAX).into_iter().collect())?;
     let mut permissions = permissions.to_vec();
     permissions.sort_unstable();
     permissions.dedup();

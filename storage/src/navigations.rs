@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use dialog::navigation::{NODES_MAX, Navigation, Published, VARIABLES_MAX, publish as judge};
 use dialog::robot::RobotConfig;
 use outbound::Time;
-use outbound::fault::{Fault, count, text};
+use outbound::fault::{Fault, count, name};
 use outbound::ids::{EnterpriseId, NavigationId, RobotId};
 use outbound::import::is_fixed_column;
 use sqlx::PgConnection;
@@ -57,7 +57,7 @@ impl From<Row> for Draft {
 /// What the row needs; the rest is judged at publication, so that half a flow can be put aside.
 fn check(draft: &Navigation) -> Result<(), StoreError> {
     let faults = [
-        text("/name", &draft.name, 1, NAME_MAX),
+        name("/name", &draft.name, 1, NAME_MAX),
         count("/nodes", draft.nodes.len(), 0, NODES_MAX),
         count("/variables", draft.variables.len(), 0, VARIABLES_MAX),
     ];

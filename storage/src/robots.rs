@@ -2,7 +2,7 @@
 
 use dialog::robot::{AgentConfig, RobotConfig};
 use outbound::Time;
-use outbound::fault::{Fault, text};
+use outbound::fault::{Fault, name};
 use outbound::ids::{EnterpriseId, RobotId};
 use sqlx::types::{Json, Uuid};
 
@@ -41,7 +41,7 @@ async fn check(config: &RobotConfig) -> Result<(), StoreError> {
 }
 
 fn faults(config: &RobotConfig) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = text("/name", &config.name, 1, NAME_MAX).into_iter().collect();
+    let mut faults: Vec<Fault> = name("/name", &config.name, 1, NAME_MAX).into_iter().collect();
     let own = config.check().into_iter().filter(|fault| fault.pointer != "/name");
     faults.extend(own.map(|fault| Fault::new(fault.pointer, "invalid", fault.detail)));
     let AgentConfig::Scripted(script) = &config.agent;
@@ -184,4 +184,12 @@ pub async fn delete(
     sqlx::query!("delete from robot where id = $1", id.uuid()).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_of_robots_and_navigations_are_written_as_all_names_are() {
+        assert_eq!(dialog::NAME_PATTERN, outbound::fault::NAME_PATTERN);
+    }
 }

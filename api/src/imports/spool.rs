@@ -8,14 +8,16 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use http::StatusCode;
 use outbound::import::ImportFormat;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
 use super::options::{of_file_name, of_media_type};
-use crate::input::{from_json, media_type, must_be_object};
+use crate::input::{from_json, media_type, must_be_object, well_shaped};
 use crate::problem::Problem;
+use crate::unkept::no_nul;
 
 /// Bytes of an imported file, at most.
 pub(super) const FILE_BYTES_MAX: u64 = 200_000_000;
@@ -38,7 +40,7 @@ pub(crate) struct Spooled<Asked> {
 }
 
 /// Read the body into a file.
-pub(crate) async fn spool<Asked: DeserializeOwned + Default>(
+pub(crate) async fn spool<Asked: DeserializeOwned + Default + JsonSchema>(
     request: Request,
 ) -> Result<Spooled<Asked>, Problem> {
     crate::input::announced_size(request.headers(), FILE_BYTES_MAX + OPTIONS_BYTES_MAX as u64)?;
@@ -75,7 +77,7 @@ fn bad_form(error: MultipartError) -> Problem {
     }
 }
 
-async fn form<Asked: DeserializeOwned + Default>(
+async fn form<Asked: DeserializeOwned + Default + JsonSchema>(
     request: Request,
 ) -> Result<Spooled<Asked>, Problem> {
     let mut form = Multipart::from_request(request, &()).await.map_err(|rejection| {
@@ -108,7 +110,9 @@ async fn form<Asked: DeserializeOwned + Default>(
     Ok(Spooled { file, hash, asked: asked.unwrap_or_default(), format })
 }
 
-async fn options<Asked: DeserializeOwned>(mut field: Field<'_>) -> Result<Asked, Problem> {
+async fn options<Asked: DeserializeOwned + JsonSchema>(
+    mut field: Field<'_>,
+) -> Result<Asked, Problem> {
     let mut text = Vec::new();
     while let Some(chunk) = piece(field.chunk()).await?.map_err(bad_form)? {
         if text.len() + chunk.len() > OPTIONS_BYTES_MAX {
@@ -118,6 +122,10 @@ async fn options<Asked: DeserializeOwned>(mut field: Field<'_>) -> Result<Asked,
         text.extend_from_slice(&chunk);
     }
     must_be_object(&text)?;
+    no_nul(&text)?;
+    if let Ok(value) = serde_json::from_slice(&text) {
+        well_shaped::<Asked>(&value)?;
+    }
     from_json(&text)
 }
 

@@ -201,6 +201,9 @@ async fn spawn(
         "max_wal_size=4GB".into(),
         "fsync=on".into(),
         "synchronous_commit=on".into(),
+        // Who sent a statement is told why it failed, and logs it without its values; this log would quote them.
+        "log_min_messages=log".into(),
+        "log_error_verbosity=terse".into(),
     ] {
         arguments.extend(["-c".into(), setting]);
     }

@@ -6,6 +6,8 @@ use chrono::DateTime;
 
 use crate::Time;
 use crate::ids::any_uuid;
+use crate::mask;
+use crate::moment::{TOO_FAR, is_near};
 use crate::phone::{self, Phone};
 use crate::record::{Field, FieldKind};
 
@@ -60,7 +62,7 @@ pub enum Value {
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => write!(f, "{:?}", phone::mask_digits(text)),
+            Self::Text(text) => write!(f, "{:?}", mask::text(text)),
             Self::Number(number) => write!(f, "{number}"),
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Time(time) => write!(f, "{time}"),
@@ -123,7 +125,8 @@ pub(super) fn judge(
             _ => return fault(At::Value, format!("`{name}` is a number")),
         },
         FieldKind::Time => match DateTime::parse_from_rfc3339(value) {
-            Ok(at) => Value::Time(at.to_utc()),
+            Ok(at) if is_near(at.to_utc()) => Value::Time(at.to_utc()),
+            Ok(_) => return fault(At::Value, format!("`{name}` {TOO_FAR}")),
             Err(_) => {
                 let detail = format!("`{name}` is a time, as 2026-12-01T09:00:00Z (RFC 3339)");
                 return fault(At::Value, detail);
@@ -145,7 +148,9 @@ pub(super) fn judge(
             Some(id) => Value::Id(id),
             None => return fault(At::Value, format!("`{name}` is an id, as task_01k9…")),
         },
-        _ if value.contains('\0') => return fault(At::Value, "a value can't have a NUL character"),
+        _ if value.contains('\0') => {
+            return fault(At::Value, "a value can't have a NUL character (U+0000)");
+        }
         _ => Value::Text(value.to_owned()),
     };
     Ok(Test { field, key, op, value })

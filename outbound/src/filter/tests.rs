@@ -75,7 +75,9 @@ fn a_fault_names_its_column_and_what_would_be_right() {
         ("turns = many", 9, "`turns` is a number"),
         ("turns = NaN", 9, "`turns` is a number"),
         ("turns = 1e999", 9, "`turns` is a number"),
-        ("cause = \"a\0b\"", 9, "a value can't have a NUL character"),
+        ("cause = \"a\0b\"", 9, "a value can't have a NUL character (U+0000)"),
+        ("variables.\"a\0\" = b", 11, "a name can't have a NUL character (U+0000)"),
+        ("started_at > 0000-01-01T00:00:00Z", 14, "`started_at` must be in the years 1 to 9999"),
         ("cause = \"x\\", 9, "the text that begins here has no closing \""),
         (
             "customer_number = 12",
@@ -110,6 +112,24 @@ fn a_fault_names_its_column_and_what_would_be_right() {
     ] {
         let error = parse(text).unwrap_err();
         assert_eq!((error.column, &*error.detail), (column, detail), "{text}");
+    }
+}
+
+#[test]
+fn a_filter_is_shown_without_the_numbers_that_it_asks_for() {
+    for (text, shown) in [
+        (
+            "customer_number = +8613800000001 AND started_at >= 2026-12-01T09:00:00Z",
+            "customer_number = +861********** AND started_at >= 2026-12-01T09:00:00Z",
+        ),
+        (
+            "task = task_01h455vb4pex5vsknk084sn02q AND variables.\"1380000\" : \"138 0000 0001\" ",
+            "task = task_01h455vb4pex5vsknk084sn02q AND variables.\"138****\" : \"*** **** ****\" ",
+        ),
+        ("变 = 13800000001", "变 = 138********"),
+        ("", ""),
+    ] {
+        assert_eq!(masked(text), shown);
     }
 }
 
