@@ -7,6 +7,7 @@ words! {
     /// What was done, named by what it was done to.
     Action {
         EnterpriseCreate = "enterprise.create",
+        EnterpriseEdit = "enterprise.edit",
         SettingsEdit = "settings.edit",
         KeyCreate = "key.create",
         KeyRevoke = "key.revoke",
@@ -47,6 +48,8 @@ words! {
         NumberDelete = "number.delete",
         /// A phone number was shown in full.
         NumberReveal = "number.reveal",
+        /// Somebody who sees no full numbers asked for one.
+        NumberLookUp = "number.look_up",
         RecordingListen = "recording.listen",
         ExportCreate = "export.create",
         ExportCancel = "export.cancel",

@@ -5,11 +5,16 @@
 //! is a value of a map. `AND` and `OR` side by side need brackets: readers differ on which goes first.
 
 mod lexer;
+mod masked;
 mod test;
 
+use std::ops::Range;
+
 use crate::filter::lexer::Lexer;
+pub use crate::filter::masked::Unmasking;
 pub use crate::filter::test::{Op, Test, Value};
-use crate::record::{FIELDS, Field};
+use crate::mask;
+use crate::record::{FIELDS, Field, FieldKind};
 
 /// Characters of a filter, at most.
 pub const FILTER_CHARS_MAX: usize = 4_000;
@@ -56,19 +61,45 @@ pub fn parse_over(
     fields: &'static [Field],
     region: &str,
 ) -> Result<Filter, FilterError> {
+    read(text, fields, region).map(|(filter, _)| filter)
+}
+
+/// A filter over call records as somebody sees it who sees no full numbers: what it compares phones and texts with
+/// is masked. Times and ids stay.
+pub fn masked(text: &str) -> String {
+    let Ok((_, quotes)) = read(text, FIELDS, "") else { return mask::text(text) };
+    let mut rest = text.chars();
+    let (mut shown, mut place) = (String::new(), 0);
+    for quote in quotes {
+        shown.extend(rest.by_ref().take(quote.start - place));
+        let quoted: String = rest.by_ref().take(quote.len()).collect();
+        shown.push_str(&mask::text(&quoted));
+        place = quote.end;
+    }
+    shown.extend(rest);
+    shown
+}
+
+/// The filter, and where in the text a phone number may stand, by characters.
+fn read(
+    text: &str,
+    fields: &'static [Field],
+    region: &str,
+) -> Result<(Filter, Vec<Range<usize>>), FilterError> {
     if text.chars().count() > FILTER_CHARS_MAX {
         let detail = format!("a filter has at most {FILTER_CHARS_MAX} characters");
         return Err(FilterError::new(FILTER_CHARS_MAX + 1, detail));
     }
-    let mut reader = Reader { lexer: Lexer::new(text), fields, region, tests: 0 };
+    let mut reader =
+        Reader { lexer: Lexer::new(text), fields, region, tests: 0, quotes: Vec::new() };
     if reader.lexer.at_end() {
-        return Ok(Filter::All(Vec::new()));
+        return Ok((Filter::All(Vec::new()), reader.quotes));
     }
     let filter = reader.expression(0)?;
     if !reader.lexer.at_end() {
         return Err(FilterError::new(reader.lexer.column(), "expected AND, OR or the end"));
     }
-    Ok(filter)
+    Ok((filter, reader.quotes))
 }
 
 struct Reader<'a> {
@@ -76,6 +107,7 @@ struct Reader<'a> {
     fields: &'static [Field],
     region: &'a str,
     tests: usize,
+    quotes: Vec<Range<usize>>,
 }
 
 impl Reader<'_> {
@@ -151,6 +183,10 @@ impl Reader<'_> {
         };
         let value_column = self.lexer.column();
         let value = self.lexer.value()?;
+        if field.kind == FieldKind::Phone || field.may_quote_phones() {
+            // From the name on, as the name of a variable may be a number.
+            self.quotes.push(column - 1..self.lexer.place());
+        }
         test::judge(field, key, op, &value, self.region).map_err(|fault| {
             let column = match fault.at {
                 test::At::Field => column,
@@ -169,6 +205,9 @@ impl Reader<'_> {
         };
         if key.is_empty() {
             return Err(FilterError::new(column, "expected a name after the dot"));
+        }
+        if key.contains('\0') {
+            return Err(FilterError::new(column, "a name can't have a NUL character (U+0000)"));
         }
         Ok(key)
     }

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod enterprises;
 pub mod idempotency;
 pub mod keys;
+pub mod look_ups;
 pub mod navigations;
 pub mod periods;
 pub mod robots;

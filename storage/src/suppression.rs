@@ -146,6 +146,23 @@ pub async fn list(
     Ok(page.cut(rows.into_iter().map(Suppression::from).collect(), |entry| entry.id))
 }
 
+/// Those of the phones that have an entry, an expired one too. Locks nothing.
+pub async fn listed(
+    store: &Store,
+    enterprise: EnterpriseId,
+    phones: &[Phone],
+) -> Result<Vec<Phone>, StoreError> {
+    let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
+    let found = sqlx::query_scalar!(
+        "select phone from suppression where enterprise_id = $1 and phone = any($2)",
+        enterprise.uuid(),
+        &columns
+    )
+    .fetch_all(&store.api)
+    .await?;
+    Ok(found.into_iter().map(phone).collect())
+}
+
 /// Locks nothing.
 pub async fn get(
     store: &Store,

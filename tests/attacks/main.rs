@@ -1,6 +1,9 @@
 //! What was done to a running server to stop it, to get in, or to learn what is another's. One file a kind.
 
 mod keys;
+mod masking;
+mod masks;
 mod matrix;
 mod patterns;
 mod requests;
+mod texts;

@@ -6,6 +6,7 @@ use outbound::Time;
 use outbound::api_key::Permission;
 use outbound::audit::Action;
 use outbound::export::{Content, ExportFormat, ExportOptions};
+use outbound::filter;
 use outbound::ids::ExportId;
 use serde_json::json;
 use storage::exports::{self, Export, NewExport};
@@ -31,6 +32,8 @@ pub(super) async fn create(
         caller.require(Permission::ListenRecordings)?;
     }
     options.check().map_err(Problem::refused)?;
+    let filter = options.filter.as_deref().map(filter::parse).transpose();
+    let filter = filter.map_err(|_| Problem::internal())?;
     let now = state.clock.now();
     let file_name = file_name(&state, &caller, &options, now).await?;
     let reveal = state.numbers_in_lists(&caller).await? == Numbers::Full;
@@ -38,7 +41,10 @@ pub(super) async fn create(
     let made =
         storage::idempotency::made(|id| exports::get(&state.store, caller.enterprise, id)).await?;
     if let Some(row) = made {
-        return accepted(&state, row, now).await;
+        return accepted(&state, &caller, row, now).await;
+    }
+    if let Some(filter) = &filter {
+        state.look_through(&caller, filter, export).await?;
     }
     let new = NewExport {
         id: export,
@@ -56,13 +62,18 @@ pub(super) async fn create(
         "full_numbers": reveal,
     });
     state.audit(&caller, Action::ExportCreate, export, detail).await;
-    accepted(&state, row, now).await
+    accepted(&state, &caller, row, now).await
 }
 
-async fn accepted(state: &ApiState, row: Export, now: Time) -> Reply<Accepted<ExportView>> {
+async fn accepted(
+    state: &ApiState,
+    caller: &Caller,
+    row: Export,
+    now: Time,
+) -> Reply<Accepted<ExportView>> {
     let fleet = storage::workers::fleet(&state.store).await?;
     let location = format!("/v1/exports/{}", row.id);
-    Ok(Accepted { location, body: ExportView::new(row, &fleet, now) })
+    Ok(Accepted { location, body: ExportView::new(row, &fleet, now, caller.numbers_of_one()) })
 }
 
 /// What the file is called: content, task and time, never a number.
@@ -101,7 +112,7 @@ fn named(options: &ExportOptions, task: Option<&str>, at: &str) -> String {
         ExportFormat::Csv => "csv",
         ExportFormat::Zip => "zip",
     };
-    let task: String = outbound::phone::mask_digits(task.unwrap_or("all"))
+    let task: String = outbound::mask::text(task.unwrap_or("all"))
         .chars()
         .take(NAME_PART_MAX)
         .map(|c| if c.is_alphanumeric() { c } else { '-' })

@@ -57,6 +57,7 @@ pub(super) async fn list(
     let filter = NumberFilter { batch: which.batch, state: which.state, phone };
     let page = Paging::new(which.limit, which.cursor).page()?;
     let (store, enterprise, task) = (&state.store, caller.enterprise, path.task_id);
+    state.look_up(&caller, phone.as_slice(), task).await?;
     let listed = numbers::list(store, enterprise, task, filter, page).await?;
     let shown = state.numbers_in_lists(&caller).await?;
     state.audit_numbers(&caller, shown, task, listed.rows.len()).await;
@@ -70,6 +71,7 @@ pub(super) async fn search(
 ) -> Reply<Json<Page<NumberView>>> {
     let phone = state.phone(&caller, &sought.phone).await?;
     let page = Paging::new(sought.limit, sought.cursor).page()?;
+    state.look_up(&caller, &[phone], "numbers").await?;
     let listed = numbers::search(&state.store, caller.enterprise, phone, page).await?;
     let shown = state.numbers_in_lists(&caller).await?;
     state.audit_numbers(&caller, shown, "numbers", listed.rows.len()).await;

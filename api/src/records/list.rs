@@ -90,6 +90,7 @@ async fn list(
     content: Content,
 ) -> Result<RecordPage, Problem> {
     let fields = chosen(which.fields.as_deref())?;
+    let filter = which.filter.as_deref().map(filter).transpose()?;
     let query = RecordQuery {
         words: has_words(&fields),
         order: match which.sort {
@@ -100,13 +101,16 @@ async fn list(
         task: which.task,
         batch: which.batch,
         number: which.number,
-        filter: which.filter.as_deref().map(filter).transpose()?,
+        filter,
         ..RecordQuery::default()
     };
     let paging = Paging::new(which.limit, which.cursor);
     let after: Option<(Time, AttemptId)> = paging.after()?;
     let after = after.map(|(started_at, id)| RecordCursor { started_at, id });
     let page = rows::Page { limit: paging.limit()?, after };
+    if let Some(filter) = &query.filter {
+        state.look_through(caller, filter, "records").await?;
+    }
     let listed = records::list(&state.store, caller.enterprise, &query, page).await?;
     let count = match which.count {
         Some(true) => Some(records::count(&state.store, caller.enterprise, &query).await?),

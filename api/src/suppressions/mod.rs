@@ -29,7 +29,8 @@ use crate::view;
 
 const ADD: &str = "When the reply comes, no call to these phones begins any more. Numbers that wait with one as \
     their own have ended as `suppressed`, also where the entry expires; those whose call is up end with that \
-    call. A number that has one as a backup is called without it.";
+    call. A number that has one as a backup is called without it. \
+    A key without `see_full_numbers` looks up each phone that is on the list already: 60 an hour in all.";
 
 /// Numbers of one request, at most.
 const NUMBERS_MAX: usize = 1_000;
@@ -126,7 +127,7 @@ impl SuppressionView {
         Self {
             id: row.id,
             phone: numbers.show(row.phone),
-            reason: row.reason,
+            reason: numbers.text(row.reason),
             source: row.source,
             created_at: row.created_at,
             expires_at: row.expires_at,
@@ -144,6 +145,7 @@ async fn list(
         None => None,
     };
     let page = Paging::new(which.limit, which.cursor).page()?;
+    state.look_up(&caller, phone.as_slice(), "suppressions").await?;
     let listed = suppression::list(&state.store, caller.enterprise, phone, page).await?;
     let numbers = state.numbers_in_lists(&caller).await?;
     state.audit_numbers(&caller, numbers, "suppressions", listed.rows.len()).await;
@@ -160,6 +162,11 @@ async fn add(
     let phones = judge(&body.phone_numbers, &region)?;
     let (store, enterprise) = (&state.store, caller.enterprise);
     let (reason, expires_at) = (&body.reason, body.expires_at);
+    if caller.numbers_of_one() == Numbers::Masked {
+        // The reply tells which of them are there already, and so whose masked entries they are.
+        let listed = suppression::listed(store, enterprise, &phones).await?;
+        state.look_up(&caller, &listed, "suppressions").await?;
+    }
     let rows =
         suppression::add(store, enterprise, &phones, reason, Source::Api, expires_at, now).await?;
     let detail = json!({ "count": rows.len(), "expires_at": expires_at });

@@ -19,6 +19,11 @@ impl Lexer {
         self.place + 1
     }
 
+    /// How many characters were read.
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
     pub fn at_end(&mut self) -> bool {
         self.skip_spaces();
         self.place == self.text.len()
