@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, NoContent, Response};
 use outbound::Time;
 use outbound::api_key::{Permission, Role};
 use outbound::audit::Action;
-use outbound::fault::FILLED_PATTERN;
+use outbound::fault::NAME_PATTERN;
 use outbound::ids::ApiKeyId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,11 @@ pub(crate) fn routes() -> ApiRouter<ApiState> {
             "/v1/keys/{key_id}",
             get_with(read, about("get_key", "Keys", "A key, without its secret")).delete_with(
                 revoke,
-                about("revoke_key", "Keys", "Revoke a key: it works no longer"),
+                about(
+                    "revoke_key",
+                    "Keys",
+                    "Revoke a key: it works no longer. Its permissions must be among those of the key that asks",
+                ),
             ),
         )
 }
@@ -59,7 +63,7 @@ struct KeyPath {
 #[schemars(rename = "NewKey")]
 struct NewBody {
     /// 1–64 characters.
-    #[schemars(length(min = 1, max = 64), regex(pattern = FILLED_PATTERN))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = NAME_PATTERN))]
     name: String,
     role: Role,
     /// Only those that the key which asks has itself.
@@ -154,6 +158,10 @@ async fn revoke(
     Admin(caller): Admin,
     Path(path): Path<KeyPath>,
 ) -> Reply<NoContent> {
+    let key = keys::get(&state.store, caller.enterprise, path.key_id).await?;
+    // Nobody takes from others what they don't hold themselves. A key never changes, so this stays true.
+    caller.at_least(key.role)?;
+    key.permissions.iter().try_for_each(|permission| caller.require(*permission))?;
     keys::revoke(&state.store, caller.enterprise, path.key_id, state.clock.now()).await?;
     state.audit(&caller, Action::KeyRevoke, path.key_id, json!({})).await;
     Ok(NoContent)

@@ -4,7 +4,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State;
 use outbound::audit::Action;
-use outbound::enterprise::EnterpriseSettings;
+use outbound::enterprise::{CONCURRENCY_MAX, EnterpriseSettings};
 use outbound::ids::EnterpriseId;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,14 +35,20 @@ pub(crate) fn routes() -> ApiRouter<ApiState> {
 struct SettingsView {
     enterprise: EnterpriseId,
     enterprise_name: String,
+    /// The most that `concurrency_limit` may be. Who runs the installation sets it: `callwright enterprises change`.
+    concurrency_max: u32,
     #[serde(flatten)]
     settings: EnterpriseSettings,
 }
 
 fn tagged(row: Enterprise) -> Tagged<SettingsView> {
     let version = row.version;
-    let body =
-        SettingsView { enterprise: row.id, enterprise_name: row.name, settings: row.settings };
+    let body = SettingsView {
+        enterprise: row.id,
+        enterprise_name: row.name,
+        concurrency_max: row.concurrency_max.unwrap_or(CONCURRENCY_MAX),
+        settings: row.settings,
+    };
     Tagged { version, body }
 }
 

@@ -1,4 +1,5 @@
-//! Who has lost the last key of an enterprise makes an administrator's one on the database itself.
+//! What is done on the database itself: who has lost the last key of an enterprise makes an administrator's one, and
+//! who runs the installation limits it.
 //! Run with `callwright services --`.
 
 use std::process::{Command, Output};
@@ -119,5 +120,25 @@ async fn a_key_for_an_enterprise_that_is_not_there_is_refused_and_told_where_to_
     let long = "x".repeat(65);
     let said = database.refused(&["keys", "create", "--enterprise", "My company", "--name", &long]);
     assert!(said.contains("name") && said.contains("64"), "{said}");
+    database.end().await;
+}
+
+#[tokio::test]
+async fn who_runs_the_installation_limits_an_enterprise_whatever_its_administrators_set() {
+    let database = Database::new().await;
+    let create = ["enterprises", "create", "Acme", "--concurrency", "20", "--concurrency-max"];
+    let refused = database.refused(&[&create[..], &["10"]].concat());
+    assert!(refused.contains("/concurrency_limit must be at most 10"), "{refused}");
+    let key = database.said(&[&create[..], &["50"]].concat());
+    assert!(key.starts_with("cw_"), "{key}");
+    let change = |limit: &[&str]| -> Value {
+        let told = database.said(&[&["enterprises", "change", "Acme", "--json"], limit].concat());
+        let row: Value = serde_json::from_str(&told).expect("JSON");
+        serde_json::json!([row["concurrency_limit"], row["concurrency_max"]])
+    };
+    assert_eq!(change(&["--concurrency-max", "15"]), serde_json::json!([15, 15]));
+    assert_eq!(change(&["--no-concurrency-max"]), serde_json::json!([15, null]));
+    let refused = database.refused(&["enterprises", "change", "Acme"]);
+    assert!(refused.contains("--concurrency-max"), "{refused}");
     database.end().await;
 }

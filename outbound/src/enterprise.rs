@@ -25,7 +25,7 @@ pub struct EnterpriseSettings {
     /// IANA name; tasks without a zone of their own use it.
     #[schemars(with = "String", length(max = ZONE_CHARS_MAX), regex(pattern = ZONE_PATTERN))]
     pub time_zone: Tz,
-    /// Calls up at a time over all tasks, 1–10,000.
+    /// Calls up at a time over all tasks, 1–10,000; no more than the enterprise's `concurrency_max`.
     #[schemars(range(min = 1, max = CONCURRENCY_MAX))]
     pub concurrency_limit: u32,
     /// ISO 3166 code of the region whose national phone number form imports may use.
@@ -104,6 +104,20 @@ impl EnterpriseSettings {
 }
 
 impl EnterpriseSettings {
+    /// Each value within its bounds, and calls within the hard limit of the enterprise, where it has one.
+    pub fn check_within(&self, concurrency_max: Option<u32>) -> Verdict {
+        let mut faults = self.check().err().unwrap_or_default();
+        let over = concurrency_max.filter(|most| self.concurrency_limit > *most);
+        faults.extend(over.map(|most| {
+            let detail = format!(
+                "must be at most {most}, the hard limit of this enterprise; who runs this installation can change \
+                 it: `callwright enterprises change`"
+            );
+            Fault::new("/concurrency_limit", "over_hard_limit", detail)
+        }));
+        verdict(faults)
+    }
+
     /// Each value within its bounds.
     pub fn check(&self) -> Verdict {
         let cap = &self.frequency_cap;
@@ -168,6 +182,23 @@ mod tests {
                 ..EnterpriseSettings::new(chrono_tz::Europe::Berlin, limit)
             };
             assert_eq!(settings.check(), Ok(()), "{limit}");
+        }
+    }
+
+    #[test]
+    fn calls_stay_within_the_hard_limit_of_the_enterprise() {
+        let settings = EnterpriseSettings::new(chrono_tz::Europe::Berlin, 50);
+        assert_eq!(
+            (settings.check_within(None), settings.check_within(Some(50))),
+            (Ok(()), Ok(()))
+        );
+        let faults = settings.check_within(Some(49)).unwrap_err();
+        assert_eq!(
+            (&*faults[0].pointer, &*faults[0].code),
+            ("/concurrency_limit", "over_hard_limit")
+        );
+        for word in ["at most 49", "who runs this installation", "callwright enterprises change"] {
+            assert!(faults[0].detail.contains(word), "{}", faults[0].detail);
         }
     }
 

@@ -1,12 +1,15 @@
 //! Tenants and their settings, and every value that a concurrency limit ever had.
 
 use outbound::Time;
-use outbound::enterprise::EnterpriseSettings;
-use outbound::fault::text;
+use outbound::audit::Action;
+use outbound::enterprise::{CONCURRENCY_MAX, EnterpriseSettings};
+use outbound::fault::{name as name_fault, number};
 use outbound::ids::{EnterpriseId, TaskId, TrunkId};
+use serde_json::json;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
+use crate::audit::{self, COMMAND_LINE, Entry};
 use crate::rows::{Listed, Page, name_taken, same_version};
 use crate::tasks::references::{faults, refuse};
 use crate::tasks::{self, plan};
@@ -21,6 +24,8 @@ pub struct Enterprise {
     pub id: EnterpriseId,
     pub name: String,
     pub settings: EnterpriseSettings,
+    /// Calls up at a time that its administrators can't set more than; none: as many as the platform allows.
+    pub concurrency_max: Option<u32>,
     /// Counts edits.
     pub version: i64,
     pub created_at: Time,
@@ -98,7 +103,7 @@ pub async fn create(
     now: Time,
 ) -> Result<Enterprise, StoreError> {
     let mut found = faults(settings.check());
-    found.extend(text("/name", name, 1, NAME_MAX));
+    found.extend(name_fault("/name", name, 1, NAME_MAX));
     refuse(found)?;
     let id = EnterpriseId::new();
     let mut tx = store.api.begin().await?;
@@ -115,13 +120,15 @@ pub async fn create(
     let limits = [Limit::Concurrency(settings.concurrency_limit)];
     limits_changed(&mut tx, id, Scope::Enterprise(id), &[], &limits, now).await?;
     tx.commit().await?;
-    Ok(Enterprise { id, name: name.to_owned(), settings, version: 1, created_at: now })
+    let name = name.to_owned();
+    Ok(Enterprise { id, name, settings, concurrency_max: None, version: 1, created_at: now })
 }
 
 struct Row {
     id: Uuid,
     name: String,
     settings: Json<EnterpriseSettings>,
+    concurrency_max: Option<i32>,
     version: i64,
     created_at: Time,
 }
@@ -132,6 +139,7 @@ impl From<Row> for Enterprise {
             id: row.id.into(),
             name: row.name,
             settings: row.settings.0,
+            concurrency_max: row.concurrency_max.map(i32::unsigned_abs),
             version: row.version,
             created_at: row.created_at,
         }
@@ -142,7 +150,8 @@ impl From<Row> for Enterprise {
 pub async fn get(store: &Store, id: EnterpriseId) -> Result<Enterprise, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", concurrency_max,
+                  version, created_at
              from enterprise where id = $1"#,
         id.uuid()
     )
@@ -155,7 +164,8 @@ pub async fn get(store: &Store, id: EnterpriseId) -> Result<Enterprise, StoreErr
 pub async fn find(store: &Store, name: &str) -> Result<Option<Enterprise>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", concurrency_max,
+                  version, created_at
              from enterprise where name = $1"#,
         name
     )
@@ -171,7 +181,8 @@ pub async fn list(
 ) -> Result<Listed<Enterprise, EnterpriseId>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", concurrency_max,
+                  version, created_at
              from enterprise where $1::uuid is null or id < $1 order by id desc limit $2"#,
         page.after.map(EnterpriseId::uuid),
         page.fetched()
@@ -204,7 +215,7 @@ pub async fn update(
     let mut tx = store.api.begin().await?;
     let old = lock(&mut tx, id).await?;
     same_version(old.version, expected)?;
-    refuse(faults(settings.check()))?;
+    refuse(faults(settings.check_within(old.concurrency_max)))?;
     sqlx::query!(
         "update enterprise set settings = $2, version = version + 1,
                 edited_slot = (select last_value from attempt_slot_seq)
@@ -230,11 +241,61 @@ pub async fn update(
     Ok(Enterprise { settings, version: old.version + 1, ..old })
 }
 
+/// Set the hard limit of a tenant at the command line, past the API; `None`: as many calls as the platform allows.
+/// Settings that allow more are lowered to it. The audit log tells of it, or nothing is changed.
+///
+/// `system_user` is the user of the machine who did it. Locks the enterprise.
+pub async fn set_concurrency_max(
+    store: &Store,
+    id: EnterpriseId,
+    concurrency_max: Option<u32>,
+    system_user: &str,
+    now: Time,
+) -> Result<Enterprise, StoreError> {
+    let bounds = |most| number("/concurrency_max", most, 1, CONCURRENCY_MAX);
+    refuse(concurrency_max.and_then(bounds).into_iter().collect())?;
+    let mut tx = store.api.begin().await?;
+    let old = lock(&mut tx, id).await?;
+    let limit = old.settings.concurrency_limit.min(concurrency_max.unwrap_or(CONCURRENCY_MAX));
+    let settings = EnterpriseSettings { concurrency_limit: limit, ..old.settings.clone() };
+    sqlx::query!(
+        "update enterprise set settings = $2, concurrency_max = $3, version = version + 1,
+                edited_slot = (select last_value from attempt_slot_seq)
+          where id = $1",
+        id.uuid(),
+        Json(&settings) as _,
+        concurrency_max.map(|most| i32::try_from(most).unwrap_or(i32::MAX))
+    )
+    .execute(&mut *tx)
+    .await?;
+    let (before, after) = (old.settings.concurrency_limit, settings.concurrency_limit);
+    let limit = |calls| [Limit::Concurrency(calls)];
+    limits_changed(&mut tx, id, Scope::Enterprise(id), &limit(before), &limit(after), now).await?;
+    let entry = Entry {
+        enterprise: id,
+        at: now,
+        actor: COMMAND_LINE,
+        source: COMMAND_LINE,
+        action: Action::EnterpriseEdit,
+        target: &id.to_string(),
+        detail: json!({
+            "concurrency_max": {"from": old.concurrency_max, "to": concurrency_max},
+            "concurrency_limit": {"from": before, "to": after},
+            "system_user": system_user,
+        }),
+    };
+    audit::write(&mut *tx, entry).await?;
+    tasks::notify_dispatch(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Enterprise { settings, concurrency_max, version: old.version + 1, ..old })
+}
+
 /// Locks the enterprise's row for update.
 async fn lock(conn: &mut PgConnection, id: EnterpriseId) -> Result<Enterprise, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", version, created_at
+        r#"select id, name, settings as "settings: Json<EnterpriseSettings>", concurrency_max,
+                  version, created_at
              from enterprise where id = $1 for update"#,
         id.uuid()
     )

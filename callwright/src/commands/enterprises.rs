@@ -1,4 +1,4 @@
-//! What is done past the API, on the database itself: `callwright enterprises list`, and
+//! What is done past the API, on the database itself: `callwright enterprises`, and
 //! `callwright keys create --enterprise` for who has lost the last key.
 
 use std::path::PathBuf;
@@ -11,15 +11,21 @@ use storage::enterprises::{self, Enterprise};
 use storage::rows::{PAGE_MAX, Page};
 use storage::{Store, StoreError, keys};
 
-use super::seed::{ADMINISTRATOR, explained, system_user};
+use super::seed::{ADMINISTRATOR, Seed, explained, system_user};
 use super::{Connection, say};
 use crate::client::{ROWS_DEFAULT, table};
 use crate::config::Config;
 use crate::node;
 use crate::supervise::addresses;
 
-const COLUMNS: [&str; 5] =
-    ["id", "name", "time zone=time_zone", "concurrency=concurrency_limit", "created_at"];
+const COLUMNS: [&str; 6] = [
+    "id",
+    "name",
+    "time zone=time_zone",
+    "concurrency=concurrency_limit",
+    "hard limit=concurrency_max",
+    "created_at",
+];
 
 /// Enterprises of this installation. It talks to PostgreSQL itself: set `DATABASE_URL`, or let it find the
 /// one that `up` runs in the data folder.
@@ -40,12 +46,33 @@ enum Command {
         #[arg(long, default_value_t = ROWS_DEFAULT)]
         limit: usize,
     },
+    /// Make one with an administrator's API key, which is shown once; as `seed` does
+    Create(Seed),
+    /// Set how many calls it may have up at a time, whatever its administrators set
+    #[command(group(ArgGroup::new("limit").required(true).args(["concurrency_max", "no_concurrency_max"])))]
+    Change {
+        /// Its name or id
+        enterprise: String,
+        /// Calls up at a time, at most; settings that allow more are lowered
+        #[arg(long)]
+        concurrency_max: Option<u32>,
+        /// As many as the platform allows
+        #[arg(long)]
+        no_concurrency_max: bool,
+    },
 }
 
 impl Enterprises {
     pub async fn run(self, config: Config) -> Result<()> {
-        let store = node::store(&addresses::beside_up(config)?).await?;
-        let Command::List { limit } = self.command;
+        let config = addresses::beside_up(config)?;
+        let limit = match self.command {
+            Command::List { limit } => limit,
+            Command::Create(seed) => return seed.run(&config).await,
+            Command::Change { enterprise, concurrency_max, .. } => {
+                return change(&config, &enterprise, concurrency_max, self.json).await;
+            }
+        };
+        let store = node::store(&config).await?;
         let found = all(&store, limit).await?;
         let rows: Vec<Value> = found.iter().map(row).collect();
         if self.json {
@@ -63,12 +90,26 @@ impl Enterprises {
     }
 }
 
+/// Set the hard limit of an enterprise.
+async fn change(config: &Config, wanted: &str, most: Option<u32>, as_json: bool) -> Result<()> {
+    let store = node::store(config).await?;
+    let (id, now) = (find(&store, wanted).await?.id, config.clock.clock().now());
+    let changed = enterprises::set_concurrency_max(&store, id, most, &system_user(), now)
+        .await
+        .map_err(explained)?;
+    if as_json {
+        return say(&serde_json::to_string_pretty(&row(&changed))?);
+    }
+    say(&table::of_rows(&[row(&changed)], &COLUMNS, chrono_tz::UTC))
+}
+
 fn row(enterprise: &Enterprise) -> Value {
     json!({
         "id": enterprise.id,
         "name": enterprise.name,
         "time_zone": enterprise.settings.time_zone,
         "concurrency_limit": enterprise.settings.concurrency_limit,
+        "concurrency_max": enterprise.concurrency_max,
         "created_at": enterprise.created_at,
     })
 }

@@ -59,7 +59,7 @@ enum Command {
     Seed(seed::Seed),
     /// Which processes work on what, and which are gone
     Workers(workers::Workers),
-    /// List the enterprises of this installation
+    /// Enterprises of this installation: list them, make one, limit one
     Enterprises(enterprises::Enterprises),
     /// Look at queues; list, requeue and drop dead letters
     Jobs(jobs::Jobs),

@@ -8,7 +8,7 @@ use outbound::enterprise::EnterpriseSettings;
 use outbound::phone;
 use serde_json::{Value, json};
 use storage::audit::{COMMAND_LINE, Entry};
-use storage::{Store, enterprises, keys};
+use storage::{Store, StoreError, enterprises, keys};
 
 use crate::client::Api;
 use crate::config::Config;
@@ -33,9 +33,12 @@ pub struct Seed {
     /// ISO country code, as DE: numbers in its national form can be imported; left out: that of the time zone
     #[arg(long)]
     region: Option<String>,
-    /// Calls up at a time, over all tasks
+    /// Calls up at a time, over all tasks; its administrators can change it
     #[arg(long, default_value_t = 100)]
     concurrency: u32,
+    /// Calls up at a time that its administrators can't set more than; left out: as many as the platform allows
+    #[arg(long)]
+    concurrency_max: Option<u32>,
 }
 
 impl Seed {
@@ -46,7 +49,20 @@ impl Seed {
             default_region: region.clone(),
             ..EnterpriseSettings::new(self.time_zone, self.concurrency)
         };
-        let key = enterprise(&store, &self.name, settings, config.clock.clock().now()).await?;
+        settings
+            .check_within(self.concurrency_max)
+            .map_err(StoreError::Refused)
+            .map_err(explained)?;
+        let now = config.clock.clock().now();
+        let key = enterprise(&store, &self.name, settings, now).await?;
+        if let Some(most) = self.concurrency_max
+            && let Some(made) = enterprises::find(&store, &self.name).await?
+        {
+            let user = system_user();
+            enterprises::set_concurrency_max(&store, made.id, Some(most), &user, now)
+                .await
+                .map_err(explained)?;
+        }
         // The key alone goes to standard output, for a script to keep.
         eprintln!(
             "made “{}”: time zone {}, region {region} for numbers in national form (`settings change` changes them)",
@@ -100,9 +116,9 @@ pub fn system_user() -> String {
 }
 
 /// An input fault, told whole.
-pub fn explained(error: storage::StoreError) -> anyhow::Error {
+pub fn explained(error: StoreError) -> anyhow::Error {
     match error {
-        storage::StoreError::Refused(faults) => {
+        StoreError::Refused(faults) => {
             let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
             anyhow::anyhow!(told.collect::<Vec<_>>().join("; "))
         }
