@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage::audit::{self, AuditFilter, Written};
 
-use crate::auth::Admin;
+use crate::auth::{Admin, Numbers};
 use crate::input::Query;
 use crate::openapi::about;
 use crate::page::{Page, Paging};
@@ -62,8 +62,8 @@ struct EntryView {
     detail: Value,
 }
 
-impl From<Written> for EntryView {
-    fn from(row: Written) -> Self {
+impl EntryView {
+    fn new(row: Written, numbers: Numbers) -> Self {
         Self {
             id: row.id,
             at: row.at,
@@ -71,7 +71,7 @@ impl From<Written> for EntryView {
             source: row.source,
             action: row.action,
             target: row.target,
-            detail: row.detail,
+            detail: numbers.json(row.detail),
         }
     }
 }
@@ -90,7 +90,8 @@ async fn list(
     };
     let page = Paging::new(which.limit, which.cursor).page()?;
     let listed = audit::list(&state.store, caller.enterprise, &filter, page).await?;
-    Ok(Json(view::page(listed, EntryView::from)))
+    let numbers = state.numbers_in_lists(&caller).await?;
+    Ok(Json(view::page(listed, |row| EntryView::new(row, numbers))))
 }
 
 /// What an edit changed, field by field, before and after.

@@ -3,6 +3,7 @@
 //! A key (`Authorization: Bearer cw_…`) names an enterprise, a role and permissions. Only its hash is
 //! stored. The enterprise of every read and write comes from the key, never from the request.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use aide::OperationInput;
@@ -16,7 +17,9 @@ use http::{HeaderMap, StatusCode, header};
 use outbound::api_key::{Permission, Role};
 use outbound::audit::Action;
 use outbound::ids::{ApiKeyId, EnterpriseId};
+use outbound::mask;
 use outbound::phone::Phone;
+use outbound::record::Shown;
 use storage::audit::Entry;
 use storage::{enterprises, keys};
 
@@ -56,6 +59,41 @@ impl Numbers {
             Self::Full => phone.reveal(),
         }
     }
+
+    /// A text that may quote a phone, as this caller may see it.
+    pub fn text(self, text: String) -> String {
+        match self {
+            Self::Masked => mask::text(&text),
+            Self::Full => text,
+        }
+    }
+
+    /// JSON that may quote a phone, as this caller may see it.
+    pub fn json(self, mut value: serde_json::Value) -> serde_json::Value {
+        if self == Self::Masked {
+            mask::json(&mut value);
+        }
+        value
+    }
+
+    /// Values by name, as this caller may see them.
+    pub fn named(self, values: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        match self {
+            Self::Masked => {
+                let values = values.into_iter().map(|(name, value)| (name, mask::text(&value)));
+                mask::named(values).collect()
+            }
+            Self::Full => values,
+        }
+    }
+
+    /// The same, as cells are asked for.
+    pub const fn shown(self) -> Shown {
+        match self {
+            Self::Masked => Shown::Masked,
+            Self::Full => Shown::Full,
+        }
+    }
 }
 
 impl Caller {
@@ -80,7 +118,7 @@ impl Caller {
         ))
     }
 
-    fn at_least(&self, role: Role) -> Result<(), Problem> {
+    pub(crate) fn at_least(&self, role: Role) -> Result<(), Problem> {
         if self.role >= role {
             return Ok(());
         }

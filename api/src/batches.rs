@@ -18,7 +18,7 @@ use serde_json::json;
 use storage::batches::{self, Batch};
 use storage::numbers;
 
-use crate::auth::{Operator, Viewer};
+use crate::auth::{Numbers, Operator, Viewer};
 use crate::input::{Body, Path, Query};
 use crate::numbers::CancelledView;
 use crate::openapi::about;
@@ -88,12 +88,12 @@ struct BatchView {
     total: u64,
 }
 
-impl From<Batch> for BatchView {
-    fn from(row: Batch) -> Self {
+impl BatchView {
+    fn new(row: Batch, numbers: Numbers) -> Self {
         Self {
             id: row.id,
             task: row.task,
-            name: row.name,
+            name: numbers.text(row.name),
             priority: row.priority,
             started_at: row.started_at,
             created_at: row.created_at,
@@ -111,7 +111,8 @@ async fn list(
 ) -> Reply<Json<Page<BatchView>>> {
     let page = paging.page()?;
     let listed = batches::list(&state.store, caller.enterprise, path.task_id, page).await?;
-    Ok(Json(view::page(listed, BatchView::from)))
+    let numbers = state.numbers_in_lists(&caller).await?;
+    Ok(Json(view::page(listed, |row| BatchView::new(row, numbers))))
 }
 
 async fn read(
@@ -120,7 +121,7 @@ async fn read(
     Path(path): Path<BatchPath>,
 ) -> Reply<Json<BatchView>> {
     let row = batches::get(&state.store, caller.enterprise, path.batch_id).await?;
-    Ok(Json(row.into()))
+    Ok(Json(BatchView::new(row, caller.numbers_of_one())))
 }
 
 async fn set_priority(
@@ -135,7 +136,7 @@ async fn set_priority(
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.batch_id);
     let row = batches::set_priority(store, enterprise, id, body.priority).await?;
     state.audit(&caller, Action::BatchEdit, id, json!({ "priority": body.priority })).await;
-    Ok(Json(row.into()))
+    Ok(Json(BatchView::new(row, caller.numbers_of_one())))
 }
 
 async fn cancel(

@@ -113,15 +113,15 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// The whole conversation as text: who spoke, and when; each text as `shown` has it.
-pub fn as_text(lines: &[Line], shown: impl Fn(&str) -> String) -> String {
+/// The whole conversation as text: who spoke, and when.
+pub fn as_text(lines: &[Line]) -> String {
     let lines = lines.iter().map(|line| {
         let who = match line.speaker {
             Speaker::Customer => "Customer",
             Speaker::Robot => "Robot",
         };
         let seconds = line.start_ms / 1_000;
-        format!("[{:02}:{:02}] {who}: {}", seconds / 60, seconds % 60, shown(&line.text))
+        format!("[{:02}:{:02}] {who}: {}", seconds / 60, seconds % 60, line.text)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,7 @@
 //! Exports: what may be asked for.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use crate::fault::{Fault, Verdict, count, verdict};
 use crate::filter;
 use crate::ids::TaskId;
 use crate::import::HEADER_CHARS_MAX;
+use crate::mask;
 use crate::record::{CallRecord, Cell, FIELDS, Field, FieldKind, Shown, cell, field, variable};
 
 /// What an export holds, and how.
@@ -80,10 +83,11 @@ impl Column {
     }
 
     /// In the file's head: a variable's is its name.
-    pub fn title(&self) -> &str {
-        match self {
-            Self::Field(field) => field.title,
-            Self::Variable(name) => name,
+    pub fn title(&self, shown: Shown) -> Cow<'_, str> {
+        match (self, shown) {
+            (Self::Field(field), _) => field.title.into(),
+            (Self::Variable(name), Shown::Full) => name.into(),
+            (Self::Variable(name), Shown::Masked) => mask::text(name).into(),
         }
     }
 
@@ -123,6 +127,15 @@ impl ExportOptions {
             faults.push(Fault::new("/format", "wrong_format", detail));
         }
         verdict(faults)
+    }
+
+    /// The options as somebody sees them who sees no full numbers.
+    pub fn masked(self) -> Self {
+        Self {
+            fields: self.fields.iter().map(|name| mask::text(name)).collect(),
+            filter: self.filter.as_deref().map(filter::masked),
+            ..self
+        }
     }
 
     /// The columns of the file, in order: those that were chosen, or the guide's table, then the rest,

@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
-use crate::characters::{digit, is_dash, is_invisible};
+use crate::characters::{code_point, digit, is_dash, is_invisible};
 use crate::fault::Fault;
 
 /// Characters of a text that may be a phone number, at most.
@@ -166,8 +166,8 @@ fn spreadsheet_number(text: &str) -> Result<Option<String>, NotAPhone> {
 
 /// A character as a message names it, whether it can be seen or not.
 fn named(c: char) -> String {
-    let code = u32::from(c);
-    if c.is_control() { format!("U+{code:04X}") } else { format!("`{c}` (U+{code:04X})") }
+    let code = code_point(c);
+    if c.is_control() { code } else { format!("`{c}` ({code})") }
 }
 
 /// How the code of a region is written; which of them there are is another matter.
@@ -181,23 +181,6 @@ pub fn region(pointer: &str, code: &str) -> Option<Fault> {
             .is_ok_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some());
     let detail = "must be an ISO 3166 code of two capital letters, as CN or DE";
     (!known).then(|| Fault::new(pointer, "unknown_region", detail))
-}
-
-/// A text in which every run of digits that is long enough for a phone number is masked, whatever
-/// stands between them: for what people typed, where it has to be shown.
-pub fn mask_digits(text: &str) -> String {
-    const SHOWN: usize = 3;
-    if text.chars().filter(|c| digit(*c).is_some()).count() < 7 {
-        return text.to_owned();
-    }
-    let mut seen = 0;
-    text.chars()
-        .map(|c| {
-            let is_digit = digit(c).is_some();
-            seen += usize::from(is_digit);
-            if is_digit && seen > SHOWN { '*' } else { c }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ use crate::import::{
     ENCODING_AUTO, HEADER_CHARS_MAX, HiddenRows, ImportFormat, RowError, bounded, encoding_auto,
     encoding_fault, read_phone,
 };
-use crate::phone::{Phone, mask_digits};
+use crate::mask;
+use crate::moment::{TOO_FAR, is_near};
+use crate::phone::Phone;
 use crate::schedule::instant;
 
 /// Characters of a reason, at most.
@@ -109,7 +111,7 @@ pub struct FileResult {
     /// Rows whose number came onto the list.
     pub added: u64,
     /// Rows whose number was on it already, by an earlier row of the file too: the entry has the row's
-    /// reason and expiry now.
+    /// reason and expiry now. Without `see_full_numbers` they count as added.
     pub already_listed: u64,
     /// Rows with an error.
     pub invalid: u64,
@@ -118,6 +120,12 @@ pub struct FileResult {
 }
 
 impl FileResult {
+    /// As somebody sees it who sees no full numbers: which rows were on the list already would tell whose masked
+    /// entries they are, so all of them count as added.
+    pub const fn masked(self) -> Self {
+        Self { added: self.added + self.already_listed, already_listed: 0, ..self }
+    }
+
     /// Rows that are dealt with.
     pub const fn done(&self) -> u64 {
         self.added + self.already_listed + self.invalid
@@ -211,7 +219,7 @@ fn unknown(place: usize, cell: &str) -> Fault {
 
 /// A header as an error shows it: where the header row is missing it may be a phone number.
 fn shown(cell: &str) -> String {
-    escaped(&mask_digits(&cell.chars().take(HEADER_CHARS_MAX).collect::<String>()))
+    escaped(&mask::text(&cell.chars().take(HEADER_CHARS_MAX).collect::<String>()))
 }
 
 /// Read the cells of one row. Missing cells at its end are empty ones.
@@ -262,12 +270,19 @@ fn expiry(text: &str, rules: &RowRules) -> Result<Time, &'static str> {
     };
     let at = match DateTime::parse_from_rfc3339(text) {
         Ok(at) => at.to_utc(),
-        Err(_) => instant(
-            local().ok_or("is no time; write it as 2027-01-31, 2027-01-31 09:00 or in RFC 3339")?,
-            rules.zone,
-        ),
+        Err(_) => {
+            let local = local()
+                .ok_or("is no time; write it as 2027-01-31, 2027-01-31 09:00 or in RFC 3339")?;
+            // A zone's clock can't be asked for a time at the end of the calendar.
+            if !is_near(local) {
+                return Err(TOO_FAR);
+            }
+            instant(local, rules.zone)
+        }
     };
-    if at > rules.now {
+    if !is_near(at) {
+        Err(TOO_FAR)
+    } else if at > rules.now {
         Ok(at)
     } else {
         Err("is not after now; a number that expired can be called")

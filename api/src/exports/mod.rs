@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use storage::exports::Export;
 use storage::work::WorkStatus;
 
+use crate::auth::Numbers;
 use crate::imports::Progress;
 use crate::openapi::about;
 use crate::state::ApiState;
@@ -90,7 +91,7 @@ struct ExportProblem {
 }
 
 impl ExportView {
-    fn new(row: Export, fleet: &Fleet, now: Time) -> Self {
+    fn new(row: Export, fleet: &Fleet, now: Time, numbers: Numbers) -> Self {
         let open = matches!(row.status, WorkStatus::Queued | WorkStatus::Running);
         let absent = fleet.absent_for_exports().filter(|_| open);
         let expired = row.has_expired(now);
@@ -98,19 +99,23 @@ impl ExportView {
             why: absent.map(Why::from).into_iter().collect(),
             id: row.id,
             status: if expired { "expired" } else { row.status.word() },
-            options: row.options,
+            options: match numbers {
+                Numbers::Full => row.options,
+                Numbers::Masked => row.options.masked(),
+            },
             file_name: row.file_name,
             full_numbers: row.reveal,
             progress: Progress { done: row.done, total: row.total },
             bytes: row.bytes,
-            problem: row
-                .problem
-                .map(|problem| ExportProblem { code: problem.code, detail: problem.detail }),
+            problem: row.problem.map(|problem| ExportProblem {
+                code: problem.code,
+                detail: numbers.text(problem.detail),
+            }),
             ready: row.object_key.is_some() && !expired,
             created_at: row.created_at,
             finished_at: row.finished_at,
             expires_at: row.expires_at,
-            note: row.note,
+            note: row.note.map(|note| numbers.text(note)),
             cells_cut: row.cells_cut,
         }
     }

@@ -23,7 +23,8 @@ pub(super) async fn list(
     let (now, page) = (state.clock.now(), paging.page()?);
     let listed = exports::list(&state.store, caller.enterprise, page).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(view::page(listed, |row| ExportView::new(row, &fleet, now))))
+    let numbers = state.numbers_in_lists(&caller).await?;
+    Ok(Json(view::page(listed, |row| ExportView::new(row, &fleet, now, numbers))))
 }
 
 pub(super) async fn read(
@@ -33,7 +34,7 @@ pub(super) async fn read(
 ) -> Reply<Json<ExportView>> {
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ExportView::new(row, &fleet, state.clock.now())))
+    Ok(Json(ExportView::new(row, &fleet, state.clock.now(), caller.numbers_of_one())))
 }
 
 pub(super) async fn cancel(
@@ -47,5 +48,5 @@ pub(super) async fn cancel(
     state.audit(&caller, Action::ExportCancel, path.export_id, json!({})).await;
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ExportView::new(row, &fleet, now)))
+    Ok(Json(ExportView::new(row, &fleet, now, caller.numbers_of_one())))
 }

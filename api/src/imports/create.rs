@@ -99,7 +99,7 @@ async fn take_in(
     let import = storage::idempotency::id(ImportId::new());
     let made = |id| imports::get(&state.store, caller.enterprise, id);
     if let Some(row) = storage::idempotency::made(made).await? {
-        return accepted(state, row).await;
+        return accepted(state, caller, row).await;
     }
     let (object_key, bytes) = put_source(state, caller, import, options.format, &file).await?;
     let actor = caller.actor();
@@ -117,11 +117,11 @@ async fn take_in(
         "task": task, "batch_name": options.batch_name, "format": options.format, "bytes": bytes,
     });
     state.audit(caller, Action::ImportCreate, import, detail).await;
-    accepted(state, row).await
+    accepted(state, caller, row).await
 }
 
-async fn accepted(state: &ApiState, row: Import) -> Reply<Accepted<ImportView>> {
+async fn accepted(state: &ApiState, caller: &Caller, row: Import) -> Reply<Accepted<ImportView>> {
     let fleet = storage::workers::fleet(&state.store).await?;
     let location = format!("/v1/imports/{}", row.id);
-    Ok(Accepted { location, body: ImportView::new(row, &fleet)? })
+    Ok(Accepted { location, body: ImportView::new(row, &fleet, caller.numbers_of_one())? })
 }

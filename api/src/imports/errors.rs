@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream;
 use http::StatusCode;
 use outbound::audit::Action;
-use outbound::phone::mask_digits;
+use outbound::mask;
 use serde_json::json;
 use storage::StoreError;
 use storage::imports::{self, Import};
@@ -81,7 +81,7 @@ fn masked(line: &[u8]) -> std::io::Result<Vec<u8>> {
     reader.read_record(&mut record)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     let cells = record.iter().enumerate().map(|(at, cell)| match at {
-        1 | 2 => mask_digits(cell),
+        1 | 2 => mask::text(cell),
         _ => cell.to_owned(),
     });
     writer.write_record(cells)?;
@@ -103,6 +103,10 @@ mod tests {
             (
                 "7,Phone Number,１３８００２２０００４,write it in E.164 (+8613800000001)\n",
                 "7,Phone Number,１３８********,write it in E.164 (+8613800000001)\n",
+            ),
+            (
+                "7,Phone Number,138\\u{200b}0000\\u{a}0001,no\n",
+                "7,Phone Number,138\\u{***b}****\\u{a}****,no\n",
             ),
             ("7,13800000001,\"138,0000\"\"0001\",no\n", "7,138********,\"138,****\"\"****\",no\n"),
             ("12,Backup Numbers,letters,no\n", "12,Backup Numbers,letters,no\n"),

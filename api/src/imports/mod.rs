@@ -20,6 +20,7 @@ use storage::imports::{Content, Import};
 use storage::rows::Listed;
 use storage::work::WorkStatus;
 
+use crate::auth::Numbers;
 use crate::openapi::about;
 use crate::page::Page;
 use crate::reply::Reply;
@@ -101,7 +102,7 @@ pub(crate) struct Progress {
 
 impl ImportView {
     /// Not found, where it is one of something else.
-    fn new(row: Import, fleet: &Fleet) -> Result<Self, StoreError> {
+    fn new(row: Import, fleet: &Fleet, shown: Numbers) -> Result<Self, StoreError> {
         let why = why(&row, fleet);
         let Content::Numbers(numbers) = row.content else {
             return Err(StoreError::NotFound("import"));
@@ -111,7 +112,10 @@ impl ImportView {
             id: row.id,
             task: numbers.task,
             status: row.status.word().to_owned(),
-            options: numbers.options,
+            options: ImportOptions {
+                batch_name: shown.text(numbers.options.batch_name),
+                ..numbers.options
+            },
             progress: Progress { done: row.done, total: row.total },
             batch: numbers.batch,
             result: numbers.result,

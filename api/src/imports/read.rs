@@ -23,7 +23,8 @@ pub(super) async fn list(
     let asked = paging.page()?;
     let listed = imports::list(&state.store, caller.enterprise, path.task_id, asked).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(page(listed, |row| ImportView::new(row, &fleet))?))
+    let numbers = state.numbers_in_lists(&caller).await?;
+    Ok(Json(page(listed, |row| ImportView::new(row, &fleet, numbers))?))
 }
 
 pub(super) async fn read(
@@ -33,7 +34,7 @@ pub(super) async fn read(
 ) -> Reply<Json<ImportView>> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ImportView::new(row, &fleet)?))
+    Ok(Json(ImportView::new(row, &fleet, caller.numbers_of_one())?))
 }
 
 pub(super) async fn cancel(
@@ -48,5 +49,5 @@ pub(super) async fn cancel(
     state.audit(&caller, Action::ImportCancel, path.import_id, json!({})).await;
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(ImportView::new(row, &fleet)?))
+    Ok(Json(ImportView::new(row, &fleet, caller.numbers_of_one())?))
 }

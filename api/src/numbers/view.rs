@@ -6,7 +6,6 @@ use outbound::Time;
 use outbound::ids::{AttemptId, BatchId, CallerIdId, NumberId, TaskId};
 use outbound::number::NumberState;
 use outbound::outcome::CallResult;
-use outbound::phone::mask_digits;
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::numbers::{Cancelled, Journey, JourneyCall, LiveAttempt, Number};
@@ -108,10 +107,6 @@ impl From<Cancelled> for CancelledView {
 
 impl NumberView {
     pub(super) fn new(row: Number, numbers: Numbers) -> Self {
-        let text = |value: String| match numbers {
-            Numbers::Masked => mask_digits(&value),
-            Numbers::Full => value,
-        };
         Self {
             id: row.id,
             task: row.task,
@@ -122,7 +117,7 @@ impl NumberView {
             priority: row.priority,
             caller_id: row.caller_id,
             // What was imported beside a number may quote one.
-            variables: row.variables.into_iter().map(|(name, value)| (name, text(value))).collect(),
+            variables: numbers.named(row.variables),
             province: row.province,
             city: row.city,
             state: row.state,
@@ -145,7 +140,7 @@ impl JourneyView {
             started_at: call.started_at,
             ended_at: call.ended_at,
             result: call.result.word(),
-            cause: call.cause,
+            cause: numbers.text(call.cause),
         };
         let live = |live: LiveAttempt| LiveView {
             record: live.attempt,

@@ -1,9 +1,7 @@
 //! A call record as the API shows it: the fields of the field table, by the same names as in filters
 //! and exports.
 
-use dialog::transcript::{Line, as_text};
-use outbound::phone::mask_digits;
-use outbound::record::{FIELDS, Field, FieldKind, NAMES, Shown, cell, field};
+use outbound::record::{FIELDS, Field, FieldKind, NAMES, cell, field};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -63,23 +61,11 @@ fn cells<'a>(
     fields: impl Iterator<Item = &'a Field>,
     numbers: Numbers,
 ) -> Map<String, Value> {
-    let shown = match numbers {
-        Numbers::Masked => Shown::Masked,
-        Numbers::Full => Shown::Full,
-    };
-    let words = conversation_text(view, numbers);
+    let shown = numbers.shown();
+    let words = view.conversation_text(shown);
     let cells = fields
         .map(|field| (field.name.to_owned(), cell(&view.record, &words, field, shown).json()));
     cells.collect()
-}
-
-fn conversation_text(view: &storage::records::RecordView, numbers: Numbers) -> String {
-    let transcript = view.conversation.as_ref().map(|words| words.transcript.clone());
-    let lines = transcript.and_then(|lines| serde_json::from_value::<Vec<Line>>(lines).ok());
-    as_text(&lines.unwrap_or_default(), |text| match numbers {
-        Numbers::Full => text.to_owned(),
-        Numbers::Masked => mask_digits(text),
-    })
 }
 
 impl RecordView {

@@ -20,7 +20,7 @@ use storage::imports::{self, Content, Import, NewSuppressionImport};
 use storage::{StoreError, workers};
 use tempfile::NamedTempFile;
 
-use crate::auth::{Caller, Operator, Viewer};
+use crate::auth::{Caller, Numbers, Operator, Viewer};
 use crate::idempotency::Fingerprint;
 use crate::imports::errors::refused_rows;
 use crate::imports::file::{self, Bodies, FileBody, ImportReply, put_source, woken};
@@ -202,7 +202,7 @@ struct SuppressionImportView {
 
 impl SuppressionImportView {
     /// Not found, where it is one of something else.
-    fn new(row: Import, fleet: &Fleet) -> Result<Self, StoreError> {
+    fn new(row: Import, fleet: &Fleet, numbers: Numbers) -> Result<Self, StoreError> {
         let why = why(&row, fleet);
         let Content::Suppressions(list) = row.content else {
             return Err(StoreError::NotFound("import"));
@@ -211,9 +211,12 @@ impl SuppressionImportView {
             why,
             id: row.id,
             status: row.status.word().to_owned(),
-            options: list.options,
+            options: FileOptions { reason: numbers.text(list.options.reason), ..list.options },
             progress: Progress { done: row.done, total: row.total },
-            result: list.result,
+            result: list.result.map(|result| match numbers {
+                Numbers::Full => result,
+                Numbers::Masked => result.masked(),
+            }),
             problem: row.problem,
             errors: row.error_key.is_some(),
             created_at: row.created_at,
@@ -251,7 +254,7 @@ async fn take_in(
     let import = storage::idempotency::id(ImportId::new());
     let made = |id| imports::get(&state.store, caller.enterprise, id);
     if let Some(row) = storage::idempotency::made(made).await? {
-        return accepted(state, row).await;
+        return accepted(state, caller, row).await;
     }
     let format = options.format.into();
     let (object_key, bytes) = put_source(state, caller, import, format, &file).await?;
@@ -269,13 +272,20 @@ async fn take_in(
         "format": options.format, "expires_at": options.expires_at, "bytes": bytes,
     });
     state.audit(caller, Action::SuppressionImport, import, detail).await;
-    accepted(state, row).await
+    accepted(state, caller, row).await
 }
 
-async fn accepted(state: &ApiState, row: Import) -> Reply<Accepted<SuppressionImportView>> {
+async fn accepted(
+    state: &ApiState,
+    caller: &Caller,
+    row: Import,
+) -> Reply<Accepted<SuppressionImportView>> {
     let fleet = workers::fleet(&state.store).await?;
     let location = format!("{PATH}/{}", row.id);
-    Ok(Accepted { location, body: SuppressionImportView::new(row, &fleet)? })
+    Ok(Accepted {
+        location,
+        body: SuppressionImportView::new(row, &fleet, caller.numbers_of_one())?,
+    })
 }
 
 async fn list(
@@ -286,7 +296,8 @@ async fn list(
     let asked = paging.page()?;
     let listed = imports::list_suppressions(&state.store, caller.enterprise, asked).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(page(listed, |row| SuppressionImportView::new(row, &fleet))?))
+    let numbers = state.numbers_in_lists(&caller).await?;
+    Ok(Json(page(listed, |row| SuppressionImportView::new(row, &fleet, numbers))?))
 }
 
 async fn read(
@@ -304,7 +315,7 @@ async fn shown(
 ) -> Reply<Json<SuppressionImportView>> {
     let row = imports::get(&state.store, caller.enterprise, import).await?;
     let fleet = workers::fleet(&state.store).await?;
-    Ok(Json(SuppressionImportView::new(row, &fleet)?))
+    Ok(Json(SuppressionImportView::new(row, &fleet, caller.numbers_of_one())?))
 }
 
 async fn cancel(

@@ -30,14 +30,14 @@ fn each_fault_of_an_export_is_named() {
 #[test]
 fn columns_are_those_chosen_or_the_guides() {
     let mut export = options(Content::CallRecords, ExportFormat::Xlsx);
-    assert_eq!(export.columns(&[])[0].title(), "Customer Number");
+    assert_eq!(export.columns(&[])[0].title(Shown::Full), "Customer Number");
     assert!(export.has_words());
     assert_eq!(export.columns(&[]).len(), FIELDS.len());
     export.content = Content::Conversations;
     assert_eq!(export.columns(&[]).len(), FIELDS.len());
     export.fields = vec!["turns".into(), "id".into()];
     let columns = export.columns(&["model".to_owned()]);
-    let names: Vec<_> = columns.iter().map(Column::title).collect();
+    let names: Vec<_> = columns.iter().map(|column| column.title(Shown::Full)).collect();
     assert_eq!(names, ["Conversation Turns", "Call ID"], "the choice is all there is");
 }
 
@@ -48,11 +48,11 @@ fn each_variable_is_a_column_behind_the_table_up_to_a_bound() {
     let variables: Vec<String> = (0..300).map(|at| format!("v{at}")).collect();
     let columns = export.columns(&variables);
     assert_eq!(columns.len(), table + EXPORT_VARIABLES_MAX);
-    assert_eq!(columns[table].title(), "v0", "its name is its head");
+    assert_eq!(columns[table].title(Shown::Masked), "v0", "its name is its head");
     export.fields = ["id", "variables.model", "variables"].map(str::to_owned).to_vec();
     assert_eq!(export.check(), Ok(()));
     let columns = export.columns(&variables);
-    let titles: Vec<_> = columns.iter().map(Column::title).collect();
+    let titles: Vec<_> = columns.iter().map(|column| column.title(Shown::Full)).collect();
     assert_eq!(titles, ["Call ID", "model", "Custom Fields"]);
     for wrong in ["variables.".to_owned(), format!("variables.{}", "x".repeat(65))] {
         export.fields = vec![wrong];

@@ -9,7 +9,7 @@ use crate::characters::{alike, escaped, folded};
 use crate::fault::{Fault, text};
 use crate::import::row::RowRules;
 use crate::import::{CUSTOM_COLUMNS_MAX, HEADER_CHARS_MAX};
-use crate::phone::mask_digits;
+use crate::mask;
 
 /// The fixed columns, in the order of the template.
 pub const FIXED_COLUMNS: [&str; 4] = ["Phone Number", "Priority", "Caller ID", "Backup Numbers"];
@@ -105,7 +105,7 @@ fn fixed_faults(cells: &[&str]) -> Vec<Fault> {
 
 /// A header as an error shows it: where the header row is missing it may be a phone number.
 fn shown(cell: &str) -> String {
-    escaped(&mask_digits(&cell.chars().take(HEADER_CHARS_MAX).collect::<String>()))
+    escaped(&mask::text(&cell.chars().take(HEADER_CHARS_MAX).collect::<String>()))
 }
 
 impl Columns {

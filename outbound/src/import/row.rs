@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::characters::escaped;
 use crate::import::header::{Columns, FIXED_COLUMNS, is_fixed_column};
 use crate::import::{CELL_CHARS_MAX, CUSTOM_COLUMNS_MAX, HEADER_CHARS_MAX, priority};
+use crate::mask;
 use crate::number::{BACKUPS_MAX, PRIORITY_MAX};
-use crate::phone::{self, Phone, mask_digits};
+use crate::phone::{self, Phone};
 
 /// Stands in the cell of a formula that no spreadsheet has computed.
 pub const FORMULA_WITHOUT_RESULT: &str = "#NO RESULT!";
@@ -69,7 +70,7 @@ impl RowError {
 
     /// The value as someone sees it who may not see full numbers.
     pub fn masked_value(&self) -> String {
-        mask_digits(&self.value)
+        mask::text(&self.value)
     }
 }
 
@@ -103,7 +104,7 @@ pub struct NumberInput {
 
 impl fmt::Debug for NumberInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NumberInput({})", mask_digits(&self.phone_number))
+        write!(f, "NumberInput({})", mask::text(&self.phone_number))
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use crate::Time;
-use crate::phone::{Phone, mask_digits};
+use crate::mask;
+use crate::phone::Phone;
 use crate::record::{CallRecord, Field};
 use crate::wall;
 
@@ -30,9 +31,16 @@ pub enum Cell {
     Map(BTreeMap<String, String>),
 }
 
-/// The value of `field` in a record. `conversation_text` is the record's transcript as text, empty
-/// where there is none.
+/// The value of `field` in a record. `conversation_text` is the record's transcript as text, shown as `shown`
+/// says already, empty where there is none.
 pub fn cell(record: &CallRecord, conversation_text: &str, field: &Field, shown: Shown) -> Cell {
+    let cell = whole(record, conversation_text, field, shown);
+    // The lines of a transcript were masked one by one: the times before them are no part of a number.
+    let masked = shown == Shown::Masked && field.name != "conversation_text";
+    if masked && field.may_quote_phones() { cell.masked() } else { cell }
+}
+
+fn whole(record: &CallRecord, conversation_text: &str, field: &Field, shown: Shown) -> Cell {
     let phone = |phone: Phone| match shown {
         Shown::Full => Cell::Phone(phone),
         Shown::Masked => Cell::Text(phone.masked()),
@@ -82,8 +90,8 @@ pub fn cell(record: &CallRecord, conversation_text: &str, field: &Field, shown: 
             .and_then(|seconds| seconds.to_string().parse().ok())
             .map_or(Cell::Blank, Cell::Number),
         "process_hangup_point" => text(&record.process_hangup_point),
-        "captures" => map(&record.captures, shown),
-        "variables" => map(&record.variables, shown),
+        "captures" => map(&record.captures),
+        "variables" => map(&record.variables),
         "conversation_text" => text(conversation_text),
         "batch_name" => text(&record.batch_name),
         "round" => count(record.round.into()),
@@ -113,22 +121,12 @@ fn time(at: Option<Time>) -> Cell {
 
 /// The value of one variable of a record's row.
 pub fn variable(record: &CallRecord, name: &str, shown: Shown) -> Cell {
-    record.variables.get(name).map_or(Cell::Blank, |value| text(&quoted(value, shown)))
+    let cell = record.variables.get(name).map_or(Cell::Blank, |value| text(value));
+    if shown == Shown::Masked { cell.masked() } else { cell }
 }
 
-/// What customers said and enterprises imported may quote a phone number.
-fn quoted(value: &str, shown: Shown) -> String {
-    match shown {
-        Shown::Full => value.to_owned(),
-        Shown::Masked => mask_digits(value),
-    }
-}
-
-fn map(values: &BTreeMap<String, String>, shown: Shown) -> Cell {
-    if values.is_empty() {
-        return Cell::Blank;
-    }
-    Cell::Map(values.iter().map(|(name, value)| (name.clone(), quoted(value, shown))).collect())
+fn map(values: &BTreeMap<String, String>) -> Cell {
+    if values.is_empty() { Cell::Blank } else { Cell::Map(values.clone()) }
 }
 
 fn location(province: &str, city: &str) -> Cell {
@@ -140,6 +138,21 @@ fn location(province: &str, city: &str) -> Cell {
 }
 
 impl Cell {
+    /// The cell with the numbers in its texts masked.
+    fn masked(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(mask::text(&text)),
+            Self::List(values) => {
+                Self::List(values.iter().map(|value| mask::text(value)).collect())
+            }
+            Self::Map(values) => {
+                let values = values.into_iter().map(|(name, value)| (name, mask::text(&value)));
+                Self::Map(mask::named(values).collect())
+            }
+            other => other,
+        }
+    }
+
     /// The cell as a file holds it: times as a wall clock in `zone` shows them. A CSV still has to
     /// [`defuse`](crate::spreadsheet::defuse) it.
     pub fn text(&self, zone: Tz) -> String {

@@ -34,6 +34,18 @@ pub enum FieldKind {
     Shown,
 }
 
+/// Texts that hold no number of a customer in full: a masked one, and the line's identifier of the call.
+const NO_PHONES: [&str; 2] = ["customer_number_encrypted", "call_id"];
+
+impl Field {
+    /// Whether its text may quote a phone number: what customers said, enterprises imported and people named.
+    /// Who sees no full numbers sees such text masked, and can't ask for digits in it.
+    pub fn may_quote_phones(&self) -> bool {
+        matches!(self.kind, FieldKind::Text | FieldKind::List | FieldKind::Map)
+            && !NO_PHONES.contains(&self.name)
+    }
+}
+
 /// The words of a call's result.
 pub const RESULTS: &[&str] = &[
     "answered",

@@ -7,6 +7,7 @@ mod retention;
 mod row;
 mod select;
 mod stream;
+mod words;
 
 pub use partitions::ensure_partitions;
 pub use read::{

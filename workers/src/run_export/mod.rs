@@ -19,7 +19,6 @@ use chrono::TimeDelta;
 use jobs::RunExport;
 use outbound::export::{Column, Content, EXPORT_VARIABLES_MAX, ExportFormat};
 use outbound::filter;
-use outbound::phone::mask_digits;
 use outbound::record::Shown;
 use storage::exports::{self, Export, ExportProblem, Written};
 use storage::objects::keys;
@@ -268,18 +267,6 @@ async fn clean_up(env: &Environment, export: &Export) {
     if let Err(error) = env.objects.abort_uploads(&prefix).await {
         tracing::warn!(%error, "the parts of an export's file are freed later");
     }
-}
-
-/// The whole conversation as text: who spoke, and when.
-fn conversation_text(view: &storage::records::RecordView, shown: Shown) -> String {
-    let lines = view.conversation.as_ref().and_then(|conversation| {
-        serde_json::from_value::<Vec<dialog::transcript::Line>>(conversation.transcript.clone())
-            .ok()
-    });
-    dialog::transcript::as_text(&lines.unwrap_or_default(), |text| match shown {
-        Shown::Full => text.to_owned(),
-        Shown::Masked => mask_digits(text),
-    })
 }
 
 fn shown(export: &Export) -> Shown {

@@ -8,12 +8,12 @@ use std::io::BufWriter;
 
 use chrono_tz::Tz;
 use outbound::export::Column;
-use outbound::record::Cell;
+use outbound::record::{Cell, Shown};
 use outbound::spreadsheet::{CELL_UNITS_MAX, fitting};
 use rust_xlsxwriter::{ExcelDateTime, Format, Note, Workbook, Worksheet, XlsxError};
 use tokio::sync::mpsc;
 
-use super::{Halt, Run, conversation_text, shown};
+use super::{Halt, Run, shown};
 
 /// Rows of a sheet below its head.
 const SHEET_ROWS_MAX: u32 = 1_048_575;
@@ -41,14 +41,14 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
     let path = file.path().to_owned();
     let (rows, waiting) = mpsc::channel::<Vec<SheetRow>>(CHUNKS_WAITING_MAX);
     let heads = columns.clone();
-    let writer = tokio::task::spawn_blocking(move || book(file, &heads, zone, waiting));
+    let writer = tokio::task::spawn_blocking(move || book(file, &heads, zone, shown, waiting));
     loop {
         let chunk = run.next().await?;
         if chunk.is_empty() {
             break;
         }
         let chunk = chunk.iter().map(|view| {
-            let text = conversation_text(view, shown);
+            let text = view.conversation_text(shown);
             let cells = columns
                 .iter()
                 .map(|column| sheet_cell(column.cell(&view.record, &text, shown), zone));
@@ -88,12 +88,13 @@ fn book(
     file: tempfile::NamedTempFile,
     columns: &[Column],
     zone: Tz,
+    shown: Shown,
     mut rows: mpsc::Receiver<Vec<SheetRow>>,
 ) -> Result<(tempfile::NamedTempFile, u64), XlsxError> {
     let mut book = Workbook::new();
     let time = Format::new().set_num_format(TIME_FORMAT);
     let mut sheet = book.add_worksheet_with_constant_memory()?;
-    titles(sheet, columns, zone)?;
+    titles(sheet, columns, zone, shown)?;
     let (mut at, mut all_cut) = (0, 0);
     let mut cut = vec![0; columns.len()];
     while let Some(chunk) = rows.blocking_recv() {
@@ -101,7 +102,7 @@ fn book(
             if at == SHEET_ROWS_MAX {
                 all_cut += tell_cut(sheet, &mut cut)?;
                 sheet = book.add_worksheet_with_constant_memory()?;
-                titles(sheet, columns, zone)?;
+                titles(sheet, columns, zone, shown)?;
                 at = 0;
             }
             at += 1;
@@ -127,10 +128,15 @@ fn book(
 }
 
 /// The head, and over each column of times a note of the zone whose clock they are of.
-fn titles(sheet: &mut Worksheet, columns: &[Column], zone: Tz) -> Result<(), XlsxError> {
+fn titles(
+    sheet: &mut Worksheet,
+    columns: &[Column],
+    zone: Tz,
+    shown: Shown,
+) -> Result<(), XlsxError> {
     let head = Format::new().set_bold();
     for (at, column) in (0..).zip(columns) {
-        sheet.write_string_with_format(0, at, column.title(), &head)?;
+        sheet.write_string_with_format(0, at, column.title(shown), &head)?;
         if column.is_time() {
             sheet.set_column_width(at, TIME_WIDTH)?;
             note(sheet, at, format!("Time zone: {zone}"))?;

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use outbound::spreadsheet::defuse;
 use tokio::io::AsyncWriteExt;
 
-use super::{Halt, Run, conversation_text, shown};
+use super::{Halt, Run, shown};
 
 pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> {
     let (columns, shown) = (run.columns.clone(), shown(run.export));
@@ -13,7 +13,7 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
     upload.write_all("\u{feff}".as_bytes()).await.map_err(Halt::file)?;
     let mut lines = csv::WriterBuilder::new().from_writer(Vec::new());
     // A variable's name is what somebody typed, as its values are.
-    let head = columns.iter().map(|column| defuse(column.title()));
+    let head = columns.iter().map(|column| defuse(&column.title(shown)));
     lines.write_record(head).map_err(Halt::file)?;
     loop {
         let written = lines.into_inner().map_err(Halt::file)?;
@@ -24,7 +24,7 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<u64, Halt> 
         }
         lines = csv::WriterBuilder::new().from_writer(Vec::new());
         for view in &chunk {
-            let text = conversation_text(view, shown);
+            let text = view.conversation_text(shown);
             let cells = columns
                 .iter()
                 .map(|column| defuse(&column.cell(&view.record, &text, shown).text(zone)));
