@@ -71,6 +71,8 @@ fn written() -> Vec<Written> {
 fn tells(text: &str, number: &str) -> bool {
     let normal: String = text
         .replace("\\u{200b}", "")
+        // A letter, which nobody sees.
+        .replace('\u{3164}', "")
         .chars()
         .filter_map(|c| match digit(c) {
             Some(value) => char::from_digit(value, 10),

@@ -133,7 +133,7 @@ async fn times_that_nobody_keeps_are_refused_by_name_in_every_body() {
 async fn a_name_that_is_not_what_it_looks_like_is_refused_with_the_character_in_it() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let task = world.task("spring", json!({})).await;
-    let agent = json!({"kind": "scripted", "intents": [], "fallback": ["Pardon?"]});
+    let agent = json!({"kind": "scripted", "intents": [{"name": "yes", "keywords": ["yes"], "reply": "Fine."}], "fallback": ["Pardon?"]});
     let bodies = |name: &str| {
         [
             ("tasks", world.task_config(name, json!({}))),
