@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Result;
-use callwright::supervise::{Postgres, Redis};
+use callwright::supervise::{Postgres, Redis, Rights};
 
 /// What all measurements run on.
 pub struct Servers {
@@ -19,7 +19,7 @@ impl Servers {
         // The servers' own user must be able to pass the folder, whoever owns it.
         let folder = tempfile::Builder::new().prefix("callwright-bench-").tempdir_in("/tmp")?;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
-        let postgres = Postgres::start(folder.path()).await?;
+        let postgres = Postgres::start(folder.path(), Rights::MakeDatabases).await?;
         let redis = Redis::start(folder.path()).await?;
         Ok(Self { postgres, redis, folder })
     }

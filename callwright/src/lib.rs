@@ -4,6 +4,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 mod connections;
+pub mod data_folder;
 pub mod metrics_listen;
 pub mod node;
 pub mod supervise;

@@ -1,7 +1,6 @@
 //! The wiring: from a configuration to what commands work with.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,11 +132,6 @@ async fn objects(config: &Config) -> Result<Objects> {
     let form = "S3_ENDPOINT is missing; write https://host, with S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY";
     let objects = config.objects.as_ref().context(form)?;
     Ok(storage::objects::reach::reach(objects).await?)
-}
-
-/// Make the folders of a configuration.
-pub fn make_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("{} can't be made", path.display()))
 }
 
 const TRACEPARENT: &str = "traceparent";

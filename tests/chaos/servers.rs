@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use callwright::commands::start_objects;
-use callwright::supervise::{Postgres, Redis};
+use callwright::supervise::{Postgres, Redis, Rights};
 use harness::gate::Gate;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -44,7 +44,7 @@ impl Servers {
             tempfile::Builder::new().prefix("callwright-chaos-").tempdir_in("/tmp")?.keep();
         // The servers' own user must be able to pass.
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711))?;
-        let postgres = Postgres::start(&folder).await?;
+        let postgres = Postgres::start(&folder, Rights::OwnDatabase).await?;
         let redis = Redis::start(&folder).await?;
         let (objects, mut s3) = start_objects(&folder).await?;
         let gate = Gate::before(objects.addr).await?;

@@ -11,4 +11,4 @@ pub mod gate;
 pub mod world;
 
 pub use asks::{Answer, ask};
-pub use world::{Line, World, at, eventually};
+pub use world::{Line, World, at, eventually, program};

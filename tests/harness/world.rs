@@ -435,7 +435,7 @@ impl World {
 }
 
 /// The program beside the tests, which reads imported files for the workers of a world.
-fn program() -> std::path::PathBuf {
+pub fn program() -> std::path::PathBuf {
     let tests = std::env::current_exe().expect("the path of this program");
     let folder = tests.ancestors().nth(2).expect("the folder of what is built");
     let program = folder.join("callwright");

@@ -24,10 +24,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use nix::sys::stat::Mode;
 use serde_json::Value;
 
 use crate::client::{Access, Api, table, told};
 use crate::config::Config;
+use crate::data_folder;
 use crate::supervise::addresses;
 use crate::telemetry::{LogForm, Telemetry};
 
@@ -88,6 +90,7 @@ enum Command {
 
 /// Run the command line of this process.
 pub fn run() -> ExitCode {
+    let umask = data_folder::close_umask();
     let arguments = Arguments::parse();
     // It reads what may be hostile: without servers, threads and secrets.
     if matches!(arguments.command, Command::ReadImport) {
@@ -99,7 +102,7 @@ pub fn run() -> ExitCode {
     };
     let ended = Telemetry::start("callwright", form).and_then(|telemetry| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let code = runtime.block_on(dispatch(arguments.command));
+        let code = runtime.block_on(dispatch(arguments.command, umask));
         telemetry.stop();
         code
     });
@@ -122,13 +125,13 @@ pub fn takes<'a>(words: impl IntoIterator<Item = &'a str>) -> std::result::Resul
     }
 }
 
-async fn dispatch(command: Command) -> Result<ExitCode> {
+async fn dispatch(command: Command, umask: Mode) -> Result<ExitCode> {
     // The first TLS provider that is installed stays: a second is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_environment()?;
     match command {
         Command::Up(up) => return up.run(config).await,
-        Command::Services(services) => return services.run().await,
+        Command::Services(services) => return services.run(umask).await,
         Command::CheckJournal(check) => return check.run(&addresses::beside_up(config)?).await,
         Command::Serve => serve::run(&config).await?,
         Command::Work(work) => work.run(&config).await?,

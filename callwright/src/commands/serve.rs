@@ -24,6 +24,7 @@ use workers::{Kind, fleet};
 use super::probes;
 use crate::config::Config;
 use crate::connections;
+use crate::data_folder;
 use crate::node::Node;
 
 /// How long requests in flight may take when the API is stopped.
@@ -33,6 +34,7 @@ pub const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 const HEALTH: &str = "/health";
 
 pub async fn run(config: &Config) -> Result<()> {
+    let _temporary = data_folder::open(config)?;
     let node = Node::connect(config).await?;
     let stopping = CancellationToken::new();
     let metrics = probes::serve(config, &node, stopping.clone()).await?;

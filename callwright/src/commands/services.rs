@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use nix::sys::stat::Mode;
 use tokio::process::Command;
 
 use crate::commands::up::start_objects;
-use crate::supervise::{FolderLock, Postgres, Redis};
+use crate::data_folder;
+use crate::supervise::{FolderLock, Postgres, Redis, Rights};
 
 /// Run a command with `DATABASE_URL`, `REDIS_URL` and `S3_*` of servers that exist for it alone.
 #[derive(Debug, clap::Args)]
@@ -21,25 +23,31 @@ pub struct Services {
 }
 
 impl Services {
-    /// Gives the exit code of the command.
-    pub async fn run(self) -> Result<ExitCode> {
+    /// Gives the exit code of the command. `umask` is its own.
+    pub async fn run(self, umask: Mode) -> Result<ExitCode> {
         let temporary = match self.data {
             Some(_) => None,
-            None => Some(reachable_temporary()?),
+            // The servers' own user must reach it, also where temporary folders are private.
+            None => Some(tempfile::Builder::new().prefix("callwright-").tempdir_in("/tmp")?),
         };
         let data = self
             .data
             .or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()))
             .context("there is no folder for the servers")?;
         let data = std::path::absolute(&data)?;
-        std::fs::create_dir_all(&data)?;
+        data_folder::make(&data)?;
         let _lock = FolderLock::take(&data, "services").await?;
-        let postgres = Postgres::start(&data).await?;
+        // Each test makes a database of its own.
+        let postgres = Postgres::start(&data, Rights::MakeDatabases).await?;
         let redis = Redis::start(&data).await?;
         let (objects, s3) = start_objects(&data).await?;
         let (program, arguments) =
             self.command.split_first().context("there is no command to run")?;
-        let status = Command::new(program)
+        // The command makes files as its user is used to: only ours are for their owner alone.
+        let status = Command::new("sh")
+            .args(["-c", "umask \"$1\" && shift && exec \"$@\"", "sh"])
+            .arg(format!("{:o}", umask.bits()))
+            .arg(program)
             .args(arguments)
             .env("DATABASE_URL", postgres.url())
             .env("REDIS_URL", redis.url())
@@ -57,12 +65,4 @@ impl Services {
         let code = status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
         Ok(ExitCode::from(code))
     }
-}
-
-/// A temporary folder that the servers' own user can reach, also where temporary folders are private.
-pub fn reachable_temporary() -> Result<tempfile::TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::Builder::new().prefix("callwright-").tempdir_in("/tmp")?;
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
-    Ok(folder)
 }

@@ -19,8 +19,9 @@ use workers::{Kind, Running};
 use super::serve::{asked_to_stop, listen, presence};
 use super::{migrate, probes, say};
 use crate::config::{ClockSource, Config};
-use crate::node::{self, Node};
-use crate::supervise::{FolderLock, Postgres, Redis, addresses, secret, write_private};
+use crate::data_folder;
+use crate::node::Node;
+use crate::supervise::{FolderLock, Postgres, Redis, Rights, addresses, secret, write_private};
 
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
 /// Whoever presses Ctrl-C sits before it: calls of a laptop get no hours.
@@ -50,8 +51,9 @@ struct Servers {
 
 impl Up {
     pub async fn run(self, mut config: Config) -> Result<ExitCode> {
-        node::make_folder(&config.data)?;
+        data_folder::make(&config.data)?;
         let mut lock = FolderLock::take(&config.data, "up").await?;
+        let _temporary = data_folder::open(&config)?;
         config.drain.get_or_insert(DRAIN);
         self.set_clock(&mut config)?;
         let servers = Servers::start(&mut config).await?;
@@ -153,7 +155,7 @@ impl Servers {
     async fn start(config: &mut Config) -> Result<Self> {
         let mut servers = Self { postgres: None, redis: None, objects: None };
         if config.database.is_none() {
-            let postgres = Postgres::start(&config.data).await?;
+            let postgres = Postgres::start(&config.data, Rights::OwnDatabase).await?;
             config.database = Some(StoreConfig::new(postgres.url()));
             servers.postgres = Some(postgres);
         }

@@ -7,6 +7,7 @@ use workers::{Kind, Running};
 use super::probes;
 use crate::commands::serve::asked_to_stop;
 use crate::config::Config;
+use crate::data_folder;
 use crate::node::Node;
 
 /// Work on jobs until asked to stop; then take nothing new, let calls finish, and end. Asked a second time, it
@@ -20,6 +21,7 @@ pub struct Work {
 
 impl Work {
     pub async fn run(self, config: &Config) -> Result<()> {
+        let _temporary = data_folder::open(config)?;
         let node = Node::connect(config).await?;
         let stopping = CancellationToken::new();
         // A process that drains is asked for its metrics until its last call is over.

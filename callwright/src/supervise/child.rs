@@ -1,6 +1,7 @@
 //! One child process: started by a thread that lives as long as it does, so that the kernel's
 //! parent-death signal means the death of this process.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -46,6 +47,7 @@ impl Child {
         let output = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(0o600)
             .open(log)
             .with_context(|| format!("{} can't be written", log.display()))?;
         command

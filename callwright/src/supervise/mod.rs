@@ -7,6 +7,7 @@ pub mod lock;
 mod orphan;
 mod postgres;
 mod redis;
+mod set_up;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use rand::distr::{Alphanumeric, SampleString};
 
 pub use child::Child;
 pub use lock::FolderLock;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, Rights};
 pub use redis::Redis;
 
 /// Ports that are tried, at most.
@@ -42,9 +43,14 @@ pub fn secret(folder: &Path, name: &str) -> Result<String> {
             .with_context(|| format!("{} can't be read", path.display()))?;
         return Ok(secret.trim().to_owned());
     }
-    let secret = Alphanumeric.sample_string(&mut rand::rng(), 40);
+    let secret = new_secret();
     write_private(&path, &secret)?;
     Ok(secret)
+}
+
+/// Letters and digits that nobody guesses.
+fn new_secret() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), 40)
 }
 
 /// Write a file that only its owner can read. It is there whole or not at all: who is killed meanwhile leaves

@@ -1,4 +1,7 @@
-//! A private PostgreSQL: its own cluster in the data folder, a password, a port of the loopback.
+//! A private PostgreSQL: its own cluster in the data folder, passwords, a port of the loopback.
+//!
+//! The program works as the role `callwright`, which owns its database and has no other right. The superuser
+//! `postgres` is for the set-up at each start alone.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,11 +12,16 @@ use nix::sys::sysinfo::sysinfo;
 use tokio::process::Command;
 
 use super::{
-    Child, ServerUser, find_program, free_port, orphan, secret, server_folder, write_private,
+    Child, ServerUser, find_program, free_port, orphan, secret, server_folder, set_up,
+    write_private,
 };
+
+pub use super::set_up::Rights;
 
 /// The oldest server that will do: the schema uses `NULLS NOT DISTINCT`.
 const VERSION_MIN: u32 = 15;
+/// The file with the password of the program's role, in the data folder.
+const SECRET: &str = "postgres.secret";
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const CHECK_EVERY: Duration = Duration::from_millis(50);
 /// PostgreSQL's own default, which every machine that runs the rest can spare.
@@ -34,20 +42,17 @@ pub struct Postgres {
 
 impl Postgres {
     /// Start it on `folder`, made when it is new. fsync is on.
-    pub async fn start(folder: &Path) -> Result<Self> {
+    pub async fn start(folder: &Path, rights: Rights) -> Result<Self> {
         let user = ServerUser::find()?;
         let data = folder.join("postgres");
         let version = version(&data)?;
         let bin = programs(version)?;
-        if version.is_some() {
-            let kept = folder.join("postgres.secret");
-            anyhow::ensure!(
-                kept.exists(),
-                "{} is missing: without it nobody gets into the database of this folder",
-                kept.display()
-            );
-        }
-        let password = secret(folder, "postgres.secret")?;
+        let (kept, older) = (folder.join(set_up::SUPERUSER_SECRET), folder.join(SECRET));
+        anyhow::ensure!(
+            version.is_none() || kept.exists() || older.exists(),
+            "{} is missing: without it nobody gets into the database of this folder",
+            kept.display()
+        );
         if version.is_none() {
             // Under another name until it is whole: who is killed meanwhile leaves no half of a cluster.
             let fresh = folder.join("postgres.new");
@@ -55,17 +60,19 @@ impl Postgres {
                 std::fs::remove_dir_all(&fresh)?;
             }
             server_folder(&fresh, user)?;
-            initialise(&bin, folder, &fresh, &password, user).await?;
+            let superuser = secret(folder, set_up::SUPERUSER_SECRET)?;
+            initialise(&bin, folder, &fresh, &superuser, user).await?;
             std::fs::rename(&fresh, &data)
                 .with_context(|| format!("{} can't be made", data.display()))?;
         }
         orphan::wait("PostgreSQL", &data.join("postmaster.pid"), &data).await?;
         let port = free_port()?;
         let child = spawn(&bin, folder, &data, port, user).await?;
+        let password = secret(folder, SECRET)?;
         let url = format!("postgres://callwright:{password}@127.0.0.1:{port}/callwright");
         let postgres = Self { child, url, folder: folder.to_owned(), data, port, user };
         postgres.ready(&bin).await?;
-        postgres.create_database(&bin, &password).await?;
+        set_up::run(&bin, folder, port, &password, rights).await?;
         Ok(postgres)
     }
 
@@ -118,28 +125,6 @@ impl Postgres {
             .await
             .context("PostgreSQL did not start in time")?
     }
-
-    async fn create_database(&self, bin: &Path, password: &str) -> Result<()> {
-        let made = Command::new(bin.join("createdb"))
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &self.port.to_string(),
-                "-U",
-                "callwright",
-                "callwright",
-            ])
-            .env("PGPASSWORD", password)
-            .output()
-            .await?;
-        let said = String::from_utf8_lossy(&made.stderr);
-        anyhow::ensure!(
-            made.status.success() || said.contains("already exists"),
-            "the database can't be made: {said}"
-        );
-        Ok(())
-    }
 }
 
 fn log(folder: &Path) -> PathBuf {
@@ -163,7 +148,7 @@ async fn initialise(
         "-D".into(),
         data.display().to_string(),
         "-U".into(),
-        "callwright".into(),
+        set_up::SUPERUSER.into(),
         "-E".into(),
         "UTF8".into(),
         "--locale=C.UTF-8".into(),
@@ -201,9 +186,15 @@ async fn spawn(
         "max_wal_size=4GB".into(),
         "fsync=on".into(),
         "synchronous_commit=on".into(),
-        // Who sent a statement is told why it failed, and logs it without its values; this log would quote them.
+        // Values are phone numbers and what people said. Whoever sent a statement is told why it failed, and logs it
+        // without its values; this log would quote them.
         "log_min_messages=log".into(),
         "log_error_verbosity=terse".into(),
+        "log_parameter_max_length=0".into(),
+        "log_parameter_max_length_on_error=0".into(),
+        "log_min_error_statement=panic".into(),
+        "log_statement=none".into(),
+        "log_min_duration_statement=-1".into(),
     ] {
         arguments.extend(["-c".into(), setting]);
     }

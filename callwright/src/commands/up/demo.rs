@@ -17,7 +17,8 @@ use crate::client::{Access, Api};
 use crate::commands::seed::{self, PEOPLE, demo_task};
 use crate::commands::{check_journal, opened, say, transfers};
 use crate::config::Config;
-use crate::node::{self, Node};
+use crate::data_folder;
+use crate::node::Node;
 use crate::supervise::write_private;
 
 const DEMO: &str = "Test drive reminders";
@@ -51,7 +52,7 @@ pub async fn campaign(
         return Ok(ExitCode::SUCCESS);
     }
     let folder = config.data.join("downloads");
-    node::make_folder(&folder)?;
+    data_folder::make_folder(&folder)?;
     let progress = api.get(&format!("tasks/{task}/progress")).await?;
     let calls = progress["calls"].as_u64().unwrap_or(0);
     for (what, export) in &exports {
