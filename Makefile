@@ -5,7 +5,7 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test check mutants fuzz bench chaos openapi fmt
+.PHONY: help setup build up demo test check mutants fuzz bench chaos openapi limits fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ bench: ## Measured speed, each figure a line `name value unit`; one of them: mak
 
 openapi: build ## Write api/openapi.json from the code
 	@$(CALLWRIGHT) openapi > api/openapi.json
+
+limits: build ## Write docs/limits.md from the code
+	@$(CALLWRIGHT) limits > docs/limits.md
 
 fmt: ## Format the code
 	@cargo fmt --all

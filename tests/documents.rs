@@ -331,6 +331,15 @@ fn commands_of(block: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_page_of_limits_is_what_the_code_holds_everybody_to() {
+    let written = read("docs/limits.md");
+    assert!(
+        written == callwright::commands::limits_page(),
+        "docs/limits.md is stale: run make limits"
+    );
+}
+
+#[test]
 fn every_alert_names_a_paragraph_of_the_runbook() {
     let text = read(METRICS);
     let titles = text.lines().filter_map(|line| line.strip_prefix("## "));

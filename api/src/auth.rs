@@ -4,7 +4,8 @@
 //! stored. The enterprise of every read and write comes from the key, never from the request.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use aide::OperationInput;
 use aide::generate::GenContext;
@@ -164,10 +165,10 @@ pub(crate) async fn authenticate(
     next: Next,
 ) -> Response {
     // The body can't be shared between threads, so that the request may not be held over the wait.
-    let source = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let source = source.map(|peer| peer.0.ip().to_string()).unwrap_or_default();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let address = peer.map(|peer| state.strangers.address(peer, request.headers()));
     let found = match secret(request.headers()).map(str::to_owned) {
-        Ok(secret) => identify(&state, &secret, source).await,
+        Ok(secret) => identify(&state, &secret, address).await,
         Err(problem) => Err(problem),
     };
     match found {
@@ -182,15 +183,28 @@ pub(crate) async fn authenticate(
     }
 }
 
-async fn identify(state: &ApiState, secret: &str, source: String) -> Result<Caller, Problem> {
-    let found = keys::authenticate(&state.store, secret, state.clock.now()).await?;
-    let found = found.ok_or_else(|| unauthorized("the key is not known, or was revoked"))?;
+async fn identify(
+    state: &ApiState,
+    secret: &str,
+    address: Option<IpAddr>,
+) -> Result<Caller, Problem> {
+    let (strangers, now) = (&state.strangers, Instant::now());
+    if let Some(address) = address {
+        strangers.admit(address, secret, now)?;
+    }
+    let Some(found) = keys::authenticate(&state.store, secret, state.clock.now()).await? else {
+        if let Some(address) = address {
+            strangers.failed(address, secret, now);
+        }
+        return Err(unauthorized("the key is not known, or was revoked"));
+    };
+    strangers.opened(secret, now);
     Ok(Caller {
         enterprise: found.enterprise,
         key: found.id,
         role: found.role,
         permissions: found.permissions,
-        source,
+        source: address.map(|address| address.to_string()).unwrap_or_default(),
     })
 }
 

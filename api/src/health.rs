@@ -8,12 +8,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde::Serialize;
 
+use crate::readiness::Parts;
 use crate::state::ApiState;
 
 /// How long a part may take to answer before it counts as down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+const UP: &str = "up";
 
 /// The pages of a process, of whatever role, on an address of their own.
 pub fn probes(state: ApiState, metrics: PrometheusHandle) -> Router {
@@ -24,13 +25,6 @@ pub fn probes(state: ApiState, metrics: PrometheusHandle) -> Router {
         .with_state(state)
 }
 
-#[derive(Debug, Serialize)]
-struct Readiness {
-    database: &'static str,
-    queue: &'static str,
-    objects: &'static str,
-}
-
 /// The process is alive, whatever it depends on.
 pub(crate) async fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok" }))
@@ -38,17 +32,20 @@ pub(crate) async fn live() -> Json<serde_json::Value> {
 
 /// 200 when PostgreSQL, Redis and the object store answer, 503 with what does not.
 pub(crate) async fn ready(State(state): State<ApiState>) -> Response {
+    let parts = state.readiness.fresh_or(ask(&state)).await;
+    let all = [parts.database, parts.queue, parts.objects].iter().all(|word| *word == UP);
+    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(parts)).into_response()
+}
+
+async fn ask(state: &ApiState) -> Parts {
     let (database, queue, objects) = tokio::join!(
         answers(state.store.ping()),
         answers(state.queues.ping()),
         answers(state.objects.ping())
     );
-    let word = |up| if up { "up" } else { "down" };
-    let all = database && queue && objects;
-    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let readiness =
-        Readiness { database: word(database), queue: word(queue), objects: word(objects) };
-    (status, Json(readiness)).into_response()
+    let word = |up| if up { UP } else { "down" };
+    Parts { database: word(database), queue: word(queue), objects: word(objects) }
 }
 
 async fn answers<E>(asked: impl Future<Output = Result<(), E>>) -> bool {

@@ -19,8 +19,9 @@ use sha2::{Digest, Sha256};
 use storage::idempotency::{self, Claim, KEY_MAX, Reply};
 use tracing::Instrument;
 
+use crate::arrival::{announced_size, read};
 use crate::auth::Caller;
-use crate::input::{JSON_BODY_BYTES_MAX, announced_size, read};
+use crate::input::JSON_BODY_BYTES_MAX;
 use crate::problem::{Problem, REQUEST_ID};
 use crate::state::ApiState;
 

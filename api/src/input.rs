@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
+use crate::arrival::{announced_size, read};
 use crate::problem::Problem;
 use crate::shape;
 use crate::unkept::{no_nul, well_written};
@@ -31,28 +32,6 @@ pub struct Query<T>(pub T);
 /// The ids of the path. A text that is no id names nothing: 404.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
-
-/// Read a body of `limit_bytes` at most.
-pub async fn read(body: axum::body::Body, limit_bytes: u64) -> Result<Bytes, Problem> {
-    let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        if source.contains("length limit exceeded") || error.to_string().contains("length limit") {
-            Problem::too_large(limit_bytes)
-        } else {
-            Problem::malformed("", "incomplete_body", "ended before it was whole; send it again")
-        }
-    })
-}
-
-/// Refuse a body that is announced as larger than `limit_bytes` before reading any of it.
-pub fn announced_size(headers: &HeaderMap, limit_bytes: u64) -> Result<(), Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    match announced.and_then(|text| text.parse::<u64>().ok()) {
-        Some(bytes) if bytes > limit_bytes => Err(Problem::too_large(limit_bytes)),
-        _ => Ok(()),
-    }
-}
 
 /// The media type without its parameters, in lower case.
 pub fn media_type(headers: &HeaderMap) -> String {

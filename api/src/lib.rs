@@ -3,6 +3,7 @@
 //! Handlers parse at the edge, ask storage, push the jobs that wake somebody for a row, and write
 //! the audit log. What is decided is decided in `outbound` and `storage`.
 
+pub mod arrival;
 pub mod auth;
 mod docs;
 mod etag;
@@ -14,10 +15,12 @@ mod look_up;
 mod openapi;
 mod page;
 mod problem;
+mod readiness;
 mod reply;
 mod router;
 mod shape;
 mod state;
+pub mod strangers;
 mod unkept;
 mod view;
 
@@ -40,6 +43,10 @@ mod trunks;
 mod why;
 mod workers;
 
+pub use imports::FILE_BYTES_MAX;
+pub use input::JSON_BODY_BYTES_MAX;
 pub use openapi::openapi;
-pub use router::router;
+pub use periods::EDITS_MAX as PERIODS_EDITED_MAX;
+pub use router::{HEADERS_BYTES_MAX, router};
 pub use state::ApiState;
+pub use suppressions::NUMBERS_MAX as SUPPRESSED_AT_ONCE_MAX;

@@ -1,14 +1,15 @@
-//! How often one key may call: a bucket each, and the headers that tell how full it is
+//! How often one key may call, and one address may fail: a bucket each, and the headers that tell how full it is
 //! (draft-ietf-httpapi-ratelimit-headers).
 //!
 //! Buckets are of this process; with several `serve` processes the rate is per process.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use std::hash::Hash;
+
 use http::{HeaderMap, HeaderValue};
-use uuid::Uuid;
 
 /// Buckets held at a time; the ones longest unused go first.
 const BUCKETS_MAX: usize = 10_000;
@@ -32,11 +33,11 @@ struct Bucket {
     at: Instant,
 }
 
-/// The buckets of all keys.
+/// The buckets of all keys, or of whatever has a rate.
 #[derive(Debug)]
-pub struct Rates {
+pub struct Rates<Of> {
     config: RateConfig,
-    buckets: Mutex<HashMap<Uuid, Bucket>>,
+    buckets: Mutex<HashMap<Of, Bucket>>,
 }
 
 /// What one request found.
@@ -48,7 +49,7 @@ pub struct Allowance {
     pub seconds: u64,
 }
 
-impl Rates {
+impl<Of: Copy + Eq + Hash> Rates<Of> {
     pub fn new(config: RateConfig) -> Self {
         Self { config, buckets: Mutex::new(HashMap::new()) }
     }
@@ -58,12 +59,9 @@ impl Rates {
     }
 
     /// Take one request out of the bucket of `key`.
-    pub fn take(&self, key: Uuid, now: Instant) -> Allowance {
+    pub fn take(&self, key: Of, now: Instant) -> Allowance {
         let (full, rate) = (f64::from(self.config.requests), self.per_second());
-        let mut buckets = match self.buckets.lock() {
-            Ok(buckets) => buckets,
-            Err(poisoned) => poisoned.into_inner(),
-        };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             let oldest = buckets.iter().min_by_key(|(_, bucket)| bucket.at).map(|(key, _)| *key);
             oldest.and_then(|key| buckets.remove(&key));
@@ -81,6 +79,18 @@ impl Rates {
         Allowance { allowed, left: bucket.left.max(0.0) as u32, seconds: wait.ceil() as u64 }
     }
 
+    /// What [`Self::take`] would find, with nothing taken.
+    pub fn look(&self, key: Of, now: Instant) -> Allowance {
+        let (full, rate) = (f64::from(self.config.requests), self.per_second());
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = buckets.get(&key).map_or(full, |bucket| {
+            let gone = now.saturating_duration_since(bucket.at).as_secs_f64();
+            (bucket.left + gone * rate).min(full)
+        });
+        let wait = if left >= 1.0 { 0.0 } else { (1.0 - left) / rate };
+        Allowance { allowed: left >= 1.0, left: left as u32, seconds: wait.ceil() as u64 }
+    }
+
     /// `RateLimit-Policy` and `RateLimit`.
     pub fn headers(&self, allowance: Allowance, headers: &mut HeaderMap) {
         let policy =
@@ -96,6 +106,8 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -122,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_headers_name_policy_and_state() {
-        let rates = Rates::new(RateConfig::default());
+        let rates = Rates::<Uuid>::new(RateConfig::default());
         let mut headers = HeaderMap::new();
         rates.headers(Allowance { allowed: true, left: 5, seconds: 3 }, &mut headers);
         assert_eq!(headers["ratelimit-policy"], "\"default\";q=6000;w=60");

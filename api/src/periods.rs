@@ -68,7 +68,7 @@ struct PeriodPath {
 type Period = View<PeriodId, PeriodConfig>;
 
 /// Periods that one request changes, at most.
-const EDITS_MAX: usize = 100;
+pub const EDITS_MAX: usize = 100;
 
 /// Periods to change together.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -213,6 +213,10 @@ impl From<StoreError> for Problem {
                 ..Self::refused(faults).with_code("stale")
             },
             StoreError::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
+            StoreError::Busy { code, detail, retry_after_seconds } => Self {
+                retry_after_seconds: Some(retry_after_seconds),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+            },
             StoreError::Refused(faults) => Self::refused(faults),
             StoreError::Unavailable(reason) | StoreError::Rejected(reason) => {
                 tracing::error!(reason, "storage is not available");
@@ -303,12 +307,23 @@ mod tests {
         );
     }
 
+    fn busy() -> StoreError {
+        let code = "imports_waiting_max";
+        StoreError::Busy { code, detail: "50 wait".into(), retry_after_seconds: 10 }
+    }
+
+    #[test]
+    fn what_waits_for_room_is_told_when_to_ask_again() {
+        assert_eq!(Problem::from(busy()).retry_after_seconds, Some(10));
+    }
+
     #[test]
     fn each_storage_error_has_its_status() {
         for (error, status, code) in [
             (StoreError::NotFound("task"), 404, "not_found"),
             (StoreError::Stale, 412, "stale"),
             (StoreError::conflict("name_taken", "taken"), 409, "name_taken"),
+            (busy(), 429, "imports_waiting_max"),
             (StoreError::Refused(vec![]), 422, "invalid_input"),
             (StoreError::Unavailable("down".into()), 503, "unavailable"),
             (StoreError::Damaged("row".into()), 500, "internal_error"),

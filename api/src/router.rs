@@ -73,7 +73,7 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// Bytes of a request's headers, names and values.
-const HEADERS_BYTES_MAX: usize = 64 << 10;
+pub const HEADERS_BYTES_MAX: usize = 64 << 10;
 
 /// A request names the host that it is for, once (RFC 9112, 3.2): two names are how one request is made to mean
 /// two things to a proxy and to us. Nobody is asked for a key before that.

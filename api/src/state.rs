@@ -1,5 +1,6 @@
 //! What the handlers work with.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use clock::Clock;
@@ -7,8 +8,11 @@ use jobs::{Job, Queues};
 use storage::Store;
 use storage::objects::Objects;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::limits::{RateConfig, Rates};
+use crate::readiness::Readiness;
+use crate::strangers::Strangers;
 
 /// What the handlers work with. Clones share all of it.
 #[derive(Clone)]
@@ -17,7 +21,9 @@ pub struct ApiState {
     pub objects: Objects,
     pub queues: Queues,
     pub clock: Clock,
-    pub rates: Arc<Rates>,
+    pub rates: Arc<Rates<Uuid>>,
+    pub strangers: Arc<Strangers>,
+    pub(crate) readiness: Arc<Readiness>,
     /// Requests that go on when their callers have gone. Who stops the API waits for them.
     pub requests: TaskTracker,
 }
@@ -36,8 +42,15 @@ impl ApiState {
             queues,
             clock,
             rates: Arc::new(Rates::new(rate)),
+            strangers: Arc::new(Strangers::new(Vec::new())),
+            readiness: Arc::default(),
             requests: TaskTracker::new(),
         }
+    }
+
+    /// Behind these proxies, whose `X-Forwarded-For` is believed.
+    pub fn behind(self, proxies: Vec<IpAddr>) -> Self {
+        Self { strangers: Arc::new(Strangers::new(proxies)), ..self }
     }
 
     /// Push a wake-up for a row that is committed. When the queue can't take it the request has

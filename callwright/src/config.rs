@@ -4,7 +4,7 @@
 //! and its folders. `docs/configuration.md` describes every name.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Config {
     pub metrics_listen: MetricsListen,
     /// The same of `serve`: a platform that gives a `PORT` reaches it from other machines.
     pub serve_listen: SocketAddr,
+    /// Proxies before the API whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     pub database: Option<StoreConfig>,
     pub redis: Option<String>,
     /// Before every queue's name, so that installations can share a Redis.
@@ -107,6 +109,21 @@ impl Reader<'_> {
         }
     }
 
+    /// Addresses with commas between them.
+    fn addresses(&mut self, name: &str) -> Vec<IpAddr> {
+        let text = self.text(name).unwrap_or_default();
+        let mut addresses = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match part.parse() {
+                Ok(address) => addresses.push(address),
+                Err(_) => self.faults.push(format!(
+                    "{name}: {part} is no IP address; write them as 127.0.0.1, 10.0.0.7"
+                )),
+            }
+        }
+        addresses
+    }
+
     fn number(&mut self, name: &str, default: u64, lowest: u64, highest: u64) -> u64 {
         let value = self.value(name, default, "write a whole number");
         if !(lowest..=highest).contains(&value) {
@@ -165,6 +182,7 @@ impl Config {
                 "write ADDRESS:PORT, or ADDRESS:FIRST-LAST for the first free port, as 127.0.0.1:9100-9199",
             ),
             serve_listen,
+            trusted_proxies: reader.addresses("CALLWRIGHT_TRUSTED_PROXIES"),
             database,
             redis: reader.url("REDIS_URL", |url| jobs::reach::url_fault(url).map(str::to_owned)),
             queue_prefix: reader

@@ -2,6 +2,8 @@
 //!
 //! Whoever opens connections and says nothing, or a letter a minute, would otherwise keep out everybody else.
 
+mod wire;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,16 +21,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
 
+pub use wire::TAKEN_WITHIN;
+use wire::{Framed, Wire};
+
 /// Connections at a time; others wait until one ends.
-const CONNECTIONS_MAX: usize = 4_096;
+pub const CONNECTIONS_MAX: usize = 4_096;
 /// Connections of one address at a time; the next is closed at once. A proxy on this machine has no such limit.
-const OF_ONE_ADDRESS_MAX: usize = 256;
+pub const OF_ONE_ADDRESS_MAX: usize = 256;
 /// A request's head must be whole after so long, and a connection without a request is closed.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
+pub const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of a request's head that are waited for, more or less; the API itself counts them.
 const HEAD_BYTES_MAX: usize = 128 << 10;
 /// Header lines of a request.
-const HEADERS_MAX: usize = 100;
+pub const HEADERS_MAX: usize = 100;
 /// Where no connection can be accepted (no file descriptor is left), the next try is made so much later.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -80,8 +85,9 @@ async fn carry(stream: TcpStream, service: Service, stopping: CancellationToken)
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let service = TowerToHyperService::new(service);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let (wire, framing) = Wire::new(stream);
+    let service = TowerToHyperService::new(Framed::new(service, framing));
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(wire), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopping.cancelled() => {
@@ -138,13 +144,22 @@ mod tests {
 
     use super::*;
 
-    /// What a server answers to these bytes, until it closes.
-    async fn answer(bytes: &[u8]) -> String {
+    async fn echo(body: String) -> String {
+        body
+    }
+
+    async fn start(router: Router) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stopping = CancellationToken::new();
-        let router = Router::new().route("/", get(|| async { "here" }));
         let served = tokio::spawn(serve(listener, router, stopping.clone()));
+        (address, stopping, served)
+    }
+
+    /// What a server answers to these bytes, until it closes.
+    async fn whole_answer(bytes: &[u8]) -> String {
+        let router = Router::new().route("/", get(|| async { "here" }).post(echo));
+        let (address, stopping, served) = start(router).await;
         let mut stream = TcpStream::connect(address).await.expect("connected");
         stream.write_all(bytes).await.expect("sent");
         let mut answer = Vec::new();
@@ -152,7 +167,12 @@ mod tests {
         let _ = stream.read_to_end(&mut answer).await;
         stopping.cancel();
         served.await.expect("it ends");
-        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The first line of it.
+    async fn answer(bytes: &[u8]) -> String {
+        whole_answer(bytes).await.lines().next().unwrap_or_default().to_owned()
     }
 
     #[tokio::test]
@@ -166,6 +186,55 @@ mod tests {
         assert!(refused(answer(long.as_bytes()).await), "too large");
         let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: a\r\n".repeat(HEADERS_MAX));
         assert!(refused(answer(many.as_bytes()).await), "too many");
+    }
+
+    #[tokio::test]
+    async fn a_bare_lf_in_a_head_is_refused_also_behind_other_requests_and_one_in_a_body_is_not() {
+        let first = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\na\n\nb";
+        let last = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let statuses = async |bytes: String| {
+            let answer = whole_answer(bytes.as_bytes()).await;
+            let statuses = answer.split("HTTP/1.1 ").skip(1).map(|rest| rest[..3].to_owned());
+            statuses.collect::<Vec<_>>()
+        };
+        assert_eq!(statuses(format!("{first}{first}{last}")).await, ["200", "200", "200"]);
+        let bare = last.replace("x\r\n", "x\n");
+        assert_eq!(statuses(bare.clone()).await, ["400"]);
+        assert_eq!(statuses(format!("{first}{bare}")).await, ["200", "400"]);
+        let ends = last.replace("\r\n\r\n", "\r\n\n");
+        assert_eq!(statuses(format!("{first}{ends}{last}")).await, ["200", "400"]);
+        // Behind chunks nothing is taken for a request any more.
+        let chunks =
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n0\r\n\r\n";
+        let answer = whole_answer(format!("{chunks}{last}").as_bytes()).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn requests_that_wait_for_each_other_share_a_connection() {
+        let router = Router::new().route("/", get(|| async { "here" }).post(echo));
+        let (address, stopping, served) = start(router).await;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        for n in 0..3 {
+            // The head and the body come apart, and the head in two pieces.
+            let pieces =
+                ["POST / HTTP/1.1\r\nHost: x\r\nContent-Le", "ngth: 2\r\n\r\n", &format!("\n{n}")];
+            for piece in pieces {
+                stream.write_all(piece.as_bytes()).await.expect("sent");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let mut answer = vec![0; 1_000];
+            let bytes = stream.read(&mut answer).await.expect("an answer");
+            let answer = String::from_utf8_lossy(&answer[..bytes]).into_owned();
+            assert!(
+                answer.starts_with("HTTP/1.1 200") && answer.ends_with(&format!("\n{n}")),
+                "{answer}"
+            );
+        }
+        drop(stream);
+        stopping.cancel();
+        served.await.expect("it ends");
     }
 
     #[tokio::test(start_paused = true)]

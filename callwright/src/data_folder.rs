@@ -63,7 +63,7 @@ pub fn make(data: &Path) -> Result<()> {
         "{} is shared by all users; set CALLWRIGHT_DATA to a folder of Callwright's own",
         data.display()
     );
-    if known.mode() & OTHERS & !mode != 0 {
+    if known.mode() & 0o777 != mode {
         set_mode(data, mode)?;
     }
     NAMES
@@ -184,6 +184,11 @@ mod tests {
         make(&data).expect("made");
         let outside = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
         assert_eq!((mode(&data), mode(&folder.path().join("deep"))), (outside, outside));
+
+        // As folders for temporary files are made.
+        fs::set_permissions(&data, Permissions::from_mode(0o700)).expect("closed");
+        make(&data).expect("made");
+        assert_eq!(mode(&data), outside, "the servers' own user has to pass");
 
         fs::write(data.join("postgres.log"), "values").expect("written");
         fs::create_dir(data.join("objects")).expect("made");

@@ -41,6 +41,11 @@ impl FromStr for MetricsListen {
 }
 
 impl MetricsListen {
+    /// Nobody on another machine reaches it.
+    pub const fn is_loopback(&self) -> bool {
+        self.ip.is_loopback()
+    }
+
     /// Listen on the first port that is free.
     pub async fn bind(&self) -> Result<TcpListener> {
         let mut refused = None;

@@ -95,14 +95,15 @@ impl Node {
     }
 
     /// What the API works with.
-    pub fn api(&self) -> ApiState {
-        ApiState::new(
+    pub fn api(&self, config: &Config) -> ApiState {
+        let state = ApiState::new(
             self.store.clone(),
             self.objects.clone(),
             self.queues.clone(),
             self.clock.clone(),
             RateConfig::default(),
-        )
+        );
+        state.behind(config.trusted_proxies.clone())
     }
 }
 

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::reply::Reply;
-pub use patterns::Prepared;
 use patterns::judge;
+pub use patterns::{Prepared, STATES_MAX};
 
 /// Intents of a script.
 pub const INTENTS_MAX: usize = 100;

@@ -24,6 +24,7 @@ pub mod order;
 pub mod outcome;
 pub mod period;
 pub mod phone;
+pub mod quota;
 pub mod record;
 pub mod redial;
 pub mod schedule;

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The state of things does not allow it. `code` is stable.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// As much as there may be waits already: ask again after so many seconds. `code` is stable.
+    #[error("{detail}")]
+    Busy { code: &'static str, detail: String, retry_after_seconds: u64 },
     /// The input is refused, nothing was changed.
     #[error("the input was refused")]
     Refused(Vec<Fault>),

@@ -5,12 +5,13 @@ use std::time::Duration;
 use outbound::Time;
 use outbound::export::ExportOptions;
 use outbound::ids::{EnterpriseId, ExportId, TaskId};
+use outbound::quota::Quota;
 use serde::{Deserialize, Serialize};
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
 use crate::work::{Going, Try, WorkStatus, lease_lost, over, seconds, status};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, quotas};
 
 /// Why an export failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +141,10 @@ pub struct NewExport<'a> {
 /// Queue an export, with token 0. Locks nothing; a task that is named must be there.
 pub async fn create(store: &Store, new: NewExport<'_>, now: Time) -> Result<(), StoreError> {
     let task = new.options.task.map(Uuid::from);
+    let mut tx = store.api.begin().await?;
+    for quota in [Quota::ExportsWaiting, Quota::Exports] {
+        quotas::room(&mut tx, new.enterprise, quota).await?;
+    }
     let made = sqlx::query!(
         "insert into export (id, enterprise_id, task_id, status, options, file_name, reveal, actor, created_at)
          select $1, $2, $3, 'queued', $4, $5, $6, $7, $8
@@ -153,8 +158,9 @@ pub async fn create(store: &Store, new: NewExport<'_>, now: Time) -> Result<(), 
         new.actor,
         now
     )
-    .execute(&store.api)
+    .execute(&mut *tx)
     .await?;
+    tx.commit().await?;
     if made.rows_affected() == 0 { Err(StoreError::NotFound("task")) } else { Ok(()) }
 }
 

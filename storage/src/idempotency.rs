@@ -10,13 +10,12 @@
 use std::future::Future;
 
 use outbound::ids::EnterpriseId;
+use outbound::quota::{IDEMPOTENCY_KEPT_HOURS as KEPT_HOURS, Quota};
 use serde_json::Value;
 use sqlx::types::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, quotas};
 
-/// Hours that a reply is kept.
-pub const KEPT_HOURS: i32 = 24;
 /// A request that has not been answered after so many minutes died with its process: its key may be
 /// claimed again.
 pub const IN_FLIGHT_MINUTES_MAX: i32 = 10;
@@ -85,7 +84,8 @@ pub struct Reply {
 
 /// Claim a key for a request, `request_hash` being the SHA-256 of everything that makes it what it
 /// is. Of two that claim at the same moment, one is told [`Claim::Fresh`]; the same request within the time
-/// that replies are kept gets the same seed. Locks the key's row.
+/// that replies are kept gets the same seed. Where an enterprise keeps as many keys as it may, a new one is
+/// [`StoreError::Busy`]. Locks the key's row.
 pub async fn claim(
     store: &Store,
     enterprise: EnterpriseId,
@@ -95,7 +95,11 @@ pub async fn claim(
     let new = Uuid::now_v7();
     let fresh = sqlx::query_scalar!(
         r#"insert into idempotency as i (enterprise_id, key, request_hash, created_at, seed)
-           values ($1, $2, $3, clock_timestamp(), $6)
+           select $1, $2, $3, clock_timestamp(), $6
+            -- A key that is known needs no room.
+            where exists (select from idempotency where enterprise_id = $1 and key = $2)
+               or coalesce((select n from stored_count
+                             where enterprise_id = $1 and of_table = 'idempotency'), 0) < $7
            on conflict (enterprise_id, key) do update
               set request_hash = excluded.request_hash, status = null, headers = null, body = null,
                   created_at = excluded.created_at, released = false,
@@ -112,7 +116,8 @@ pub async fn claim(
         &request_hash,
         KEPT_HOURS,
         IN_FLIGHT_MINUTES_MAX,
-        new
+        new,
+        i64::try_from(Quota::IdempotencyKeys.max()).unwrap_or(i64::MAX)
     )
     .fetch_optional(&store.api)
     .await?;
@@ -127,8 +132,11 @@ pub async fn claim(
     )
     .fetch_optional(&store.api)
     .await?;
-    // Gone in between: the request that had it failed and may be sent again.
-    let Some(found) = found else { return Ok(Claim::InFlight) };
+    let Some(found) = found else {
+        quotas::ask(store, enterprise, &[Quota::IdempotencyKeys]).await?;
+        // Gone in between: the request that had it failed and may be sent again.
+        return Ok(Claim::InFlight);
+    };
     if found.request_hash != request_hash {
         return Ok(Claim::Mismatch);
     }

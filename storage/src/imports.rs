@@ -7,13 +7,14 @@ mod suppressions;
 use outbound::Time;
 use outbound::ids::{BatchId, EnterpriseId, ImportId, TaskId};
 use outbound::import::{ImportOptions, ImportProblem, ImportResult};
+use outbound::quota::Quota;
 use outbound::suppression::{FileOptions, FileResult};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
 use crate::work::{WorkStatus, status};
-use crate::{Store, StoreError, tasks};
+use crate::{Store, StoreError, quotas, tasks};
 
 pub use carried::{
     Landed, cancel, cancelled, fail, finish, give_back, progress, queued, requeue_expired, take,
@@ -167,8 +168,15 @@ pub struct NewImport<'a> {
     pub actor: &'a str,
 }
 
+/// What an import needs room in.
+pub const QUOTAS: [Quota; 2] = [Quota::ImportsWaiting, Quota::Imports];
+
 /// Queue an import, with token 0. Locks nothing; the task must be there.
 pub async fn create(store: &Store, new: NewImport<'_>, now: Time) -> Result<(), StoreError> {
+    let mut tx = store.api.begin().await?;
+    for quota in QUOTAS {
+        quotas::room(&mut tx, new.enterprise, quota).await?;
+    }
     let made = sqlx::query!(
         "insert into import (id, enterprise_id, task_id, status, options, object_key, actor, created_at)
          select $1, enterprise_id, id, 'queued', $2, $3, $4, $5
@@ -181,8 +189,9 @@ pub async fn create(store: &Store, new: NewImport<'_>, now: Time) -> Result<(), 
         new.task.uuid(),
         new.enterprise.uuid()
     )
-    .execute(&store.api)
+    .execute(&mut *tx)
     .await?;
+    tx.commit().await?;
     if made.rows_affected() == 0 { Err(StoreError::NotFound("task")) } else { Ok(()) }
 }
 

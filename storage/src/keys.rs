@@ -8,14 +8,15 @@ use outbound::api_key::{Permission, Role};
 use outbound::audit::Action;
 use outbound::fault::name as name_fault;
 use outbound::ids::{ApiKeyId, EnterpriseId};
+use outbound::quota::Quota;
 use sha2::{Digest, Sha256};
-use sqlx::PgExecutor;
+use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::audit::{self, COMMAND_LINE, Entry};
 use crate::rows::{Listed, Page};
 use crate::tasks::references::refuse;
-use crate::{Store, StoreError, idempotency};
+use crate::{Store, StoreError, idempotency, quotas};
 
 /// Characters of a key's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -104,13 +105,17 @@ pub async fn create(
     now: Time,
 ) -> Result<NewKey, StoreError> {
     let made = draw(enterprise, name, role, permissions, now)?;
-    insert(&store.api, &made).await?;
+    let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Keys).await?;
+    quotas::forget_revoked_keys(&mut tx, enterprise).await?;
+    insert(&mut tx, &made).await?;
+    tx.commit().await?;
     Ok(made)
 }
 
 /// Make an administrator's key with every permission at the command line, past the API: the first of an
 /// enterprise, or one for an enterprise whose keys are all lost. The audit log tells of it, or there is no
-/// key.
+/// key. No limit holds here: whoever has lost all keys gets in again.
 ///
 /// `system_user` is the user of the machine who did it.
 pub async fn create_administrator(
@@ -122,7 +127,7 @@ pub async fn create_administrator(
 ) -> Result<NewKey, StoreError> {
     let made = draw(enterprise, name, Role::Admin, &Permission::ALL, now)?;
     let mut tx = store.api.begin().await?;
-    insert(&mut *tx, &made).await?;
+    insert(&mut tx, &made).await?;
     let target = made.key.id.to_string();
     let entry = Entry {
         enterprise,
@@ -166,7 +171,7 @@ fn draw(
     Ok(NewKey { key, secret })
 }
 
-async fn insert(to: impl PgExecutor<'_>, made: &NewKey) -> Result<(), StoreError> {
+async fn insert(to: &mut PgConnection, made: &NewKey) -> Result<(), StoreError> {
     let NewKey { key, secret } = made;
     let words: Vec<String> =
         key.permissions.iter().map(|permission| permission.word().to_owned()).collect();

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod look_ups;
 pub mod navigations;
 pub mod periods;
+pub mod quotas;
 pub mod robots;
 pub mod suppression;
 pub mod tasks;

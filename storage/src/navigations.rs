@@ -11,13 +11,14 @@ use outbound::Time;
 use outbound::fault::{Fault, count, name};
 use outbound::ids::{EnterpriseId, NavigationId, RobotId};
 use outbound::import::is_fixed_column;
+use outbound::quota::Quota;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use crate::judging::judged;
 use crate::rows::{Listed, Page, name_taken, same_version, unused};
 use crate::tasks::references::{Referred, refuse, users};
-use crate::{Store, StoreError, idempotency};
+use crate::{Store, StoreError, idempotency, quotas};
 
 /// Characters of a navigation's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -75,6 +76,8 @@ pub async fn create(
     }
     check(&draft)?;
     let id = idempotency::id(NavigationId::new());
+    let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Navigations).await?;
     sqlx::query!(
         "insert into navigation (id, enterprise_id, name, draft, created_at)
          values ($1, $2, $3, $4, $5)",
@@ -84,9 +87,10 @@ pub async fn create(
         Json(&draft) as _,
         now
     )
-    .execute(&store.api)
+    .execute(&mut *tx)
     .await
     .map_err(|error| name_taken(error, &draft.name))?;
+    tx.commit().await?;
     Ok(Draft { id, draft, published_version: None, version: 1, created_at: now })
 }
 
@@ -204,7 +208,9 @@ pub async fn publish(
             return Err(StoreError::Refused(problems.chain(columns).collect()));
         }
     };
-    let number = old.published_version.unwrap_or(0) + 1;
+    let before = old.published_version.unwrap_or(0);
+    quotas::within(u64::from(before.unsigned_abs()), 1, Quota::NavigationVersions)?;
+    let number = before + 1;
     sqlx::query!(
         "insert into navigation_version (navigation_id, number, content, published_at)
          values ($1, $2, $3, $4)",

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use outbound::Time;
 use outbound::ids::{EnterpriseId, PeriodId};
 use outbound::period::{PeriodConfig, links};
+use outbound::quota::Quota;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page, Stored, name_taken, unused};
 use crate::tasks::plan::period;
 use crate::tasks::references::{Referred, faults, refuse, users};
-use crate::{Store, StoreError, idempotency};
+use crate::{Store, StoreError, idempotency, quotas};
 
 mod edit;
 
@@ -51,6 +52,7 @@ pub async fn create(
     refuse(faults(config.check()))?;
     let id = idempotency::id(PeriodId::new());
     let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Periods).await?;
     let config = derived(&mut tx, enterprise, id, config).await?;
     sqlx::query!(
         "insert into period (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",

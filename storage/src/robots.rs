@@ -4,12 +4,13 @@ use dialog::robot::{AgentConfig, RobotConfig};
 use outbound::Time;
 use outbound::fault::{Fault, name};
 use outbound::ids::{EnterpriseId, RobotId};
+use outbound::quota::Quota;
 use sqlx::types::{Json, Uuid};
 
 use crate::judging::judged;
 use crate::rows::{Listed, Page, Stored, name_taken, unused};
 use crate::tasks::references::refuse;
-use crate::{Store, StoreError, idempotency};
+use crate::{Store, StoreError, idempotency, quotas};
 
 /// Characters of a robot's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -65,6 +66,8 @@ pub async fn create(
     }
     check(&config).await?;
     let id = idempotency::id(RobotId::new());
+    let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Robots).await?;
     sqlx::query!(
         "insert into robot (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",
         id.uuid(),
@@ -73,9 +76,10 @@ pub async fn create(
         Json(&config) as _,
         now
     )
-    .execute(&store.api)
+    .execute(&mut *tx)
     .await
     .map_err(|error| name_taken(error, &config.name))?;
+    tx.commit().await?;
     Ok(Stored { id, config, version: 1, created_at: now })
 }
 

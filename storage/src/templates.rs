@@ -2,12 +2,13 @@
 
 use outbound::Time;
 use outbound::ids::{EnterpriseId, TemplateId};
+use outbound::quota::Quota;
 use outbound::task::TaskConfig;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page, Stored, name_taken, same_version};
 use crate::tasks::references::{faults, judge, refuse};
-use crate::{Store, StoreError, idempotency};
+use crate::{Store, StoreError, idempotency, quotas};
 
 /// The configuration's name is the template's.
 pub type Template = Stored<TemplateId, TaskConfig>;
@@ -54,6 +55,7 @@ pub async fn create(
         return Ok(made);
     }
     let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Templates).await?;
     check(&mut tx, enterprise, &config, None).await?;
     let id = idempotency::id(TemplateId::new());
     sqlx::query!(

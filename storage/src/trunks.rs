@@ -6,6 +6,7 @@ use outbound::Time;
 use outbound::fault::Fault;
 use outbound::ids::{CallerIdId, EnterpriseId, TrunkId};
 use outbound::phone::Phone;
+use outbound::quota::Quota;
 use outbound::trunk::TrunkConfig;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
@@ -14,7 +15,7 @@ use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{Listed, Page, name_taken, phone, phone_column, same_version, taken, unused};
 use crate::tasks::references::{Referred, faults, refuse, users};
 use crate::tasks::{notify_dispatch, trunk_changed};
-use crate::{Store, StoreError, idempotency};
+use crate::{Store, StoreError, idempotency, quotas};
 
 /// A line as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,7 @@ pub async fn create(
     refuse(faults(config.check()))?;
     let id = idempotency::id(TrunkId::new());
     let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Trunks).await?;
     sqlx::query!(
         "insert into trunk (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",
         id.uuid(),
@@ -307,6 +309,7 @@ pub async fn create_caller_id(
     }
     check_label(&new.label)?;
     let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::CallerIds).await?;
     lock_named(&mut tx, enterprise, new.trunk).await?;
     let id = idempotency::id(CallerIdId::new());
     let (province, city) = match new.phone.location() {

@@ -6,12 +6,16 @@ use tokio::net::TcpStream;
 
 /// The first line that these bytes are answered with.
 async fn answer(world: &World, bytes: &str) -> String {
+    whole_answer(world, bytes).await.lines().next().unwrap_or_default().to_owned()
+}
+
+async fn whole_answer(world: &World, bytes: &str) -> String {
     let mut stream = TcpStream::connect(world.address).await.expect("connected");
     stream.write_all(bytes.as_bytes()).await.expect("sent");
     let mut answer = Vec::new();
     // A connection that is cut with bytes unread is reset, which is an end, too.
     let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]
@@ -27,6 +31,25 @@ async fn a_request_for_no_host_or_for_two_is_refused_before_its_key_is_looked_at
     let long = format!("{line}Host: here\r\nCookie: {}\r\n\r\n", "a".repeat(65_536));
     let answered = answer(&world, &long).await;
     assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 431"), "{answered}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_line_that_ends_by_a_bare_lf_is_refused_before_its_key_is_looked_at_also_in_a_later_request()
+ {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let key = format!("Authorization: Bearer {}\r\n", world.key);
+    let line = "GET /v1/settings HTTP/1.1\r\nHost: here\r\n";
+    for bare in ["X: y\n", "X: y\nHost: there\r\n", "\n"] {
+        let request = format!("{line}{bare}Connection: close\r\n\r\n");
+        let answered = answer(&world, &request).await;
+        assert!(answered.starts_with("HTTP/1.1 400"), "{bare:?}: {answered}");
+        // The first request is answered, and what hides behind it is not.
+        let first = format!("{line}{key}\r\n");
+        let both = whole_answer(&world, &format!("{first}{request}")).await;
+        let statuses: Vec<&str> = both.split("HTTP/1.1 ").skip(1).map(|rest| &rest[..3]).collect();
+        assert_eq!(statuses, ["200", "400"], "{bare:?}: {both}");
+    }
     world.end().await;
 }
 

@@ -73,6 +73,7 @@ pub(super) async fn create(
     let key = file::key(request.headers())?;
     // Before the file is taken in: there may be no such task.
     tasks::get(&state.store, caller.enterprise, path.task_id).await?;
+    file::room(&state, &caller).await?;
     let Spooled::<Asked> { file, hash, asked, format } = spool(request).await?;
     let options = asked.or(query).judge(format)?;
 

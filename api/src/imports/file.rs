@@ -13,7 +13,7 @@ use outbound::ids::ImportId;
 use outbound::import::ImportFormat;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
-use storage::imports::Import;
+use storage::imports::{self, Import};
 use storage::objects::keys::import_source;
 use tempfile::NamedTempFile;
 
@@ -66,6 +66,11 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<String, Problem> {
     })
 }
 
+/// Refuse a file before it is read where as many imports wait, or are kept, as there may be.
+pub(crate) async fn room(state: &ApiState, caller: &Caller) -> Reply<()> {
+    Ok(storage::quotas::ask(&state.store, caller.enterprise, &imports::QUOTAS).await?)
+}
+
 /// Take a file in once, however often its request comes.
 pub(crate) async fn once<View: Serialize + Send>(
     state: &ApiState,
@@ -109,7 +114,7 @@ pub(crate) async fn woken(
         let _ = state.objects.delete(object_key).await;
         return Err(error.into());
     }
-    let row = storage::imports::get(&state.store, caller.enterprise, import).await?;
+    let row = imports::get(&state.store, caller.enterprise, import).await?;
     state.wake(&ImportBatch { import, token: row.token }).await;
     Ok(row)
 }

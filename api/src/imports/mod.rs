@@ -7,6 +7,8 @@ pub(crate) mod options;
 mod read;
 pub(crate) mod spool;
 
+pub use spool::FILE_BYTES_MAX;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use outbound::Time;

@@ -1,7 +1,5 @@
 //! The body of an import on its way to the object store: through a temporary file, bounded, hashed.
 
-use std::time::Duration;
-
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -15,18 +13,17 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
 use super::options::{of_file_name, of_media_type};
+use crate::arrival::{Arrival, announced_size};
 use crate::input::{from_json, media_type, must_be_object, well_shaped};
 use crate::problem::Problem;
 use crate::unkept::no_nul;
 
 /// Bytes of an imported file, at most.
-pub(super) const FILE_BYTES_MAX: u64 = 200_000_000;
+pub const FILE_BYTES_MAX: u64 = 200_000_000;
 /// Bytes of the `options` part, at most.
 const OPTIONS_BYTES_MAX: usize = 65_536;
 /// Parts of a form, at most.
 const PARTS_MAX: usize = 8;
-/// How long the sender may keep us waiting for the next piece.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What came in.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ pub(crate) struct Spooled<Asked> {
 pub(crate) async fn spool<Asked: DeserializeOwned + Default + JsonSchema>(
     request: Request,
 ) -> Result<Spooled<Asked>, Problem> {
-    crate::input::announced_size(request.headers(), FILE_BYTES_MAX + OPTIONS_BYTES_MAX as u64)?;
+    announced_size(request.headers(), FILE_BYTES_MAX + OPTIONS_BYTES_MAX as u64)?;
     let kind = media_type(request.headers());
     if kind == "multipart/form-data" {
         return form(request).await;
@@ -58,7 +55,8 @@ pub(crate) async fn spool<Asked: DeserializeOwned + Default + JsonSchema>(
              application/octet-stream with its `format` in the query",
         ));
     }
-    let (file, hash) = save(Box::pin(request.into_body().into_data_stream()), cut_off).await?;
+    let body = Box::pin(request.into_body().into_data_stream());
+    let (file, hash) = save(body, &mut Arrival::begin(), cut_off).await?;
     Ok(Spooled { file, hash, asked: Asked::default(), format })
 }
 
@@ -83,15 +81,15 @@ async fn form<Asked: DeserializeOwned + Default + JsonSchema>(
     let mut form = Multipart::from_request(request, &()).await.map_err(|rejection| {
         Problem::malformed("", "not_a_form", format!("is not a form: {}", rejection.body_text()))
     })?;
-    let (mut asked, mut saved) = (None, None);
+    let (mut asked, mut saved, mut arrival) = (None, None, Arrival::begin());
     for _ in 0..PARTS_MAX {
-        let Some(field) = piece(form.next_field()).await?.map_err(bad_form)? else { break };
+        let Some(field) = arrival.piece(form.next_field()).await?.map_err(bad_form)? else { break };
         match field.name() {
-            Some("options") if asked.is_none() => asked = Some(options(field).await?),
+            Some("options") if asked.is_none() => asked = Some(options(field, &mut arrival).await?),
             Some("file") if saved.is_none() => {
                 let named = field.file_name().and_then(of_file_name);
                 let format = named.or_else(|| field.content_type().and_then(of_media_type));
-                saved = Some((save(Box::pin(field), bad_form).await?, format));
+                saved = Some((save(Box::pin(field), &mut arrival, bad_form).await?, format));
             }
             other => {
                 let name = other.unwrap_or_default().chars().take(64).collect::<String>();
@@ -112,9 +110,11 @@ async fn form<Asked: DeserializeOwned + Default + JsonSchema>(
 
 async fn options<Asked: DeserializeOwned + JsonSchema>(
     mut field: Field<'_>,
+    arrival: &mut Arrival,
 ) -> Result<Asked, Problem> {
     let mut text = Vec::new();
-    while let Some(chunk) = piece(field.chunk()).await?.map_err(bad_form)? {
+    while let Some(chunk) = arrival.piece(field.chunk()).await?.map_err(bad_form)? {
+        arrival.came(chunk.len());
         if text.len() + chunk.len() > OPTIONS_BYTES_MAX {
             let detail = format!("may have {OPTIONS_BYTES_MAX} bytes at most");
             return Err(Problem::malformed("/options", "too_long", detail));
@@ -129,24 +129,18 @@ async fn options<Asked: DeserializeOwned + JsonSchema>(
     from_json(&text)
 }
 
-/// Wait for the sender, but not forever.
-async fn piece<T>(next: impl Future<Output = T>) -> Result<T, Problem> {
-    tokio::time::timeout(PIECE_TIMEOUT, next).await.map_err(|_| {
-        let detail = format!("nothing came for {} s; send it again", PIECE_TIMEOUT.as_secs());
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
-    })
-}
-
 /// Write what comes into a file, up to the limit.
 async fn save<E>(
     mut stream: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    arrival: &mut Arrival,
     failed: impl Fn(E) -> Problem,
 ) -> Result<(NamedTempFile, [u8; 32]), Problem> {
     let file = NamedTempFile::new().map_err(unwritable)?;
     let mut writer = tokio::fs::File::from_std(file.reopen().map_err(unwritable)?);
     let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
-    while let Some(chunk) = piece(stream.next()).await? {
+    while let Some(chunk) = arrival.piece(stream.next()).await? {
         let chunk = chunk.map_err(&failed)?;
+        arrival.came(chunk.len());
         bytes += chunk.len() as u64;
         if bytes > FILE_BYTES_MAX {
             return Err(Problem::too_large(FILE_BYTES_MAX));

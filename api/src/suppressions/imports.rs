@@ -232,6 +232,7 @@ async fn create(
     FileBody { request, .. }: FileBody<ListFile>,
 ) -> Reply<ImportReply<SuppressionImportView>> {
     let key = file::key(request.headers())?;
+    file::room(&state, &caller).await?;
     let Spooled::<Asked> { file, hash, asked, format } = spool(request).await?;
     let options = asked.or(query).judge(format, state.clock.now())?;
     let mut print = Fingerprint::new(&caller, &Method::POST, PATH);

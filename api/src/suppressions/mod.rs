@@ -33,7 +33,7 @@ const ADD: &str = "When the reply comes, no call to these phones begins any more
     A key without `see_full_numbers` looks up each phone that is on the list already: 60 an hour in all.";
 
 /// Numbers of one request, at most.
-const NUMBERS_MAX: usize = 1_000;
+pub const NUMBERS_MAX: usize = 1_000;
 
 pub(crate) fn routes() -> ApiRouter<ApiState> {
     ApiRouter::new()

@@ -3,6 +3,7 @@
 pub mod check_journal;
 mod enterprises;
 mod jobs;
+mod limits;
 mod migrate;
 mod next;
 mod openapi;
@@ -33,6 +34,7 @@ use crate::data_folder;
 use crate::supervise::addresses;
 use crate::telemetry::{LogForm, Telemetry};
 
+pub use limits::page as limits_page;
 pub use migrate::run as migrate;
 pub use seed::{PEOPLE, demo_task, enterprise};
 pub use serve::listen;
@@ -69,6 +71,8 @@ enum Command {
     CheckJournal(check_journal::CheckJournal),
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Print every limit as a page: how many of what there may be, and what happens then
+    Limits,
     /// Read an imported file for the process that started this one
     #[command(hide = true)]
     ReadImport,
@@ -141,6 +145,7 @@ async fn dispatch(command: Command, umask: Mode) -> Result<ExitCode> {
         Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
         Command::Workers(workers) => workers.run(&config).await?,
         Command::Openapi => openapi::run()?,
+        Command::Limits => limits::run()?,
         // It ran before there was anything to run on.
         Command::ReadImport => {}
         Command::Tasks(tasks) => return tasks.run(&config).await,

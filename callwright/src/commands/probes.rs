@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use workers::apart::apart;
 
 use crate::config::Config;
+use crate::connections;
 use crate::node::Node;
 use crate::telemetry;
 
@@ -18,14 +19,13 @@ pub async fn serve(
     node: &Node,
     stopping: CancellationToken,
 ) -> Result<SocketAddr> {
-    let pages = api::health::probes(node.api(), telemetry::metrics()?);
+    let pages = api::health::probes(node.api(config), telemetry::metrics()?);
     let listener = config.metrics_listen.bind().await?;
     let address = listener.local_addr().context("the metrics have no address")?;
     let listener = listener.into_std()?;
     let served = apart("probes", async move {
-        axum::serve(TcpListener::from_std(listener)?, pages)
-            .with_graceful_shutdown(async move { stopping.cancelled().await })
-            .await
+        connections::serve(TcpListener::from_std(listener)?, pages, stopping).await;
+        Ok::<(), std::io::Error>(())
     })?;
     tokio::spawn(async move {
         match served.await {

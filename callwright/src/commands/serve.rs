@@ -38,7 +38,7 @@ pub async fn run(config: &Config) -> Result<()> {
     let node = Node::connect(config).await?;
     let stopping = CancellationToken::new();
     let metrics = probes::serve(config, &node, stopping.clone()).await?;
-    let state = node.api();
+    let state = node.api(config);
     let requests = state.requests.clone();
     let (address, served) =
         listen(config.serve_listen, api::router(state), stopping.clone()).await?;

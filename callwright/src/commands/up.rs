@@ -101,7 +101,7 @@ impl Up {
         migrate::run(config).await?;
         let node = Node::connect(config).await?;
         let metrics = probes::serve(config, &node, stopping.clone()).await?;
-        let state = node.api();
+        let state = node.api(config);
         let requests = state.requests.clone();
         let (address, served) = listen(config.listen, api::router(state), stopping.clone()).await?;
         let mut served = std::pin::pin!(served);

@@ -22,7 +22,7 @@ use super::rows::{Into, LandingRows, Sieve, insert};
 use crate::lanes::{self, Counts};
 use crate::store::LANDING_STALLED_MAX;
 use crate::tasks::{self, Task, apply};
-use crate::{Store, StoreError, imports};
+use crate::{Store, StoreError, imports, quotas};
 
 /// Times that a landing begins anew before it gives up.
 const TRIES_MAX: u32 = 5;
@@ -319,6 +319,7 @@ async fn put_batch(
         .await?;
         return Ok(merged.rows_affected() == 1);
     }
+    quotas::room_for_batch(conn, landing.task).await?;
     sqlx::query!(
         "insert into batch (id, enterprise_id, task_id, name, priority, created_at)
          values ($1, $2, $3, $4, $5, $6)",

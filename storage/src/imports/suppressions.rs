@@ -8,10 +8,10 @@ use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use super::carried::{column, going};
-use super::{Import, Row};
+use super::{Import, QUOTAS, Row};
 use crate::rows::{Listed, Page};
 use crate::work::lease_lost;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, quotas};
 
 /// A do-not-call list that is to be imported. The file lies at `object_key` before the row is made.
 #[derive(Debug, Clone)]
@@ -29,6 +29,10 @@ pub async fn create_suppressions(
     new: NewSuppressionImport<'_>,
     now: Time,
 ) -> Result<(), StoreError> {
+    let mut tx = store.api.begin().await?;
+    for quota in QUOTAS {
+        quotas::room(&mut tx, new.enterprise, quota).await?;
+    }
     sqlx::query!(
         "insert into import (id, enterprise_id, status, options, object_key, actor, created_at)
          values ($1, $2, 'queued', $3, $4, $5, $6)",
@@ -39,8 +43,9 @@ pub async fn create_suppressions(
         new.actor,
         now
     )
-    .execute(&store.api)
+    .execute(&mut *tx)
     .await?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::imports::{self, Landmark};
 use crate::lanes::Counts;
 use crate::rows::{phone, phone_column};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, quotas};
 
 /// Rows of one transaction, at most: claims wait for it.
 pub const LANDED_MAX: usize = 500;
@@ -62,6 +62,7 @@ pub async fn land(
     }
     let phones: Vec<i64> = entries.keys().map(|phone| phone_column(*phone)).collect();
     let claimed = listing::hold(&mut tx, enterprise, &phones).await?;
+    quotas::room_for_phones(&mut tx, enterprise, &phones).await?;
     let of: Vec<(Uuid, i64)> = phones.iter().map(|phone| (enterprise.uuid(), *phone)).collect();
     let added = entries.len() - in_force(&mut tx, &of, now).await?.len();
     listing::write(&mut tx, enterprise, &entries, Source::File, now).await?;

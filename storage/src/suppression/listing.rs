@@ -16,7 +16,7 @@ use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::lanes::{self, Counts, lock_claims};
 use crate::rows::phone_column;
 use crate::tasks::references::refuse;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, quotas};
 
 /// Phones that one request may add, at most.
 pub const ADDED_MAX: usize = 10_000;
@@ -47,6 +47,7 @@ pub async fn add(
     let mut tx = store.api.begin().await?;
     let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
     let claimed = hold(&mut tx, enterprise, &columns).await?;
+    quotas::room_for_phones(&mut tx, enterprise, &columns).await?;
     let mut entries = BTreeMap::new();
     for phone in phones {
         entries.insert(*phone, Entry { phone: *phone, reason: reason.to_owned(), expires_at });
@@ -63,7 +64,7 @@ pub async fn add(
 
 /// A customer asks on a call not to be called again: for good, whenever an entry was to expire that is
 /// there already. It is not for the call's end to write: whatever becomes of the call, of its worker or its
-/// lease, the customer has asked.
+/// lease, the customer has asked. So no limit of entries holds here.
 ///
 /// Locks what [`add`] locks.
 pub async fn asked(

@@ -10,6 +10,7 @@ use chrono::NaiveDateTime;
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{EnterpriseId, TaskId, TemplateId};
+use outbound::quota::Quota;
 use outbound::redial::RedialPolicy;
 use outbound::schedule::{Schedule, instant};
 use outbound::task::{PauseReason, TaskConfig, TaskState};
@@ -20,7 +21,7 @@ use super::references::{judge, judge_schedule, refuse};
 use super::{Task, get, lock, lock_in, plan, reorder, state};
 use crate::enterprises::{Limit, Scope, limits_changed};
 use crate::rows::{name_taken, same_version};
-use crate::{Store, StoreError, idempotency, numbers, templates};
+use crate::{Store, StoreError, idempotency, numbers, quotas, templates};
 
 /// Chunks of some thousands of numbers that a deletion cancels itself, at most.
 const CANCELLED_MAX: u32 = 5;
@@ -37,6 +38,7 @@ pub async fn create(
         return Ok(made);
     }
     let mut tx = store.api.begin().await?;
+    quotas::room(&mut tx, enterprise, Quota::Tasks).await?;
     let judged = judge(&mut tx, enterprise, &config).await?;
     let mut faults = judged.faults(&config, None);
     faults.extend(judge_schedule(&config.schedule, &judged.hours, now));

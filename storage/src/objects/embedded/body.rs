@@ -1,6 +1,7 @@
 //! A request's body, taken in to a file and checked against what the client said of it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use s3s::checksum::ChecksumHasher;
@@ -12,6 +13,8 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use super::disk::Aside;
 
 const BUFFER_BYTES: usize = 256 * 1024;
+/// How long a sender may keep us waiting for the next piece.
+const PIECE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the client said of the content.
 pub(super) struct Claimed {
@@ -43,9 +46,11 @@ pub(super) async fn take(
     let file = tokio::fs::File::create_new(aside.path()).await.map_err(internal)?;
     let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
     let mut bytes = 0_u64;
-    while let Some(piece) =
-        body.try_next().await.map_err(|error| s3_error!(IncompleteBody, "{error}"))?
-    {
+    loop {
+        let piece = tokio::time::timeout(PIECE_WITHIN, body.try_next()).await;
+        let piece = piece.map_err(|_| s3_error!(RequestTimeout, "nothing came for a minute"))?;
+        let piece = piece.map_err(|error| s3_error!(IncompleteBody, "{error}"))?;
+        let Some(piece) = piece else { break };
         md5.update(&piece);
         hasher.update(&piece);
         bytes += piece.len() as u64;
@@ -149,5 +154,22 @@ mod tests {
         {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_cut_off_and_leaves_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let never = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+        let claimed = Claimed {
+            algorithm: None,
+            checksum: Checksum::default(),
+            md5: None,
+            length: None,
+            trailers: None,
+        };
+        let taken = take(Some(StreamingBlob::wrap(never)), claimed, folder.path()).await;
+        let error = taken.err().expect("an error");
+        assert_eq!(error.code().as_str(), "RequestTimeout");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
     }
 }

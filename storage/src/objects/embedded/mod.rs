@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -38,6 +38,13 @@ use shelf::Shelf;
 
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 512;
+/// A request's head must be whole after so long, and a connection without a request is closed. Clients that keep
+/// connections open for longer find them closed, and open new ones.
+const HEAD_WITHIN: Duration = Duration::from_secs(60);
+/// Bytes of a request's head that are waited for, more or less. Signed links are long.
+const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Header lines of a request.
+const HEADERS_MAX: usize = 100;
 /// How long requests that are under way may take once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often uploads that nobody finishes are looked for.
@@ -132,7 +139,13 @@ async fn accept(
 async fn serve(stream: TcpStream, service: S3Service, stop: CancellationToken) {
     // Answers are small; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    let server = auto::Builder::new(TokioExecutor::new()).http1_only();
+    let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
     let connection = server.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
