@@ -46,8 +46,7 @@ pub(super) async fn run(
         superuser_of_older(bin, folder, port, password).await?;
     }
     let superuser = secret(folder, SUPERUSER_SECRET)?;
-    let words =
-        [("CALLWRIGHT_ROLE_PASSWORD", password), ("CALLWRIGHT_ROLE_RIGHTS", rights.words())];
+    let words = [("ROLE_PASSWORD", password), ("ROLE_RIGHTS", rights.words())];
     psql(bin, port, (SUPERUSER, &superuser), &words, include_str!("set_up.sql")).await
 }
 
@@ -55,7 +54,7 @@ pub(super) async fn run(
 /// password is kept once it holds; after a kill before that, another takes its place.
 async fn superuser_of_older(bin: &Path, folder: &Path, port: u16, password: &str) -> Result<()> {
     let superuser = new_secret();
-    let words = [("CALLWRIGHT_ROLE_PASSWORD", superuser.as_str())];
+    let words = [("ROLE_PASSWORD", superuser.as_str())];
     psql(bin, port, (ROLE, password), &words, include_str!("set_up_older.sql")).await?;
     write_private(&folder.join(SUPERUSER_SECRET), &superuser)
 }

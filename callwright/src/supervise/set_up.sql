@@ -1,6 +1,6 @@
 -- Run by the superuser at each start: the role of the program, which owns its database and may do no more.
-\getenv password CALLWRIGHT_ROLE_PASSWORD
-\getenv rights CALLWRIGHT_ROLE_RIGHTS
+\getenv password ROLE_PASSWORD
+\getenv rights ROLE_RIGHTS
 
 -- In clusters of older releases the program's role was the superuser that made them. It gives up its name.
 select 'alter role callwright rename to callwright_before' from pg_roles

@@ -92,6 +92,8 @@ fn book(
     mut rows: mpsc::Receiver<Vec<SheetRow>>,
 ) -> Result<(tempfile::NamedTempFile, u64), XlsxError> {
     let mut book = Workbook::new();
+    // By itself it would use the folder of the system, where other temporary files of ours don't lie.
+    book.set_tempdir(tempfile::env::temp_dir())?;
     let time = Format::new().set_num_format(TIME_FORMAT);
     let mut sheet = book.add_worksheet_with_constant_memory()?;
     titles(sheet, columns, zone, shown)?;
