@@ -29,7 +29,8 @@ use crate::state::ApiState;
 
 /// What every key starts with.
 pub const KEY_PREFIX: &str = "cw_";
-/// What the contract calls the way to show a key; each operation names it with the role that it needs.
+/// What the contract calls the way to show a key. Each operation names it with the role and the permission that it
+/// needs.
 pub(crate) const SECURITY_SCHEME: &str = "key";
 /// Characters of a key, at most.
 const KEY_LENGTH_MAX: usize = 128;
@@ -217,7 +218,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 macro_rules! guards {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $role:ident $(with $permission:ident)?;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name(pub Caller);
@@ -227,15 +228,17 @@ macro_rules! guards {
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
                 let caller = Caller::from_request_parts(parts, state).await?;
-                caller.at_least(Role::$name)?;
+                caller.at_least(Role::$role)?;
+                $(caller.require(Permission::$permission)?;)?
                 Ok(Self(caller))
             }
         }
 
         impl OperationInput for $name {
             fn operation_input(_: &mut GenContext, operation: &mut Operation) {
-                let roles = vec![Role::$name.word().to_owned()];
-                operation.security = vec![[(SECURITY_SCHEME.to_owned(), roles)].into_iter().collect()];
+                let needs = [Role::$role.word() $(, Permission::$permission.word())?];
+                let needs = needs.map(str::to_owned).to_vec();
+                operation.security = vec![[(SECURITY_SCHEME.to_owned(), needs)].into_iter().collect()];
             }
         }
     )*};
@@ -243,11 +246,15 @@ macro_rules! guards {
 
 guards! {
     /// Any key: it may read.
-    Viewer;
+    Viewer = Viewer;
+    /// A key that may make and fetch exports.
+    Exporter = Viewer with Export;
+    /// A key that may hear recordings.
+    Hearer = Viewer with ListenRecordings;
     /// A key that may run tasks, imports and lists.
-    Operator;
+    Operator = Operator;
     /// A key that may change settings, lines and keys.
-    Admin;
+    Admin = Admin;
 }
 
 impl ApiState {

@@ -109,8 +109,8 @@ struct Operation<'a> {
     method: &'a str,
     /// Below `/v1/`, with an id of the right form, that nothing has, in each place for one.
     path: String,
-    /// The role that the contract says.
-    role: &'a Value,
+    /// The role that the contract says, and the permission.
+    needs: &'a Value,
 }
 
 fn operations(contract: &Value) -> Vec<Operation<'_>> {
@@ -122,7 +122,7 @@ fn operations(contract: &Value) -> Vec<Operation<'_>> {
             id: what["operationId"].as_str().expect("an id"),
             method,
             path: filled(path, what, contract),
-            role: &what["security"][0]["key"][0],
+            needs: &what["security"][0]["key"],
         })
     });
     all.collect()
@@ -175,7 +175,9 @@ async fn every_operation_is_for_the_role_and_the_permission_of_its_row_and_for_n
         let id = operation.id;
         let (least, needs) = *matrix.get(id).unwrap_or_else(|| panic!("{id} has no row here"));
         rows -= 1;
-        assert_eq!(operation.role, least.word(), "the role of {id} in the contract");
+        let told: Vec<&str> =
+            [Some(least.word()), needs.map(Permission::word)].into_iter().flatten().collect();
+        assert_eq!(*operation.needs, json!(told), "what {id} needs, in the contract");
         let answer = asked(&stranger, &operation).await;
         assert!([401, 429].contains(&answer.status), "{id} by a stranger: {}", answer.told());
         for (role, may_all, key) in &keys {

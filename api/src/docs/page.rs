@@ -176,10 +176,14 @@ fn section(operation: &Operation, schemas: &Map<String, Value>) -> String {
         escape(operation.path),
         text(what["description"].as_str().unwrap_or_default()),
     );
-    let roles = what["security"][0].as_object().into_iter().flatten().map(|(_, roles)| roles);
-    for role in roles.flat_map(|roles| roles.as_array().into_iter().flatten()) {
-        let role = escape(role.as_str().unwrap_or_default());
-        html.push_str(&format!("<p>For keys of role <code>{role}</code> or above.</p>"));
+    for (_, needs) in what["security"][0].as_object().into_iter().flatten() {
+        let word = |place: usize| needs[place].as_str().map(escape);
+        let role = word(0).unwrap_or_default();
+        let permission = word(1).map(|word| format!(", with the permission <code>{word}</code>"));
+        let permission = permission.unwrap_or_default();
+        html.push_str(&format!(
+            "<p>For keys of role <code>{role}</code> or above{permission}.</p>"
+        ));
     }
     let parameters = what["parameters"].as_array().into_iter().flatten().map(|parameter| {
         let words = |name: &str| parameter[name].as_str().unwrap_or_default();

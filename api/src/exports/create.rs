@@ -13,7 +13,7 @@ use storage::exports::{self, Export, NewExport};
 use storage::tasks;
 
 use super::ExportView;
-use crate::auth::{Caller, Numbers, Viewer};
+use crate::auth::{Caller, Exporter, Numbers};
 use crate::input::Body;
 use crate::problem::Problem;
 use crate::reply::{Accepted, Reply};
@@ -24,10 +24,9 @@ const NAME_PART_MAX: usize = 40;
 
 pub(super) async fn create(
     State(state): State<ApiState>,
-    Viewer(caller): Viewer,
+    Exporter(caller): Exporter,
     Body(options): Body<ExportOptions>,
 ) -> Reply<Accepted<ExportView>> {
-    caller.require(Permission::Export)?;
     if options.content == Content::Recordings {
         caller.require(Permission::ListenRecordings)?;
     }

@@ -11,7 +11,7 @@ use storage::exports;
 use storage::work::WorkStatus;
 
 use super::ExportPath;
-use crate::auth::Viewer;
+use crate::auth::Exporter;
 use crate::input::Path;
 use crate::problem::Problem;
 use crate::reply::{Link, Reply};
@@ -19,11 +19,10 @@ use crate::state::ApiState;
 
 pub(super) async fn download(
     State(state): State<ApiState>,
-    Viewer(caller): Viewer,
+    Exporter(caller): Exporter,
     Path(path): Path<ExportPath>,
     headers: HeaderMap,
 ) -> Reply<Link> {
-    caller.require(Permission::Export)?;
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
     if row.reveal {
         // Written for someone who may see numbers in full.

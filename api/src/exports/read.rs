@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use outbound::api_key::Permission;
 use outbound::audit::Action;
 use serde_json::json;
 use storage::{exports, workers};
 
 use super::{ExportPath, ExportView};
-use crate::auth::Viewer;
+use crate::auth::{Exporter, Viewer};
 use crate::input::{Path, Query};
 use crate::page::{Page, Paging};
 use crate::reply::Reply;
@@ -39,10 +38,9 @@ pub(super) async fn read(
 
 pub(super) async fn cancel(
     State(state): State<ApiState>,
-    Viewer(caller): Viewer,
+    Exporter(caller): Exporter,
     Path(path): Path<ExportPath>,
 ) -> Reply<Json<ExportView>> {
-    caller.require(Permission::Export)?;
     let now = state.clock.now();
     exports::cancel(&state.store, caller.enterprise, path.export_id, now).await?;
     state.audit(&caller, Action::ExportCancel, path.export_id, json!({})).await;

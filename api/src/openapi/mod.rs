@@ -53,7 +53,8 @@ const IF_MATCH: &str = "The ETag that was read: then a change that somebody else
 const KEY_FORM: &str = "cw_xxxxxxxx_xxxx…";
 const KEY_ABOUT: &str = "A key of the enterprise, as `Authorization: Bearer KEY`: `cw_`, 8 characters \
     that the list of keys shows, `_`, and 52 that are shown once; each a digit or a small letter. \
-    Each operation names the least role that it is for: `viewer`, `operator` or `admin`.";
+    Each operation names the least role that it is for (`viewer`, `operator` or `admin`), and after it a permission \
+    that it needs.";
 
 const ABOUT: &str = "Automatic outbound calls. Every request carries a key as `Authorization: \
     Bearer cw_…`; the enterprise comes from the key. Errors are RFC 9457 problems with a stable \

@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{TimeDelta, Utc};
 use http::{HeaderMap, StatusCode};
-use outbound::api_key::Permission;
 use outbound::audit::Action;
 use serde_json::json;
 use storage::objects::LINK_MAX;
 use storage::{recordings, records};
 
 use super::{RecordPath, RecordView};
-use crate::auth::Viewer;
+use crate::auth::{Hearer, Viewer};
 use crate::input::Path;
 use crate::problem::Problem;
 use crate::reply::{Link, LinkBody, Reply};
@@ -30,11 +29,10 @@ pub(super) async fn read(
 
 pub(super) async fn recording(
     State(state): State<ApiState>,
-    Viewer(caller): Viewer,
+    Hearer(caller): Hearer,
     Path(path): Path<RecordPath>,
     headers: HeaderMap,
 ) -> Reply<Link> {
-    caller.require(Permission::ListenRecordings)?;
     let found = recordings::get(&state.store, caller.enterprise, path.record_id).await?;
     if found.state != "ready" {
         let detail = match (found.state.as_str(), found.trouble) {
