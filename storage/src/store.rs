@@ -195,10 +195,33 @@ pub async fn create_database(url: &str, name: &str) -> Result<(), StoreError> {
     }
 }
 
+/// Times that a database is tried to be dropped.
+const DROPS_MAX: u32 = 10;
+/// PostgreSQL may not end a session for this role.
+const NOT_ALLOWED: &str = "42501";
+/// Sessions are left.
+const IN_USE: &str = "55006";
+
 /// Drop a database of the server of `url`, whoever is connected to it.
+///
+/// A vacuum that the server runs by itself belongs to the superuser, and who is none can't force it out. A plain
+/// drop has it stop, but ends no other session: so both are tried in turn.
 pub async fn drop_database(url: &str, name: &str) -> Result<(), StoreError> {
-    let drop = format!("drop database if exists {} with (force)", identifier(name)?);
-    Ok(maintain(url, &drop).await?)
+    let plain = format!("drop database if exists {}", identifier(name)?);
+    let forced = format!("{plain} with (force)");
+    for _ in 1..DROPS_MAX {
+        let dropped = match maintain(url, &forced).await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_ALLOWED) => {
+                maintain(url, &plain).await
+            }
+            dropped => dropped,
+        };
+        match dropped {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(IN_USE) => {}
+            dropped => return Ok(dropped?),
+        }
+    }
+    Ok(maintain(url, &forced).await?)
 }
 
 async fn maintain(url: &str, statement: &str) -> Result<(), sqlx::Error> {
