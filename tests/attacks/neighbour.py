@@ -102,10 +102,10 @@ class Phase:
         self.ends = {}
         cursor = ""
         while cursor is not None:
-            path = f"/v1/records?task={task}&limit=500{f'&cursor={cursor}' if cursor else ''}"
+            path = f"/v1/records?task={task}&limit=200{f'&cursor={cursor}' if cursor else ''}"
             page = quiet.ask("GET", path)[1]
             for record in page["data"]:
-                ended = record["result"], record["called_status"], record["hangup_cause"]
+                ended = record["result"], record["called_status"], record["cause"]
                 self.ends.setdefault(record["customer_number"], []).append(ended)
             cursor = page.get("next_cursor")
 
@@ -123,7 +123,7 @@ class Neighbour:
             made = tenant.ask("POST", "/v1/keys", {
                 "name": f"more {place}", "role": "admin", "permissions": ["export", "see_full_numbers", "listen_recordings"]})
             tenant.keys.append(made[1]["secret"])
-        robot = tenant.made("/v1/robots", script([HEAVY], 5, "legal"))
+        robot = tenant.made("/v1/robots", script([HEAVY], 4, "legal"))
         tenant.ask("PATCH", "/v1/settings", {"concurrency_limit": 1_000}, headers={"If-Match": "*"})
         tenant.furnish(200, robot)
         self.task = tenant.task("loud")
@@ -153,7 +153,7 @@ class Neighbour:
         return self.tenant.ask("POST", "/v1/robots", script([r"\w{40}0"] * 50, 50, f"r{place} {turn}"), place)[0]
 
     def legal_scripts(self, place, turn):
-        return self.tenant.ask("POST", "/v1/robots", script([HEAVY], 5, f"l{place} {turn}"), place)[0]
+        return self.tenant.ask("POST", "/v1/robots", script([HEAVY], 4, f"l{place} {turn}"), place)[0]
 
     def imports(self, place, turn):
         return self.tenant.load(self.task, f"b{place}-{turn}", (place * 1_000 + turn) * 5_000, 5_000)[0]
@@ -161,7 +161,7 @@ class Neighbour:
     def lists(self, place, turn):
         text = "a" * 50
         filters = "%20OR%20".join(f'customer_number%20contains%20"{n}{text}"' for n in range(20))
-        return self.tenant.ask("GET", f"/v1/records?limit=500&filter={filters}", key=place)[0]
+        return self.tenant.ask("GET", f"/v1/records?limit=200&filter={filters}", key=place)[0]
 
     def exports(self, place, turn):
         return self.tenant.ask("POST", "/v1/exports", {"content": "call_records", "format": "xlsx"}, place)[0]
