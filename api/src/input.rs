@@ -167,7 +167,7 @@ impl<S: Send + Sync, T: DeserializeOwned + JsonSchema> FromRequest<S> for Body<T
         // A verb whose fields all have defaults may come without a body.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         must_be_object(bytes)?;
-        // What can't be read is told by the reader.
+        // A body that is no JSON is refused below, by `from_json`.
         if let Ok(value) = serde_json::from_slice(bytes) {
             well_shaped::<T>(&value)?;
         }

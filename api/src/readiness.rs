@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 /// For so long the parts are not asked again.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// Which parts answered. Nothing else is told: whoever asks has no key.
+/// Which parts answered. The reply says nothing else, as it needs no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Parts {
     pub database: &'static str,
@@ -21,7 +21,8 @@ pub(crate) struct Parts {
 pub(crate) struct Readiness(Mutex<Option<(Instant, Parts)>>);
 
 impl Readiness {
-    /// What was found a moment ago, or what is found now. Those who come meanwhile wait for the same answer.
+    /// The last answer while it is fresh, else a new one. Requests that come while the servers are asked wait for that
+    /// answer.
     pub async fn fresh_or(&self, ask: impl Future<Output = Parts>) -> Parts {
         let mut last = self.0.lock().await;
         match *last {

@@ -1,8 +1,8 @@
 //! Keys that open nothing, by the address that they come from: past a limit none of them is looked up any more.
 //!
-//! Guessing a key of 256 bits leads nowhere, but each look-up costs the database something. Keys that opened
-//! something lately are known here, and are looked up wherever they come from: whoever shares an address with a
-//! stranger goes on. All of it is of this process.
+//! Nobody guesses a key of 256 bits, but each try costs the database a look-up. Keys that worked lately are
+//! remembered, and are looked up from any address: users who share an address with an attacker can go on. Each
+//! process counts and remembers for itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -35,8 +35,8 @@ impl Strangers {
         Self { failures: Rates::new(FAILURES), known: Mutex::default(), proxies }
     }
 
-    /// The address of who asks: the peer's, or, where that is a proxy of ours, the last one in `X-Forwarded-For`
-    /// that is none of ours. What stands before it was written by whoever sent the request.
+    /// The address that a request comes from. Behind a proxy of ours it is the last one in `X-Forwarded-For` that is
+    /// not a proxy of ours. The addresses before that one are not believed, as the sender may have made them up.
     pub(crate) fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.ip().to_canonical();
         if !self.proxies.contains(&peer) {

@@ -13,7 +13,7 @@ use crate::shape;
 /// Refuse a query with a NUL character, which PostgreSQL takes in no text, or a time that nobody can keep.
 pub(crate) fn well_written<T: JsonSchema>(uri: &Uri) -> Result<(), Problem> {
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
-    // What can't be read is told by whoever reads it.
+    // The handler's own extractor refuses a query that can't be read.
     let Ok(Query(pairs)) = pairs else { return Ok(()) };
     if let Some((name, _)) =
         pairs.iter().find(|(name, value)| (name.clone() + value).contains('\0'))
@@ -37,7 +37,7 @@ pub(crate) fn no_nul(bytes: &[u8]) -> Result<(), Problem> {
     if !bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
         return Ok(());
     }
-    // What can't be read is told by whoever reads it.
+    // The reader of the body refuses what is no JSON.
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
     let detail = "has a control character, U+0000; take it out";
     match nul_in(&value) {
@@ -64,7 +64,7 @@ fn nul_in(value: &Value) -> Option<String> {
     }
 }
 
-/// A text or a time that no database keeps: no page has ended there.
+/// Whether a cursor holds a text or a time that no database keeps, so that no page of ours can have ended there.
 pub(crate) fn holds_unkept(key: &Value) -> bool {
     match key {
         Value::String(text) => text.contains('\0') || moment::is_far(text),

@@ -15,7 +15,7 @@ use crate::config::Config;
 const OTHERS: u32 = 0o077;
 /// Folders that all users share have this bit: /tmp.
 const STICKY: u32 = 0o1000;
-/// What lies in a data folder. Releases that set no umask left these readable by all.
+/// What lies in a data folder. It is closed at each start: somebody may have opened or copied it.
 const NAMES: [&str; 12] = [
     "callwright.lock",
     "client.json",
@@ -47,7 +47,7 @@ pub fn open(config: &Config) -> Result<TemporaryFolder> {
     TemporaryFolder::take(&config.data)
 }
 
-/// Make the folder if it is not there, and close it and what an older release left in it.
+/// Make the folder if it is not there, and close it and what lies in it to other users.
 ///
 /// PostgreSQL and Redis refuse to run as root: for root, their user may pass the folder (0711) and list nothing.
 pub fn make(data: &Path) -> Result<()> {
@@ -79,7 +79,7 @@ fn close(path: &Path) -> Result<()> {
     if mode & OTHERS == 0 { Ok(()) } else { set_mode(path, mode & !OTHERS) }
 }
 
-/// What belongs to another user can't be closed; that user is told of it.
+/// Set the mode. A file of another user can't be closed by us; the log tells that user what to do.
 fn set_mode(path: &Path, mode: u32) -> Result<()> {
     match fs::set_permissions(path, Permissions::from_mode(mode & 0o7777)) {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -132,7 +132,7 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // What stays is cleared by the next process.
+        // When this fails, the next process removes it.
         let _ = fs::remove_dir_all(&self.path);
         let _ = fs::remove_file(&self.lock);
     }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_an_older_release_is_closed_and_a_shared_one_refused() {
+    fn a_folder_that_is_open_is_closed_and_a_shared_one_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("deep/data");
         make(&data).expect("made");

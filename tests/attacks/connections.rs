@@ -5,17 +5,6 @@ use std::time::{Duration, Instant};
 use api::strangers::FAILURES;
 use harness::{Answer, World};
 use reqwest::Method;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-/// What a connection that sent these bytes, and sends no more, is answered with before it is closed.
-async fn answer(world: &World, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(world.address).await.expect("connected");
-    stream.write_all(bytes.as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
-}
 
 #[tokio::test]
 async fn a_body_that_stalls_is_given_up_after_half_a_minute() {
@@ -29,7 +18,7 @@ async fn a_body_that_stalls_is_given_up_after_half_a_minute() {
             world.key
         );
         let world = &world;
-        async move { answer(world, &head).await }
+        async move { world.raw(&head).await }
     };
     let import = format!("tasks/{task}/imports?batch_name=May");
     let answers =

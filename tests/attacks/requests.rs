@@ -1,21 +1,10 @@
 //! Requests that are not what they seem, before anybody knows who asks.
 
 use harness::{Answer, World};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// The first line that these bytes are answered with.
 async fn answer(world: &World, bytes: &str) -> String {
-    whole_answer(world, bytes).await.lines().next().unwrap_or_default().to_owned()
-}
-
-async fn whole_answer(world: &World, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(world.address).await.expect("connected");
-    stream.write_all(bytes.as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    // A connection that is cut with bytes unread is reset, which is an end, too.
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    world.raw(bytes).await.lines().next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
@@ -46,7 +35,7 @@ async fn a_line_that_ends_by_a_bare_lf_is_refused_before_its_key_is_looked_at_al
         assert!(answered.starts_with("HTTP/1.1 400"), "{bare:?}: {answered}");
         // The first request is answered, and what hides behind it is not.
         let first = format!("{line}{key}\r\n");
-        let both = whole_answer(&world, &format!("{first}{request}")).await;
+        let both = world.raw(&format!("{first}{request}")).await;
         let statuses: Vec<&str> = both.split("HTTP/1.1 ").skip(1).map(|rest| &rest[..3]).collect();
         assert_eq!(statuses, ["200", "400"], "{bare:?}: {both}");
     }

@@ -6,6 +6,8 @@ use outbound::enterprise::EnterpriseSettings;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::{World, eventually};
 
@@ -74,6 +76,16 @@ const LISTS: [&str; 12] = [
 ];
 
 impl World {
+    /// What a connection that sends these bytes, and no more, is answered with before it is closed.
+    pub async fn raw(&self, bytes: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("connected");
+        stream.write_all(bytes.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        // A server that closes with bytes unread resets the connection, which is an end, too.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// The API by another key.
     pub fn by(&self, key: &str) -> Api {
         Api::new(Access { url: format!("http://{}", self.address), key: key.to_owned() })

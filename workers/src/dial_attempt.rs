@@ -78,9 +78,7 @@ async fn call(
     if die_at.fails(FailPoint::InviteFails) {
         return Err(Failure::Broken(FailPoint::InviteFails.to_string()));
     }
-    if env.live.len() >= SEVERAL {
-        die_at.busy(env.settings.lease * 2);
-    }
+    die_at.busy(env.settings.lease * 2, || env.live.len() >= SEVERAL);
     metrics::counter!("callwright_calls_started_total").increment(1);
     let call_id = call.call_id().to_owned();
     let talk = Talk::new(env, &order, call);

@@ -112,9 +112,10 @@ impl DieAt {
         assert!(!self.fails(point), "the fail point {point}");
     }
 
-    /// Keep every thread of the runtime busy for so long, if this is the place.
-    pub fn busy(&self, time: std::time::Duration) {
-        if !self.fails(FailPoint::ThreadsBusy) {
+    /// Keep every thread of the runtime busy for so long, if this is the place and `now` is the time for it.
+    pub fn busy(&self, time: std::time::Duration, now: impl FnOnce() -> bool) {
+        let is_here = self.point == Some(FailPoint::ThreadsBusy) && now();
+        if !is_here || !self.fails(FailPoint::ThreadsBusy) {
             return;
         }
         let threads = tokio::runtime::Handle::current().metrics().num_workers();

@@ -22,8 +22,8 @@ pub async fn renew(env: Environment) {
     let patience = env.settings.lease / 2;
     let mut renewals = Renewals::of(&env.store);
     loop {
-        // Looked at before the renewal: a call that begins meanwhile has a fresh lease. Those that are about
-        // to be begun are renewed, too: they may be begun, while this process had no time to read so.
+        // Read before the renewal: a call that begins meanwhile has a fresh lease. Attempts that are about to be
+        // begun are renewed, too. The database may have begun them already, and a busy process not have read so.
         let (up, begun) = env.live.attempts();
         if up.is_empty() && env.stopping.is_cancelled() {
             return;

@@ -59,8 +59,8 @@ impl LiveCalls {
         self.lock().is_empty()
     }
 
-    /// All attempts of the table, and those of them that are begun: the database knows these as this
-    /// worker's.
+    /// All attempts of the table, whose leases are renewed; and those that are begun for certain. Only these are lost
+    /// when the database does not know them as this worker's.
     pub fn attempts(&self) -> (Vec<AttemptId>, Vec<AttemptId>) {
         let calls = self.lock();
         let begun = calls.iter().filter(|(_, entry)| entry.begun).map(|(attempt, _)| *attempt);
@@ -123,6 +123,15 @@ impl Drop for LiveCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_that_is_about_to_be_begun_is_renewed_and_can_not_be_told_that_it_is_lost() {
+        let (table, attempt) = (LiveCalls::default(), AttemptId::new());
+        let live = table.enter(attempt).expect("it is new");
+        assert_eq!(table.attempts(), (vec![attempt], vec![]));
+        live.begin();
+        assert_eq!(table.attempts(), (vec![attempt], vec![attempt]));
+    }
 
     #[test]
     fn a_call_that_is_up_is_not_placed_again_by_a_second_delivery_of_its_job() {

@@ -47,9 +47,9 @@ impl Postgres {
         let data = folder.join("postgres");
         let version = version(&data)?;
         let bin = programs(version)?;
-        let (kept, older) = (folder.join(set_up::SUPERUSER_SECRET), folder.join(SECRET));
+        let kept = folder.join(set_up::SUPERUSER_SECRET);
         anyhow::ensure!(
-            version.is_none() || kept.exists() || older.exists(),
+            version.is_none() || kept.exists(),
             "{} is missing: without it nobody gets into the database of this folder",
             kept.display()
         );

@@ -8,14 +8,12 @@ use anyhow::{Context, Result};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::{new_secret, secret, write_private};
+use super::secret;
 
 /// Who made the cluster.
 pub(super) const SUPERUSER: &str = "postgres";
 /// The file with the superuser's password, in the data folder.
 pub(super) const SUPERUSER_SECRET: &str = "postgres.superuser.secret";
-/// The program's role and its database.
-const ROLE: &str = "callwright";
 
 /// What the program's role may do beside owning its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +32,7 @@ impl Rights {
     }
 }
 
-/// Make role and database, or bring them to where they should be.
+/// Make the role and its database, or give the role the rights that it should have.
 pub(super) async fn run(
     bin: &Path,
     folder: &Path,
@@ -42,21 +40,9 @@ pub(super) async fn run(
     password: &str,
     rights: Rights,
 ) -> Result<()> {
-    if !folder.join(SUPERUSER_SECRET).exists() {
-        superuser_of_older(bin, folder, port, password).await?;
-    }
     let superuser = secret(folder, SUPERUSER_SECRET)?;
     let words = [("ROLE_PASSWORD", password), ("ROLE_RIGHTS", rights.words())];
     psql(bin, port, (SUPERUSER, &superuser), &words, include_str!("set_up.sql")).await
-}
-
-/// A cluster of an older release has the program's role as its only superuser: that one makes the new one. The
-/// password is kept once it holds; after a kill before that, another takes its place.
-async fn superuser_of_older(bin: &Path, folder: &Path, port: u16, password: &str) -> Result<()> {
-    let superuser = new_secret();
-    let words = [("ROLE_PASSWORD", superuser.as_str())];
-    psql(bin, port, (ROLE, password), &words, include_str!("set_up_older.sql")).await?;
-    write_private(&folder.join(SUPERUSER_SECRET), &superuser)
 }
 
 /// Run a script. Passwords go by the environment and standard input: everybody sees a command line.

@@ -12,7 +12,7 @@ pub(crate) struct Keys {
     pub(crate) ready: String,
     /// Sorted set of ids by when they will be due, ms.
     pub(crate) delayed: String,
-    /// Sorted set of batchs by when their lease expires, ms.
+    /// Sorted set of batches by when their lease expires, ms.
     pub(crate) leased: String,
     /// Hash: batch → a character for each of its jobs, 1 while it is in flight.
     pub(crate) held: String,

@@ -231,7 +231,7 @@ impl Wire {
         call.invoke_async(&mut self.connection.clone()).await
     }
 
-    /// Renews the leases of the batchs that these jobs are in.
+    /// Renews the leases of the batches that these jobs are in.
     pub(crate) async fn renew(&self, leases: &[Leased], lease: Duration) -> RedisResult<Vec<Hold>> {
         let keys = &self.keys;
         let mut call = Self::call(&RENEW, &[&keys.jobs, &keys.leased, &keys.held]);

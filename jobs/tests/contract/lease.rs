@@ -110,8 +110,8 @@ async fn jobs_that_were_taken_together_end_each_for_itself() {
         assert_eq!(worker.starts().await, (n, 1));
     }
     assert_eq!(place.counts().await, "1 0 2 0");
-    let batchs: u32 = redis.zcard(place.key("leased")).await.unwrap();
-    assert_eq!(batchs, 1);
+    let batches: u32 = redis.zcard(place.key("leased")).await.unwrap();
+    assert_eq!(batches, 1);
 
     worker.let_go(1);
     assert_eq!(worker.starts().await, (2, 1));

@@ -141,8 +141,8 @@ impl Place {
     /// Lets the lease of what is in flight be over, as if its workers had not been heard of.
     pub async fn expire(&self) {
         let mut redis = self.redis().await;
-        let batchs: Vec<String> = redis.zrange(self.key("leased"), 0, -1).await.unwrap();
-        for batch in batchs {
+        let batches: Vec<String> = redis.zrange(self.key("leased"), 0, -1).await.unwrap();
+        for batch in batches {
             let late = SortedSetAddOptions::update_only(None);
             let _: () = redis.zadd_options(self.key("leased"), batch, 1, &late).await.unwrap();
         }

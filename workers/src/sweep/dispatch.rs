@@ -19,14 +19,15 @@ use crate::{Environment, faults};
 
 /// Attempts that one claim opens, at most.
 const CLAIM_MAX: u32 = 100;
-/// Behind the notifications: a look at every enterprise that has a running task.
+/// Every enterprise with a running task is looked at this often, in case a notification was lost.
 const TICK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
 /// Before the next claim for an enterprise that has a damaged row.
 const FAILED: Duration = Duration::from_secs(5);
-/// When somebody else is claiming: it may have begun before what this claim was to see.
+/// Before the next try when somebody else was claiming. That claim may have begun before the change that this one is
+/// for.
 const BUSY: Duration = Duration::from_millis(20);
-/// How long a claim stands in line then, and holds up those of other enterprises.
+/// How long the next try waits for the lock. Claims for other enterprises wait as long.
 const WAIT_FOR_LOCK: Duration = Duration::from_millis(50);
 
 /// Claim for whichever enterprise can, until the process stops.

@@ -1,5 +1,5 @@
--- What one fetch took is a batch, with one lease. Each of its jobs has a seat in it, from 1; a job is
--- in flight while its seat is taken. A batch of which nothing is in flight any more is gone.
+-- The jobs that one fetch took are a batch, with one lease. Each has a seat in it, counted from 1, and is in flight
+-- while the seat is taken. A batch without a job in flight is deleted.
 local TAKEN, LEFT = string.byte('10', 1, 2)
 local seats_of, changed = {}, {}
 

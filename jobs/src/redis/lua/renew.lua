@@ -1,4 +1,4 @@
--- Renews the leases of batchs: after the lease in ms, at most SETTLE_MAX times batch, seat and id.
+-- Renews the leases of batches: after the lease in ms, at most SETTLE_MAX times batch, seat and id.
 -- Returns for each: 1 held, 0 lost to another delivery, 2 not known to Redis any more.
 -- A lease that has expired but of which nobody has taken anything yet is taken back.
 local jobs, leased, held = unpack(KEYS)
