@@ -143,7 +143,7 @@ async fn change(
     let (store, enterprise, id) = (&state.store, caller.enterprise, path.period_id);
     let row = periods::get(store, enterprise, id).await?;
     let (version, old) = (if_match.version(row.version), row.config.written());
-    let new = patch.apply(&old)?;
+    let new = patch.apply(&old)?.edited(&old);
     let detail = json!({ "changes": changes(&old, &new) });
     let (now, actor) = (state.clock.now(), caller.actor());
     let (row, steps) = periods::update(store, enterprise, id, version, new, now, &actor).await?;
@@ -179,7 +179,7 @@ async fn change_all(
         };
         let pointer = format!("/periods/{place}/changes");
         let version_pointer = format!("/periods/{place}/if_match");
-        let config = changes.apply(old).map_err(|problem| problem.within(&pointer))?;
+        let config = changes.apply(old).map_err(|problem| problem.within(&pointer))?.edited(old);
         edits.push(Edit { id, expected: if_match.0, pointer, version_pointer, config });
     }
     let (now, actor) = (state.clock.now(), caller.actor());

@@ -322,7 +322,10 @@ fn coverage(call: &PeriodConfig, do_not_call: &PeriodConfig) -> Option<Fault> {
                     return Some(Fault::new(
                         "/schedule/do_not_call_period",
                         "periods_leave_a_gap",
-                        format!("{at} is in neither period; together they must cover 24 hours"),
+                        format!(
+                            "{at} is in neither period; together they must cover 24 hours. PATCH /v1/periods \
+                             changes both in one step; `complement_of` lets one follow the other"
+                        ),
                     ));
                 }
                 _ => {}

@@ -179,7 +179,7 @@ pub fn region(pointer: &str, code: &str) -> Option<Fault> {
         && code.bytes().all(|b| b.is_ascii_uppercase())
         && Region::from_str(code)
             .is_ok_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some());
-    let detail = "must be an ISO 3166 code of two capital letters, as CN or DE";
+    let detail = "must be the ISO 3166 code of a country with phone numbers, in capital letters, as CN or DE";
     (!known).then(|| Fault::new(pointer, "unknown_region", detail))
 }
 

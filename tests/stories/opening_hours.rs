@@ -139,6 +139,17 @@ async fn a_period_that_is_everything_outside_of_another_follows_it() {
     world.set("2026-12-03T10:59:59+08:00");
     assert_eq!(wall(&world.until_records(&task, 3).await), "10:00 11:00 11:00");
 
+    // One with hours and dates of its own comes to follow, by an edit that names nothing else.
+    let night = json!({"name": "Night", "kind": "do_not_call", "ranges": World::ranges("20:00-22:00"),
+        "exceptions": [{"date": "2026-12-25", "day": "closed"}]});
+    let night = format!("periods/{}", world.made("periods", night).await);
+    let follows = world.patch(&night, json!({"complement_of": day})).await;
+    let shown = world.get(&format!("periods/{closed}")).await;
+    assert_eq!(
+        (&follows["ranges"], &follows["exceptions"]),
+        (&shown["ranges"], &shown["exceptions"])
+    );
+
     let path = format!("periods/{closed}");
     let refused = world.edit(&path, ranges("00:00-08:59")).await;
     assert_eq!(refusal(&refused).0, "422 /ranges derived");

@@ -132,6 +132,9 @@ fn string(schema: &Value, field: &str) -> Value {
     let known = FIELDS.iter().find(|(name, _)| *name == field).map(|(_, text)| *text);
     let text = match (word("format"), known) {
         ("date-time", _) => "2026-12-01T01:00:00Z",
+        ("partial-date-time" | "local-date-time", _) if field == "scheduled_end" => {
+            "2026-12-04T18:00:00"
+        }
         ("partial-date-time" | "local-date-time", _) => "2026-12-01T09:00:00",
         ("date", _) => "2026-10-01",
         (_, _) if pattern.starts_with("^([01][0-9]|2[0-3]):") => {

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use outbound::wait::WaitReason;
 use outbound::{Time, wall};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -118,17 +119,19 @@ fn parts(about: &About, progress: &Value) -> Parts {
     }
 }
 
-/// `300 numbers wait: next redial in 9 min, 10:30`
+/// `300 numbers wait: next redial in 9 min, 10:30:00`
 fn waits(wait: &Value, now: Option<Time>, zone: Tz) -> String {
     let count = wait["numbers"].as_u64().unwrap_or(0);
     let numbers = of(count, "number waits", "numbers wait");
-    let next = match wait["reason"].as_str().unwrap_or_default() {
-        "redial" => "next redial",
-        "phone_busy" => "their phone is in another call; next look",
-        "frequency_cap" => "called as often as the frequency cap allows; next",
-        "callee_window" => "closed hours at the callee's place; next",
-        "trunk_refused" => "the line refused; next",
-        other => other,
+    let reason = wait["reason"].as_str().unwrap_or_default();
+    let next = match WaitReason::from_word(reason) {
+        Some(WaitReason::Redial) => "next redial",
+        Some(WaitReason::PhoneBusy) => "their phone is in another call; next look",
+        Some(WaitReason::FrequencyCap) => "called as often as the frequency cap allows; next",
+        Some(WaitReason::CalleeWindow) => "closed hours at the callee's place; next",
+        Some(WaitReason::TrunkRefused) => "the line refused; next",
+        // Of a newer server.
+        None => reason,
     };
     let due = match (time(&wait["next_due_at"]), now) {
         (Some(due), Some(now)) => format!(" {}", soon(due, now, zone)),
@@ -138,7 +141,7 @@ fn waits(wait: &Value, now: Option<Time>, zone: Tz) -> String {
     format!("{numbers}: {next}{due}")
 }
 
-/// `in 9 min, 10:30`; another day's with its date.
+/// `in 9 min, 10:30:00`; another day's with its date.
 fn soon(due: Time, now: Time, zone: Tz) -> String {
     let left = due - now;
     if left <= TimeDelta::zero() {
@@ -153,7 +156,7 @@ fn soon(due: Time, now: Time, zone: Tz) -> String {
     };
     let (due, now) = (due.with_timezone(&zone), now.with_timezone(&zone));
     let same_day = due.date_naive() == now.date_naive();
-    format!("in {left}, {}", due.format(if same_day { "%H:%M" } else { "%Y-%m-%d %H:%M" }))
+    format!("in {left}, {}", due.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }))
 }
 
 fn time(value: &Value) -> Option<Time> {

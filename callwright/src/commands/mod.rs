@@ -140,7 +140,7 @@ async fn dispatch(command: Command, umask: Mode) -> Result<ExitCode> {
         Command::Serve => serve::run(&config).await?,
         Command::Work(work) => work.run(&config).await?,
         Command::Migrate => migrate::run(&config).await?,
-        Command::Seed(seed) => seed.run(&config).await?,
+        Command::Seed(seed) => seed.run(&addresses::beside_up(config)?).await?,
         Command::Enterprises(enterprises) => enterprises.run(config).await?,
         Command::Jobs(jobs) => jobs.run(&addresses::beside_up(config)?).await?,
         Command::Workers(workers) => workers.run(&config).await?,

@@ -203,6 +203,6 @@ mod tests {
         let none = region(chrono_tz::UTC, None).unwrap_err().to_string();
         assert!(none.contains("--region"), "{none}");
         let wrong = region(chrono_tz::Europe::Berlin, Some("germany")).unwrap_err().to_string();
-        assert!(wrong.starts_with("--region germany: must be an ISO 3166 code"), "{wrong}");
+        assert!(wrong.starts_with("--region germany: must be the ISO 3166 code"), "{wrong}");
     }
 }

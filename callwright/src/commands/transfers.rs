@@ -186,13 +186,21 @@ pub async fn finished(api: &Api, kind: &str, made: Value) -> Result<Value> {
     let id = made["id"].as_str().context("the answer has no id")?.to_owned();
     let bar =
         ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")?);
+    let mut told = None;
     loop {
         let now = api.get(&format!("{kind}/{id}")).await?;
         bar.set_length(now["progress"]["total"].as_u64().unwrap_or(0));
         bar.set_position(now["progress"]["done"].as_u64().unwrap_or(0));
         // Nobody carries it: a bar that stands still does not say so.
         match now["why"][0]["detail"].as_str() {
-            Some(why) => bar.set_message(why.to_owned()),
+            Some(why) => {
+                bar.set_message(why.to_owned());
+                // Where no bar is drawn, as in a pipe or a log, nothing else would tell.
+                if bar.is_hidden() && told.as_deref() != Some(why) {
+                    eprintln!("waits: {why}");
+                    told = Some(why.to_owned());
+                }
+            }
             None => {
                 let name = kind.rsplit('/').next().unwrap_or(kind);
                 bar.set_message(name.trim_end_matches('s').to_owned());

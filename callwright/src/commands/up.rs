@@ -98,8 +98,9 @@ impl Up {
         lock: &mut FolderLock,
         stopping: CancellationToken,
     ) -> Result<ExitCode> {
-        migrate::run(config).await?;
+        // All servers at once, so that whoever has several wrong hears of all.
         let node = Node::connect(config).await?;
+        migrate::run(config).await?;
         let metrics = probes::serve(config, &node, stopping.clone()).await?;
         let state = node.api(config);
         let requests = state.requests.clone();

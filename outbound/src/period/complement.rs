@@ -48,6 +48,20 @@ impl PeriodConfig {
         written
     }
 
+    /// This period as an edit of `old`. One that comes to follow another period leaves behind the ranges and dates
+    /// that it had: an edit that names `complement_of` alone need not take them out.
+    pub fn edited(mut self, old: &Self) -> Self {
+        if self.complement_of.is_some() && old.complement_of.is_none() {
+            if self.ranges == old.ranges {
+                self.ranges.clear();
+            }
+            if self.exceptions == old.exceptions {
+                self.exceptions.clear();
+            }
+        }
+        self
+    }
+
     /// This period, holding in each minute in which `other` does not.
     ///
     /// A date that differs says of both kinds whether calls may be made, so it is the same in both: on an

@@ -20,7 +20,7 @@ fn progress() -> Value {
         ],
         "why": [
             {"code": "running", "detail": "it is running; its window changes at 2026-12-01 18:01:00 +08:00"},
-            {"code": "slots_full", "detail": "all 60 slots have a call"},
+            {"code": "slots_full", "detail": "all 60 slots are taken"},
             {"code": "waiting_redial", "detail": "300 numbers wait for their redial; the next at …"},
             {"code": "no_dialer", "detail": "no dialer has been seen for 3 minutes: start a process with `callwright work dial redial`, and look at its log for what ended the one before"},
         ],
@@ -39,11 +39,11 @@ fn a_campaign_at_80_columns() {
             "do not call 2 · cancelled 2",
             "calls up 60 of 60 (round 0: 40, round 1: 20) · 1,800 calls · 312 answered",
             "connect rate 17 %",
-            "300 numbers wait: next redial in 9 min, 10:30",
+            "300 numbers wait: next redial in 9 min, 10:30:00",
             "1 number waits: closed hours at the callee's place; next in 22 h 39 min,",
-            "  2026-12-02 09:00",
+            "  2026-12-02 09:00:00",
             "it is running; its window changes at 2026-12-01 18:01:00 +08:00",
-            "all 60 slots have a call",
+            "all 60 slots are taken",
             "no dialer has been seen for 3 minutes: start a process with `callwright work",
             "  dial redial`, and look at its log for what ended the one before",
             "answers   ▁▄█",
@@ -88,7 +88,7 @@ fn no_line_is_wider_than_the_terminal_whatever_the_name() {
 fn a_log_has_all_of_it_in_one_line() {
     let line = one_line(&about("Spring"), &progress());
     assert!(line.starts_with("Spring · running"), "{line}");
-    assert!(line.contains(" | 300 numbers wait: next redial in 9 min, 10:30 | "), "{line}");
+    assert!(line.contains(" | 300 numbers wait: next redial in 9 min, 10:30:00 | "), "{line}");
     assert!(!line.contains('\n'));
 }
 
@@ -98,11 +98,11 @@ fn how_long_it_is_reads_as_people_say_it() {
     let now: Time = "2026-12-01T02:21:00Z".parse().unwrap();
     for (due, told) in [
         ("2026-12-01T02:20:00Z", "is due now"),
-        ("2026-12-01T02:21:40Z", "in 40 s, 10:21"),
-        ("2026-12-01T02:30:00Z", "in 9 min, 10:30"),
-        ("2026-12-01T12:00:00Z", "in 9 h 39 min, 20:00"),
-        ("2026-12-02T01:00:00Z", "in 22 h 39 min, 2026-12-02 09:00"),
-        ("2026-12-05T02:21:00Z", "in 4 days, 2026-12-05 10:21"),
+        ("2026-12-01T02:21:40Z", "in 40 s, 10:21:40"),
+        ("2026-12-01T02:30:00Z", "in 9 min, 10:30:00"),
+        ("2026-12-01T12:00:00Z", "in 9 h 39 min, 20:00:00"),
+        ("2026-12-02T01:00:00Z", "in 22 h 39 min, 2026-12-02 09:00:00"),
+        ("2026-12-05T02:21:00Z", "in 4 days, 2026-12-05 10:21:00"),
     ] {
         assert_eq!(soon(due.parse().unwrap(), now, zone), told);
     }
