@@ -4,6 +4,7 @@
 //! the audit log. What is decided is decided in `outbound` and `storage`.
 
 pub mod arrival;
+pub mod at_once;
 pub mod auth;
 mod docs;
 mod etag;

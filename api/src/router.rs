@@ -54,6 +54,7 @@ pub fn router(state: ApiState) -> Router {
     let (v1, document) = openapi::build();
     let v1 = v1
         .route_layer(from_fn_with_state(state.clone(), once))
+        .route_layer(from_fn_with_state(state.clone(), take_turns))
         .route_layer(from_fn_with_state(state.clone(), rate))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
     Router::new()
@@ -200,6 +201,26 @@ async fn rate(
     };
     state.rates.headers(allowance, reply.headers_mut());
     reply
+}
+
+/// Let a request wait while its enterprise has as many worked on as it may have. Files that are sent do not: most of
+/// the time they wait for the client, and one that is slow must not stop its colleagues.
+async fn take_turns(
+    State(state): State<ApiState>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if request.method() == Method::POST && path.ends_with("/imports") {
+        return next.run(request).await;
+    }
+    let Some(_place) = state.at_once.place(caller.enterprise).await else {
+        let detail = "your enterprise has as many requests worked on as it may have at a time; send fewer at once";
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_at_once", detail);
+        return Problem { retry_after_seconds: Some(1), ..problem }.into_response();
+    };
+    next.run(request).await
 }
 
 #[cfg(test)]

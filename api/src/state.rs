@@ -10,6 +10,7 @@ use storage::objects::Objects;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::at_once::AtOnce;
 use crate::limits::{RateConfig, Rates};
 use crate::readiness::Readiness;
 use crate::strangers::Strangers;
@@ -22,6 +23,8 @@ pub struct ApiState {
     pub queues: Queues,
     pub clock: Clock,
     pub rates: Arc<Rates<Uuid>>,
+    /// Requests of each enterprise that are worked on.
+    pub at_once: AtOnce,
     pub strangers: Arc<Strangers>,
     pub(crate) readiness: Arc<Readiness>,
     /// Requests that go on when their callers have gone. Who stops the API waits for them.
@@ -42,6 +45,7 @@ impl ApiState {
             queues,
             clock,
             rates: Arc::new(Rates::new(rate)),
+            at_once: AtOnce::default(),
             strangers: Arc::new(Strangers::new(Vec::new())),
             readiness: Arc::default(),
             requests: TaskTracker::new(),

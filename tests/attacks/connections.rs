@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use api::strangers::FAILURES;
 use harness::{Answer, World};
 use reqwest::Method;
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn a_body_that_stalls_is_given_up_after_half_a_minute() {
@@ -27,6 +28,45 @@ async fn a_body_that_stalls_is_given_up_after_half_a_minute() {
         assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("body_timeout"), "{answer}");
     }
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_has_as_many_requests_under_way_as_it_may_waits_for_them_and_nobody_else_does() {
+    let world = World::at("2026-12-01T10:00:00+08:00").await;
+    let stranger = world.stranger().await;
+    // Bodies that never come, one for each place.
+    let mut held = Vec::new();
+    for place in 0..api::at_once::each() {
+        let head = format!(
+            "POST /v1/periods HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+             Idempotency-Key: held{place}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+            world.key
+        );
+        let mut stream = tokio::net::TcpStream::connect(world.address).await.expect("connected");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        held.push(stream);
+    }
+    let read = || Answer::to(world.api.request(Method::GET, "tasks"));
+    let mut next = std::pin::pin!(read());
+    loop {
+        // Until all places are taken, a request of theirs comes through.
+        let one = tokio::time::timeout(Duration::from_secs(1), next.as_mut()).await;
+        let Ok(answer) = one else { break };
+        assert_eq!(answer.status, 200);
+        next.set(read());
+    }
+    let other = Answer::to(stranger.request(Method::GET, "tasks"));
+    tokio::select! {
+        biased;
+        answer = other => assert_eq!(answer.status, 200),
+        _ = next.as_mut() => panic!("the stranger waited for them"),
+    }
+    let refused = next.await;
+    assert_eq!(refused.told(), "429 too_many_at_once");
+    assert_eq!(refused.header("retry-after"), "1");
+    drop(held);
+    assert_eq!(read().await.status, 200, "places come free with their connections");
     world.end().await;
 }
 

@@ -17,6 +17,8 @@ CALLWRIGHT = os.environ.get("CALLWRIGHT_BIN", str(ROOT / "target/debug/callwrigh
 PATIENCE_SECONDS = 120
 # Business seconds in a second.
 FASTER = 60
+# The kinds of work of the Procfile's courier.
+COURIER = ("import", "export", "upload", "analyze")
 
 
 def free_port():
@@ -37,7 +39,7 @@ def wait_for(what, look):
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, faster=FASTER, workers=(("sweep", "step", "dial", "redial", *COURIER),)):
         self.folder = tempfile.TemporaryDirectory(prefix="callwright-clients-")
         now = datetime.datetime.now(datetime.timezone.utc)
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -47,13 +49,12 @@ class Server:
             "CALLWRIGHT_LISTEN": self.url.removeprefix("http://"),
             "CALLWRIGHT_LOG": "warn",
             # Ten in the morning in Shanghai.
-            "CALLWRIGHT_CLOCK": f"{now:%Y-%m-%dT%H:%M:%SZ}={now:%Y-%m-%d}T02:00:00Z*{FASTER}",
+            "CALLWRIGHT_CLOCK": f"{now:%Y-%m-%dT%H:%M:%SZ}={now:%Y-%m-%d}T02:00:00Z*{faster}",
         }
         self.run("migrate")
         self.key = self.run("seed", f"Clients {os.getpid()} {free_port()}").strip()
         self.log = open(pathlib.Path(self.folder.name) / "processes.log", "wb")
-        roles = ["sweep", "step", "dial", "redial", "import", "export", "upload", "analyze"]
-        self.processes = [self.start("serve"), self.start("work", *roles)]
+        self.processes = [self.start("serve"), *(self.start("work", *kinds) for kinds in workers)]
         wait_for("the API", self.is_ready)
 
     def run(self, *arguments):
@@ -63,7 +64,9 @@ class Server:
         return done.stdout
 
     def start(self, *arguments):
-        return subprocess.Popen([CALLWRIGHT, *arguments], env=self.environment, stdout=self.log, stderr=self.log)
+        # As its systemd unit has it: files can wait.
+        nice = ["nice", "-n", "10"] if arguments[1:] == COURIER else []
+        return subprocess.Popen([*nice, CALLWRIGHT, *arguments], env=self.environment, stdout=self.log, stderr=self.log)
 
     def is_ready(self):
         for process in self.processes:

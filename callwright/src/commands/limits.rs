@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use api::arrival::{BYTES_PER_SECOND_MIN, PIECE_WITHIN};
+use api::at_once::PER_PROCESSOR;
 use api::limits::RateConfig;
 use api::strangers::FAILURES;
 use outbound::quota::{Full, Quota, REVOKED_KEYS_KEPT};
@@ -146,6 +147,11 @@ fn connections() -> Vec<Row> {
         (
             "keys a minute of one address that open nothing (429 `too_many_failures`)",
             per_minute(FAILURES),
+        ),
+        (
+            "requests of one enterprise that are worked on at a time, for each processor; at least 4 in all, and the next \
+             wait up to 10 s (429 `too_many_at_once`)",
+            PER_PROCESSOR as u64,
         ),
     ]
 }
