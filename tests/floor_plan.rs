@@ -1,6 +1,7 @@
 //! The house's floors: arrows go down only, and neighbours do not meet.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -24,6 +25,21 @@ const KEPT: [(&str, &[&str]); 4] = [
 
 /// What the pure rooms must do without.
 const IMPURE: [&str; 5] = ["tokio", "sqlx", "redis", "axum", "clock"];
+
+/// Words by which code takes the time, chance or the machine it runs on. Pure rooms are given them.
+const TAKEN: [&str; 11] = [
+    "Utc::now",
+    "Local::now",
+    "Instant::now",
+    "SystemTime::now",
+    "now_v7",
+    "new_v4",
+    "rand::",
+    "getrandom",
+    "std::env",
+    "std::fs",
+    "std::net",
+];
 
 /// The normal dependencies of each package of the workspace.
 fn dependencies() -> BTreeMap<String, Vec<String>> {
@@ -82,6 +98,41 @@ fn the_pure_rooms_know_neither_servers_nor_a_clock() {
     for room in ["outbound", "dialog"] {
         for impure in IMPURE {
             assert!(!dependencies[room].iter().any(|name| name == impure), "{room} uses {impure}");
+        }
+    }
+}
+
+/// The source files below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path())
+    {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|end| end == "rs") {
+            found.push(entry);
+        }
+    }
+}
+
+#[test]
+fn the_pure_rooms_take_neither_the_time_nor_chance() {
+    for room in ["outbound", "dialog"] {
+        let mut files = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(room).join("src"),
+            &mut files,
+        );
+        let of_tests = |file: &Path| {
+            file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs")
+        };
+        files.retain(|file| !of_tests(file));
+        assert!(files.len() > 10, "{room} has {} files", files.len());
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("a text");
+            for word in TAKEN {
+                assert!(!text.contains(word), "{} says `{word}`", file.display());
+            }
         }
     }
 }

@@ -329,8 +329,8 @@ mod tests {
 
     fn caller(role: Role, permissions: &[Permission]) -> Caller {
         Caller {
-            enterprise: EnterpriseId::new(),
-            key: ApiKeyId::new(),
+            enterprise: clock::new_id::<EnterpriseId>(),
+            key: clock::new_id::<ApiKeyId>(),
             role,
             permissions: permissions.to_vec(),
             source: String::new(),

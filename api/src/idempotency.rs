@@ -214,8 +214,8 @@ mod tests {
 
     fn caller() -> Caller {
         Caller {
-            enterprise: EnterpriseId::new(),
-            key: ApiKeyId::new(),
+            enterprise: clock::new_id::<EnterpriseId>(),
+            key: clock::new_id::<ApiKeyId>(),
             role: Role::Operator,
             permissions: Vec::new(),
             source: String::new(),

@@ -264,7 +264,7 @@ mod tests {
     fn task(changed: serde_json::Value) -> String {
         let mut body = serde_json::json!({
             "name": "Spring", "concurrency": 5, "caller_ids": [],
-            "navigation": outbound::ids::NavigationId::new(),
+            "navigation": clock::new_id::<outbound::ids::NavigationId>(),
         });
         crate::etag::merge(&mut body, changed);
         body.to_string()

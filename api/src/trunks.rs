@@ -57,7 +57,7 @@ struct TrunkView {
     id: TrunkId,
     #[serde(flatten)]
     config: TrunkConfig,
-    /// `closed`, `open` (it failed) or `probing`.
+    /// `closed`, or `open`: it failed, and one call at a time tries it.
     breaker_state: String,
     /// When an open breaker next lets a call through to probe.
     breaker_until: Option<Time>,

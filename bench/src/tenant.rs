@@ -116,7 +116,7 @@ impl Tenant {
         let options: ImportOptions = serde_json::from_value(options)?;
         let (store, now) = (&self.node.store, self.node.clock.now());
         let new = storage::imports::NewImport {
-            id: ImportId::new(),
+            id: clock::new_id::<ImportId>(),
             enterprise: self.enterprise,
             task,
             options: &options,

@@ -110,7 +110,7 @@ async fn a_key_for_an_enterprise_that_is_not_there_is_refused_and_told_where_to_
     let database = Database::new().await;
     let told = database.said(&["enterprises", "list"]);
     assert!(told.contains("callwright seed"), "{told}");
-    for wanted in ["My company".to_owned(), EnterpriseId::new().to_string()] {
+    for wanted in ["My company".to_owned(), clock::new_id::<EnterpriseId>().to_string()] {
         let said = database.refused(&["keys", "create", "--enterprise", &wanted]);
         assert!(said.contains(&wanted) && said.contains("callwright enterprises list"), "{said}");
     }

@@ -1,4 +1,4 @@
-//! The one place that reads the time.
+//! The one place that reads the time, and makes identifiers, which take it.
 //!
 //! Business time is what windows, schedules, redials and records go by. In service it is the wall
 //! clock. A demo may let it run faster, a test or a chaos run may set it, and every process of an
@@ -14,6 +14,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+/// A new identifier, later in order than those that this process made before. It takes the wall clock's time, whatever
+/// business time is, so that two runs of a demo never make the same.
+pub fn new_id<Id: From<Uuid>>() -> Id {
+    Uuid::now_v7().into()
+}
 
 /// The fastest that business time may run.
 pub const FACTOR_MAX: u32 = 1_000;

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn redials_of_a_task_due_in_the_same_tenth_of_a_second_share_a_job_that_is_never_early() {
-        let task = TaskId::new();
+        let task = clock::new_id::<TaskId>();
         for (due_micros, due_ms) in
             [(0, 0), (1, 100), (99_999, 100), (100_000, 100), (100_001, 200)]
         {

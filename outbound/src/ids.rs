@@ -1,7 +1,7 @@
 //! Identifiers: a UUIDv7 behind a prefix that tells what it names, as `task_01k9…`.
 //!
 //! The text form is the prefix, `_`, and the 128 bits in 26 digits of Crockford's base 32, lower
-//! case; it sorts as the UUID does.
+//! case; it sorts as the UUID does. New ones are made by `clock::new_id`, as they take the time and chance.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,12 +56,6 @@ macro_rules! ids {
 
         impl $name {
             pub const PREFIX: &'static str = $prefix;
-
-            /// A new identifier, later in order than those made before it.
-            #[allow(clippy::new_without_default)]
-            pub fn new() -> Self {
-                Self(Uuid::now_v7())
-            }
 
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -166,6 +160,14 @@ ids! {
     AuditId = "aud";
 }
 
+/// Another identifier at each call, for tests.
+#[cfg(test)]
+pub fn some<Id: From<Uuid>>() -> Id {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static MADE: AtomicU64 = AtomicU64::new(1);
+    Uuid::from_u128(MADE.fetch_add(1, Ordering::Relaxed).into()).into()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_id_of_another_kind_or_length_is_refused() {
-        let task = TaskId::new().to_string();
+        let task = some::<TaskId>().to_string();
         assert!(task.parse::<BatchId>().is_err());
         assert!(task[..task.len() - 1].parse::<TaskId>().is_err());
         assert!("task_80000000000000000000000000".parse::<TaskId>().is_err());

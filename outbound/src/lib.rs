@@ -7,6 +7,8 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod breaker;
+pub mod chain;
 pub mod characters;
 pub mod claim;
 pub mod enterprise;
@@ -22,6 +24,7 @@ pub mod moment;
 pub mod number;
 pub mod order;
 pub mod outcome;
+pub mod pace;
 pub mod period;
 pub mod phone;
 pub mod quota;
@@ -32,7 +35,9 @@ pub mod spreadsheet;
 pub mod suppression;
 pub mod task;
 mod task_state;
+pub mod timing;
 pub mod trunk;
+pub mod wait;
 pub mod wall;
 mod words;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::fault::{Fault, Verdict, number, verdict};
+use crate::number::NumberState;
 use crate::outcome::{CallResult, CalledStatus};
 
 pub const RETRIES_MAX: usize = 10;
@@ -99,6 +100,17 @@ pub enum After {
 }
 
 impl After {
+    /// The state that the number goes to.
+    pub const fn state(self) -> NumberState {
+        match self {
+            Self::Connected => NumberState::Connected,
+            Self::Unconnected => NumberState::Unconnected,
+            Self::Suppressed => NumberState::Suppressed,
+            Self::NextBackup { .. } => NumberState::Pending,
+            Self::Redial { .. } | Self::AgainLater { .. } => NumberState::Waiting,
+        }
+    }
+
     /// The same for a number whose own phone is on the do-not-call list: it is not called again, at none of its
     /// phones.
     pub const fn of_listed(self) -> Self {

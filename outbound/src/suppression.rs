@@ -97,6 +97,11 @@ impl FileOptions {
     }
 }
 
+/// Whether an entry of the do-not-call list holds at `now`. SQL has the same rule as `suppression_in_force`.
+pub fn in_force(expires_at: Option<Time>, now: Time) -> bool {
+    expires_at.is_none_or(|at| at > now)
+}
+
 /// An entry that would hold no longer as it is made.
 pub fn in_the_past() -> Fault {
     Fault::new("/expires_at", "in_the_past", "the expiry must be after now")

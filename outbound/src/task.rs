@@ -17,7 +17,7 @@ use crate::phone;
 use crate::redial::RedialPolicy;
 use crate::schedule::Schedule;
 
-pub use crate::task_state::{Event, Facts, PauseReason, Refusal, TaskState};
+pub use crate::task_state::{Dials, Event, Facts, PauseReason, Refusal, TaskState};
 
 /// How long a call may ring, at most.
 pub const RING_TIMEOUT_SECONDS_MAX: u32 = 120;

@@ -61,6 +61,37 @@ impl TaskState {
     }
 }
 
+/// Which calls of a task may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dials {
+    AllCalls,
+    /// The breaker of every trunk that it uses is open, and only a call that tries such a trunk may go out.
+    ProbesOnly,
+    NoCalls,
+}
+
+impl Dials {
+    /// Whether a call may begin: one that is a probe, or one that is not.
+    pub const fn allows(self, call_is_probe: bool) -> bool {
+        match self {
+            Self::AllCalls => true,
+            Self::ProbesOnly => call_is_probe,
+            Self::NoCalls => false,
+        }
+    }
+}
+
+impl TaskState {
+    /// Which calls may begin in this state. The task's hours must allow them, too ([`crate::hours`]).
+    pub const fn dials(self) -> Dials {
+        match self {
+            Self::Running => Dials::AllCalls,
+            Self::Paused(PauseReason::TrunkFailure) => Dials::ProbesOnly,
+            Self::Initial | Self::Paused(_) | Self::Ended => Dials::NoCalls,
+        }
+    }
+}
+
 impl PauseReason {
     pub const fn word(self) -> &'static str {
         match self {

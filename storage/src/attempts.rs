@@ -22,6 +22,6 @@ pub use begin::{Begun, ToBegin, begin_many};
 pub use leases::{Expired, LostAttempt, Renewals, expire_leases, finish_lost, lost_jobs};
 pub use order::{AttemptFacts, DialOrder};
 pub(crate) use order::{Frame, location, variables};
-pub use pace::{PACE_LATENESS_MS, pace, pace_many};
+pub use pace::{pace, pace_many};
 pub(crate) use withdraw::put_back;
 pub use withdraw::{PutOff, withdraw};

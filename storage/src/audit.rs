@@ -46,7 +46,7 @@ pub async fn write(to: impl PgExecutor<'_>, entry: Entry<'_>) -> Result<(), Stor
     sqlx::query!(
         "insert into audit_entry (id, enterprise_id, at, actor, source, action, target, detail)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        AuditId::new().uuid(),
+        clock::new_id::<AuditId>().uuid(),
         entry.enterprise.uuid(),
         entry.at,
         entry.actor,

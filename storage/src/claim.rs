@@ -7,39 +7,36 @@
 //!
 //! A dialer claims, too: for the slots that it frees, in the transaction that frees them (`follow_on`).
 //!
+//! `outbound::claim` decides. Here is what it asks for (`scene`, `read`), and what it decided is written down
+//! (`write`).
+//!
 //! PostgreSQL keeps the rows that were taken as dead rows at the head of the lane, and reading over them
 //! takes long. So a [`Claimer`] remembers how far it read in each lane and starts there the next time. When
 //! a number enters the lane, it starts from the beginning again.
 
 mod follow_on;
-mod judge;
-mod queue;
+mod read;
 mod scene;
 mod settle;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
 use outbound::Time;
-use outbound::claim::{TaskRoom, allot};
-use outbound::ids::{AttemptId, EnterpriseId, TaskId};
-use sqlx::types::Uuid;
+use outbound::claim::{Cursor, Engine, Scene, Step};
+use outbound::ids::{AttemptId, EnterpriseId, NumberId};
+use sqlx::PgConnection;
 
 use crate::lanes::{self, Counts, OneAtATime};
 use crate::{Store, StoreError};
-use judge::Verdict;
-use queue::{Cursor, QueuedNumber};
-use scene::Scene;
+use read::NumberRow;
 
 pub use follow_on::FollowOn;
 pub(crate) use follow_on::FollowedOn;
+pub use outbound::claim::CLAIM_MAX;
 
-/// Attempts that one claim opens, at most.
-pub const CLAIM_MAX: u32 = 500;
-/// How often one claim looks for more numbers, at most. Then it commits what it has and asks to be run again.
-const PASSES_MAX: u32 = 12;
 /// A [`Claimer`] remembers for so many enterprises when it last woke the dispatchers. For others it wakes
 /// them again, which costs a look.
 const TOLD_MAX: usize = 10_000;
@@ -138,31 +135,62 @@ impl Claimer {
             tx.rollback().await?;
             return Ok(Claimed::default());
         };
-        let plain = !scene.switches.priorities;
-        scene.load_cursors(&self.cursors, plain);
-        let mut run = ClaimRun::new(now, at_most, random_seed);
-        let exhausted = run.take(store, &mut tx, enterprise, &mut scene).await?;
+        scene.load_cursors(&self.cursors);
+        let claim =
+            decide(store, &mut tx, enterprise, Engine::new(scene, now, at_most, random_seed), now);
+        let claim = claim.await?;
         let mut counts = Counts::default();
-        let attempts =
-            write::write(&mut tx, enterprise, now, &scene, &run.taken, None, &mut counts).await?;
+        let attempts = write::write(&mut tx, enterprise, now, &claim, None, &mut counts).await?;
         counts.write(&mut tx).await?;
         tx.commit().await?;
 
-        self.keep_cursors(&scene, plain);
+        let (more, scene) = (claim.engine.is_more(), claim.engine.into_scene());
+        self.keep_cursors(&scene);
         for task in scene.idle_tasks() {
             settle::nothing_pending(store, task, now).await?;
         }
-        let more = run.is_full(&scene) || !exhausted;
-        Ok(Claimed { attempts, more, busy: false, wake_at: scene.wake_at })
+        Ok(Claimed { attempts, more, busy: false, wake_at: scene.next_claim_at() })
     }
 
     /// Call it after the commit only: after a rollback the numbers are still in their lanes.
-    fn keep_cursors(&mut self, scene: &Scene, plain: bool) {
+    fn keep_cursors(&mut self, scene: &Scene) {
         if self.cursors.len() > CURSORS_MAX {
             self.cursors.clear();
         }
-        for task in &scene.tasks {
-            self.cursors.extend(task.queue.cursors(plain));
+        self.cursors.extend(scene.cursors());
+    }
+}
+
+/// A claim that has decided.
+struct DecidedClaim {
+    engine: Engine,
+    /// More of the numbers that the engine asked about.
+    rows: HashMap<NumberId, NumberRow>,
+}
+
+/// Run a claim until it has decided. Locks what [`read::numbers`] locks.
+async fn decide(
+    store: &Store,
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    mut engine: Engine,
+    now: Time,
+) -> Result<DecidedClaim, StoreError> {
+    let mut rows = HashMap::new();
+    loop {
+        match engine.step() {
+            Step::ReadLanes(asked) => {
+                let ready = read::lanes(conn, &asked).await?;
+                engine.read_lanes(&asked, ready);
+            }
+            Step::ReadNumbers(asked) => {
+                let scene = engine.scene();
+                let facts =
+                    read::numbers(store, conn, enterprise, scene, &asked, now, &mut rows).await?;
+                let judged = engine.judge(asked, facts);
+                judged.map_err(|gone| StoreError::Damaged(gone.to_string()))?;
+            }
+            Step::Decided => return Ok(DecidedClaim { engine, rows }),
         }
     }
 }
@@ -202,130 +230,6 @@ pub async fn enterprises(store: &Store) -> Result<Vec<EnterpriseId>, StoreError>
 /// The commit of a claim does not wait for the disk. The begin after it does, and brings the claim to the
 /// disk, too. When the server stops in between, the claim is undone: its numbers are in their lanes, and its
 /// jobs name attempts that do not exist, so they do nothing.
-async fn lock(conn: &mut sqlx::PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
+async fn lock(conn: &mut PgConnection, enterprise: EnterpriseId) -> Result<bool, StoreError> {
     lanes::try_lock(conn, OneAtATime::Claims, enterprise.uuid()).await
-}
-
-/// A number that was taken out of its lane, and what becomes of it.
-struct TakenNumber {
-    task: usize,
-    pulled: QueuedNumber,
-    details: judge::NumberFacts,
-    verdict: Verdict,
-}
-
-/// One claim under way.
-struct ClaimRun {
-    now: Time,
-    at_most: u32,
-    random_seed: u64,
-    taken: Vec<TakenNumber>,
-}
-
-impl ClaimRun {
-    fn new(now: Time, at_most: u32, random_seed: u64) -> Self {
-        Self { now, at_most: at_most.clamp(1, CLAIM_MAX), random_seed, taken: Vec::new() }
-    }
-
-    /// True when it took as many as it was allowed to, and some task has room for more.
-    fn is_full(&self, scene: &Scene) -> bool {
-        let dials = self.taken.iter().filter(|taken| taken.verdict.dial().is_some()).count();
-        dials >= self.at_most as usize && !wants(scene, scene.free.min(1)).is_empty()
-    }
-
-    /// Take numbers for the free slots. True when there is nothing more to take.
-    async fn take(
-        &mut self,
-        store: &Store,
-        conn: &mut sqlx::PgConnection,
-        enterprise: EnterpriseId,
-        scene: &mut Scene,
-    ) -> Result<bool, StoreError> {
-        let mut dialled = 0;
-        for _ in 0..PASSES_MAX {
-            let left = scene.free.min(self.at_most - dialled);
-            let wants = wants(scene, left);
-            if wants.is_empty() {
-                return Ok(true);
-            }
-            queue::fetch(conn, scene, &wants).await?;
-            let pulled = queue::pull(scene, &wants);
-            let pulled = by_share(scene, pulled);
-            if pulled.is_empty() {
-                continue;
-            }
-            let numbers: Vec<Uuid> = pulled.iter().map(|(_, pulled)| pulled.number).collect();
-            let mut facts = judge::facts(conn, enterprise, scene, &numbers, self.now).await?;
-            // Calls that this claim took in earlier passes are not in the database yet.
-            let before = self.taken.iter().filter_map(|taken| taken.verdict.dial());
-            facts.live.extend(before.map(|dial| dial.phone));
-            let mut pulled = pulled.into_iter();
-            while let Some((task, next)) = pulled.next() {
-                let Some(details) = facts.details.remove(&next.number) else {
-                    return Err(StoreError::Damaged(format!("{} is ready and gone", next.number)));
-                };
-                let random = self.random();
-                let verdict = judge::judge(
-                    store, conn, scene, task, &next, &details, &mut facts, random, self.now,
-                )
-                .await?;
-                let dials = matches!(verdict, Verdict::Dial(_));
-                dialled += u32::from(dials);
-                if matches!(verdict, Verdict::PassOver) {
-                    scene.tasks[task].queue.pass_over(&next);
-                    continue;
-                }
-                scene.tasks[task].queue.consume(&next);
-                self.taken.push(TakenNumber { task, pulled: next, details, verdict });
-                let others = pulled.as_slice().iter().any(|(other, _)| *other != task);
-                if !dials && others && scene.is_short_of_lines(pulled.len()) {
-                    // This task did not use its share. Share the lines that are left among all tasks again.
-                    pulled.rev().for_each(|(task, back)| scene.tasks[task].queue.put_back(back));
-                    break;
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// The next number of the sequence that starts with the seed (splitmix64).
-    fn random(&mut self) -> u64 {
-        self.random_seed = self.random_seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed =
-            (self.random_seed ^ (self.random_seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-/// Sort the numbers of several tasks in the order in which [`allot`] gives out slots. So a trunk that can't take
-/// all of them is shared among the tasks in the same way.
-fn by_share(scene: &Scene, pulled: Vec<(usize, QueuedNumber)>) -> Vec<(usize, QueuedNumber)> {
-    let mut up: BTreeMap<usize, u64> = BTreeMap::new();
-    let mut placed = Vec::with_capacity(pulled.len());
-    for (task, pulled) in pulled {
-        let found = &scene.tasks[task];
-        let up = up.entry(task).or_insert_with(|| found.live.into());
-        placed.push((*up, u64::from(found.config.concurrency.max(1)), (task, pulled)));
-        *up += 1;
-    }
-    placed.sort_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)));
-    placed.into_iter().map(|(.., pulled)| pulled).collect()
-}
-
-/// How many numbers each task may take now. Tasks with nothing to take are left out.
-fn wants(scene: &Scene, left: u32) -> BTreeMap<usize, u32> {
-    let rooms: Vec<TaskRoom> = scene
-        .tasks
-        .iter()
-        .filter(|task| !task.stopped && !task.queue.is_spent())
-        .map(|task| TaskRoom {
-            task: TaskId::from(task.id),
-            free: task.free(&scene.trunks),
-            live: task.live,
-            limit: task.config.concurrency,
-        })
-        .collect();
-    let place = |id: TaskId| scene.tasks.iter().position(|task| task.id == id.uuid());
-    allot(left, &rooms).into_iter().filter_map(|(task, n)| Some((place(task)?, n))).collect()
 }

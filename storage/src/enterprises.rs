@@ -105,7 +105,7 @@ pub async fn create(
     let mut found = faults(settings.check());
     found.extend(name_fault("/name", name, 1, NAME_MAX));
     refuse(found)?;
-    let id = EnterpriseId::new();
+    let id = clock::new_id::<EnterpriseId>();
     let mut tx = store.api.begin().await?;
     sqlx::query!(
         "insert into enterprise (id, name, settings, created_at) values ($1, $2, $3, $4)",

@@ -5,7 +5,6 @@
 //! given up belongs to somebody else by now, and nothing is written for it.
 
 mod breaker;
-pub(crate) mod chain;
 mod next;
 mod record;
 mod take;
@@ -13,6 +12,8 @@ mod take;
 use std::collections::{BTreeMap, BTreeSet};
 
 use outbound::Time;
+use outbound::breaker::{Probe, bucket};
+use outbound::chain::{EndedCall, NextPlace};
 use outbound::ids::{AttemptId, TaskId};
 use outbound::outcome::cause;
 use outbound::record::CallRecord;
@@ -24,7 +25,6 @@ use crate::attempts::DialOrder;
 use crate::claim::{Claimed, FollowOn, FollowedOn, LockWait};
 use crate::lanes::{self, Counts};
 use crate::{Store, StoreError, numbers};
-use next::NextPlace;
 use take::{TakenAttempt, TakenCalls};
 
 pub use breaker::forget_health;
@@ -138,7 +138,7 @@ pub struct Finishing<'a> {
     tx: Transaction<'static, Postgres>,
     now: Time,
     finished: Vec<FinishedAs>,
-    breakers: BTreeMap<Uuid, Option<breaker::Probe>>,
+    breakers: BTreeMap<Uuid, Option<Probe>>,
     followed: Option<(FollowOn<'a>, FollowedOn)>,
 }
 
@@ -193,7 +193,13 @@ async fn finish<'a>(
     for item in items {
         if let Some(held) = held.remove(&item.attempt.uuid()) {
             let policy = store.immutable.policy(&mut tx, held.policy_id).await?;
-            let next = next::next(&policy, item, &held);
+            let call = EndedCall {
+                result: item.record.result,
+                trunk_refused: item.trunk_refused,
+                started_at: item.record.started_at,
+                ended_at: item.record.ended_at,
+            };
+            let next = held.chain.after_call(&policy, call);
             done.push(Done { item, held, next });
         }
     }
@@ -284,10 +290,10 @@ impl Done<'_> {
             held.task,
             held.batch,
             outbound::number::NumberState::Calling,
-            self.next.state(),
+            self.next.after.state(),
         );
         if let Some(took) = self.line_took_it() {
-            counts.line(held.trunk, breaker::bucket(record.ended_at), took);
+            counts.line(held.trunk, bucket(record.ended_at), took);
         }
     }
 

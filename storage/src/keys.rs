@@ -158,7 +158,7 @@ fn draw(
     let prefix = format!("cw_{}", letters(PREFIX_LETTERS));
     let secret = format!("{prefix}_{}", letters(SECRET_LETTERS));
     let key = ApiKey {
-        id: idempotency::id(ApiKeyId::new()),
+        id: idempotency::id(clock::new_id::<ApiKeyId>()),
         enterprise,
         name: name.to_owned(),
         prefix,

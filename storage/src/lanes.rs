@@ -26,6 +26,7 @@ use outbound::Time;
 use outbound::ids::{EnterpriseId, NumberId};
 use outbound::number::NumberState;
 use outbound::order::{LaneClass, Rank, UncalledOrder, rank};
+use outbound::wait::WaitReason;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
@@ -407,7 +408,7 @@ pub(crate) struct Waiting {
     enterprises: Vec<Uuid>,
     entries: Vec<Entry>,
     due: Vec<Time>,
-    reasons: Vec<&'static str>,
+    reasons: Vec<WaitReason>,
     phones: Vec<i64>,
 }
 
@@ -418,7 +419,7 @@ impl Waiting {
         enterprise: Uuid,
         entry: Entry,
         due_at: Time,
-        reason: &'static str,
+        reason: WaitReason,
         phone: i64,
     ) {
         self.enterprises.push(enterprise);
@@ -438,6 +439,7 @@ impl Waiting {
         let lanes: Vec<i64> = self.entries.iter().map(|entry| entry.lane).collect();
         let ords: Vec<i64> = self.entries.iter().map(|entry| entry.rank.ord).collect();
         let plain_ords: Vec<i64> = self.entries.iter().map(|entry| entry.rank.plain_ord).collect();
+        let reasons: Vec<&str> = self.reasons.iter().map(|reason| reason.word()).collect();
         sqlx::query!(
             "insert into waiting (number_id, enterprise_id, task_id, lane_id, ord, plain_ord, due_at,
                                   reason, phone)
@@ -450,7 +452,7 @@ impl Waiting {
             &ords,
             &plain_ords,
             &self.due,
-            &self.reasons as &[&str],
+            &reasons as &[&str],
             &self.phones
         )
         .execute(conn)

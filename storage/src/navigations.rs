@@ -75,7 +75,7 @@ pub async fn create(
         return Ok(made);
     }
     check(&draft)?;
-    let id = idempotency::id(NavigationId::new());
+    let id = idempotency::id(clock::new_id::<NavigationId>());
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::Navigations).await?;
     sqlx::query!(

@@ -50,7 +50,7 @@ pub async fn create(
         return Ok(made);
     }
     refuse(faults(config.check()))?;
-    let id = idempotency::id(PeriodId::new());
+    let id = idempotency::id(clock::new_id::<PeriodId>());
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::Periods).await?;
     let config = derived(&mut tx, enterprise, id, config).await?;

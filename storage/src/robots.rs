@@ -65,7 +65,7 @@ pub async fn create(
         return Ok(made);
     }
     check(&config).await?;
-    let id = idempotency::id(RobotId::new());
+    let id = idempotency::id(clock::new_id::<RobotId>());
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::Robots).await?;
     sqlx::query!(

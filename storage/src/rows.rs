@@ -97,6 +97,11 @@ pub(crate) fn phone_column(phone: Phone) -> i64 {
     i64::try_from(phone.digits()).unwrap_or(i64::MAX)
 }
 
+/// A small count as PostgreSQL keeps it.
+pub(crate) fn small(count: u16) -> i16 {
+    i16::try_from(count).unwrap_or(i16::MAX)
+}
+
 /// The phone of a column.
 pub(crate) fn phone(column: i64) -> Phone {
     Phone::from_digits(column.unsigned_abs())

@@ -78,28 +78,8 @@ impl From<Row> for Suppression {
     }
 }
 
-/// Those of the phones that may not be dialled now. Locks nothing.
-pub async fn among(
-    conn: &mut PgConnection,
-    enterprise: EnterpriseId,
-    phones: &[Phone],
-    now: Time,
-) -> Result<HashSet<Phone>, StoreError> {
-    let columns: Vec<i64> = phones.iter().map(|phone| phone_column(*phone)).collect();
-    let found = sqlx::query_scalar!(
-        "select phone from suppression
-          where enterprise_id = $1 and phone = any($2) and (expires_at is null or expires_at > $3)",
-        enterprise.uuid(),
-        &columns,
-        now
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(found.into_iter().map(phone).collect())
-}
-
 /// Those of the phones, each with its enterprise, that may not be dialled now. Locks nothing.
-pub(crate) async fn in_force(
+pub async fn in_force(
     conn: &mut PgConnection,
     phones: &[(Uuid, i64)],
     now: Time,
@@ -113,7 +93,7 @@ pub(crate) async fn in_force(
              from unnest($1::uuid[], $2::bigint[]) as u (enterprise, phone)
             where (select true from suppression s
                     where s.enterprise_id = u.enterprise and s.phone = u.phone
-                      and (s.expires_at is null or s.expires_at > $3))"#,
+                      and suppression_in_force(s.expires_at, $3))"#,
         &enterprises,
         &columns,
         now

@@ -57,7 +57,7 @@ pub async fn create(
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::Templates).await?;
     check(&mut tx, enterprise, &config, None).await?;
-    let id = idempotency::id(TemplateId::new());
+    let id = idempotency::id(clock::new_id::<TemplateId>());
     sqlx::query!(
         "insert into template (id, enterprise_id, name, config, created_at)
          values ($1, $2, $3, $4, $5)",

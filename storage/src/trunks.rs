@@ -22,7 +22,7 @@ use crate::{Store, StoreError, idempotency, quotas};
 pub struct Trunk {
     pub id: TrunkId,
     pub config: TrunkConfig,
-    /// `closed`, `open` or `probing`.
+    /// A word of `outbound::breaker::BreakerState`.
     pub breaker: String,
     /// When an open breaker next lets a probe through.
     pub breaker_until: Option<Time>,
@@ -79,7 +79,7 @@ pub async fn create(
         return Ok(made);
     }
     refuse(faults(config.check()))?;
-    let id = idempotency::id(TrunkId::new());
+    let id = idempotency::id(clock::new_id::<TrunkId>());
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::Trunks).await?;
     sqlx::query!(
@@ -311,7 +311,7 @@ pub async fn create_caller_id(
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::CallerIds).await?;
     lock_named(&mut tx, enterprise, new.trunk).await?;
-    let id = idempotency::id(CallerIdId::new());
+    let id = idempotency::id(clock::new_id::<CallerIdId>());
     let (province, city) = match new.phone.location() {
         Some(location) if new.province.is_empty() && new.city.is_empty() => {
             (location.province.to_owned(), location.city.to_owned())

@@ -262,15 +262,15 @@ mod tests {
     use super::*;
 
     fn entry(journal: &Journal, event: Event, real_us: i64) -> Entry {
-        let enterprise = EnterpriseId::new();
+        let enterprise = clock::new_id::<EnterpriseId>();
         Entry {
             at: Time::UNIX_EPOCH + TimeDelta::microseconds(real_us),
             real_us,
             event,
-            attempt: AttemptId::new(),
+            attempt: clock::new_id::<AttemptId>(),
             token: 1,
-            task: TaskId::new(),
-            trunk: TrunkId::new(),
+            task: clock::new_id::<TaskId>(),
+            trunk: clock::new_id::<TrunkId>(),
             enterprise,
             phone_hash: journal.phone_hash(enterprise, Phone::from_digits(8_613_800_000_001)),
             worker: journal.worker().to_owned(),
@@ -305,7 +305,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let one = Journal::open(folder.path(), "a").unwrap();
         let other = Journal::open(folder.path(), "b").unwrap();
-        let (here, there) = (EnterpriseId::new(), EnterpriseId::new());
+        let (here, there) = (clock::new_id::<EnterpriseId>(), clock::new_id::<EnterpriseId>());
         let phone = Phone::from_digits(8_613_800_000_001);
         assert_eq!(one.phone_hash(here, phone), other.phone_hash(here, phone));
         assert_ne!(one.phone_hash(here, phone), one.phone_hash(there, phone));

@@ -39,11 +39,11 @@ trait Line {
 
     fn order(&self, callee: Phone) -> Order {
         Order {
-            attempt: AttemptId::new(),
+            attempt: clock::new_id::<AttemptId>(),
             token: 1,
-            enterprise: EnterpriseId::new(),
-            task: TaskId::new(),
-            trunk: TrunkId::new(),
+            enterprise: clock::new_id::<EnterpriseId>(),
+            task: clock::new_id::<TaskId>(),
+            trunk: clock::new_id::<TrunkId>(),
             line: Arc::new(self.trunk()),
             callee,
             caller: parse("02160000000", "CN").unwrap(),
@@ -283,7 +283,7 @@ async fn the_call_of_a_lost_worker_is_hung_up_by_its_attempt(line: &impl Line) {
     rest(&mut call).await;
     assert_eq!(line.journaled(attempt).last(), Some(&Event::Bye));
     assert!(!line.carrier().hang_up_lost(attempt).await);
-    assert!(!line.carrier().hang_up_lost(AttemptId::new()).await);
+    assert!(!line.carrier().hang_up_lost(clock::new_id::<AttemptId>()).await);
 }
 
 async fn what_is_played_is_heard_and_a_stop_tells_how_much(line: &impl Line) {

@@ -18,7 +18,7 @@ use telephony::simulated::{RULES, Rule, SimulatedCarrier};
 
 fn order(line: &Arc<TrunkConfig>, callee: u64, round: u16) -> Order {
     Order {
-        attempt: AttemptId::new(),
+        attempt: clock::new_id::<AttemptId>(),
         token: 1,
         enterprise: EnterpriseId::from(uuid::Uuid::nil()),
         task: TaskId::from(uuid::Uuid::nil()),

@@ -132,8 +132,13 @@ fn break_redial(rule: Rule, run: &mut Recorded) -> Option<()> {
             let started_at = last.started_at + TimeDelta::hours(1);
             let result = CallResult::Unanswered(CalledStatus::Busy);
             run.record(again).result = result;
-            let one_more =
-                RecordBrief { id: AttemptId::new(), round: 2, started_at, result, ..last };
+            let one_more = RecordBrief {
+                id: clock::new_id::<AttemptId>(),
+                round: 2,
+                started_at,
+                result,
+                ..last
+            };
             run.truth.records.push(one_more);
         }
         // A status that the policy leaves out is redialled.

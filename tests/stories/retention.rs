@@ -45,7 +45,8 @@ async fn everything_past_its_time_goes_in_one_look_however_much_there_is() {
     )
     .await;
     // The spool: one that nobody waits for, one that is being written, one that waits for its upload.
-    let [lost, young, waits] = [AttemptId::new(), AttemptId::new(), AttemptId::new()];
+    let [lost, young, waits] =
+        [clock::new_id::<AttemptId>(), clock::new_id::<AttemptId>(), clock::new_id::<AttemptId>()];
     sql(
         &world,
         &format!(

@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_attempt_that_is_about_to_be_begun_is_renewed_and_can_not_be_told_that_it_is_lost() {
-        let (table, attempt) = (LiveCalls::default(), AttemptId::new());
+        let (table, attempt) = (LiveCalls::default(), clock::new_id::<AttemptId>());
         let live = table.enter(attempt).expect("it is new");
         assert_eq!(table.attempts(), (vec![attempt], vec![]));
         live.begin();
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_up_is_not_placed_again_by_a_second_delivery_of_its_job() {
-        let (table, attempt) = (LiveCalls::default(), AttemptId::new());
+        let (table, attempt) = (LiveCalls::default(), clock::new_id::<AttemptId>());
         let first = table.enter(attempt);
         assert!(first.is_some() && table.enter(attempt).is_none());
         drop(first);

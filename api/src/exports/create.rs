@@ -36,7 +36,7 @@ pub(super) async fn create(
     let now = state.clock.now();
     let file_name = file_name(&state, &caller, &options, now).await?;
     let reveal = state.numbers_in_lists(&caller).await? == Numbers::Full;
-    let (export, actor) = (storage::idempotency::id(ExportId::new()), caller.actor());
+    let (export, actor) = (storage::idempotency::id(clock::new_id::<ExportId>()), caller.actor());
     let made =
         storage::idempotency::made(|id| exports::get(&state.store, caller.enterprise, id)).await?;
     if let Some(row) = made {

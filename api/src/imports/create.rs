@@ -97,7 +97,7 @@ async fn take_in(
     options: ImportOptions,
     file: NamedTempFile,
 ) -> Reply<Accepted<ImportView>> {
-    let import = storage::idempotency::id(ImportId::new());
+    let import = storage::idempotency::id(clock::new_id::<ImportId>());
     let made = |id| imports::get(&state.store, caller.enterprise, id);
     if let Some(row) = storage::idempotency::made(made).await? {
         return accepted(state, caller, row).await;

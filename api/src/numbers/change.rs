@@ -92,7 +92,7 @@ mod tests {
     fn what_to_cancel_is_said_one_way_and_within_bounds() {
         let body = |all, numbers| CancelNumbers { all, numbers };
         assert_eq!(body(true, None).which(), Ok(Which::All));
-        let id = NumberId::new();
+        let id = clock::new_id::<NumberId>();
         assert_eq!(body(false, Some(vec![id])).which(), Ok(Which::These(vec![id])));
         for wrong in [
             body(false, None),

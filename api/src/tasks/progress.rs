@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use outbound::fleet::Fleet;
 use outbound::number::NumberState;
 use outbound::task::{PauseReason, TaskState};
+use outbound::wait::WaitReason;
 use outbound::{Time, wall};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,7 +59,7 @@ pub(crate) struct ProgressView {
 #[schemars(rename = "WaitingNumbers")]
 struct WaitingView {
     /// `redial`, `phone_busy`, `frequency_cap`, `callee_window` or `trunk_refused`.
-    reason: String,
+    reason: &'static str,
     numbers: u64,
     /// When the first of them may be called: it is due, and the window is open.
     next_due_at: Time,
@@ -121,7 +122,11 @@ impl ProgressView {
 
 impl From<Waiting> for WaitingView {
     fn from(waiting: Waiting) -> Self {
-        Self { reason: waiting.reason, numbers: waiting.numbers, next_due_at: waiting.next_due_at }
+        Self {
+            reason: waiting.reason.word(),
+            numbers: waiting.numbers,
+            next_due_at: waiting.next_due_at,
+        }
     }
 }
 
@@ -142,8 +147,8 @@ fn why(progress: &Progress, fleet: &Fleet) -> Vec<Why> {
     } else if progress.state == TaskState::Running {
         if progress.live() >= u64::from(progress.limit) {
             let detail = match progress.limit {
-                1 => "the one slot has a call".to_owned(),
-                limit => format!("all {limit} slots have a call"),
+                1 => "its one slot is taken".to_owned(),
+                limit => format!("all {limit} slots are taken"),
             };
             reasons.push(Why { code: "slots_full", detail });
         } else if pending == 0 {
@@ -172,24 +177,24 @@ fn why_state(state: TaskState, next: Option<PlannedStep>, zone: Tz) -> Why {
 }
 
 fn why_waiting(waiting: &Waiting, zone: Tz) -> Why {
-    let (code, one, many) = match waiting.reason.as_str() {
-        "redial" => ("waiting_redial", "waits for its redial", "wait for their redial"),
-        "phone_busy" => (
+    let (code, one, many) = match waiting.reason {
+        WaitReason::Redial => ("waiting_redial", "waits for its redial", "wait for their redial"),
+        WaitReason::PhoneBusy => (
             "waiting_phone_busy",
             "waits for another call to the same phone to end",
             "wait for another call to the same phone to end",
         ),
-        "frequency_cap" => (
+        WaitReason::FrequencyCap => (
             "waiting_frequency_cap",
             "was called as often as the frequency cap allows",
             "were called as often as the frequency cap allows",
         ),
-        "callee_window" => (
+        WaitReason::CalleeWindow => (
             "waiting_callee_window",
             "waits for the hours at the callee's place",
             "wait for the hours at the callee's place",
         ),
-        _ => (
+        WaitReason::TrunkRefused => (
             "waiting_trunk_refused",
             "waits because the line refused",
             "wait because the line refused",
@@ -259,7 +264,7 @@ mod tests {
         let paused = Progress {
             state: TaskState::Paused(PauseReason::NoPendingNumbers),
             waiting: vec![Waiting {
-                reason: "redial".into(),
+                reason: WaitReason::Redial,
                 numbers: 3,
                 next_due_at: Time::UNIX_EPOCH,
             }],
@@ -275,12 +280,10 @@ mod tests {
     #[test]
     fn one_number_is_told_as_one_and_times_are_the_enterprise_s_to_the_second() {
         let at: Time = "2026-12-01T02:25:58.364686Z".parse().expect("a time");
-        let one = |reason: &str| Waiting { reason: reason.into(), numbers: 1, next_due_at: at };
+        let one = |reason| Waiting { reason, numbers: 1, next_due_at: at };
         let progress = Progress {
-            waiting: ["redial", "phone_busy", "frequency_cap", "callee_window", "trunk_refused"]
-                .map(one)
-                .to_vec(),
-            next_step: Some(PlannedStep { task: TaskId::new(), step: Step::Edge, at }),
+            waiting: WaitReason::ALL.map(one).to_vec(),
+            next_step: Some(PlannedStep { task: clock::new_id::<TaskId>(), step: Step::Edge, at }),
             ..running(9, 1, 1)
         };
         for why in why(&progress, &all_at_work()) {

@@ -255,8 +255,10 @@ async fn a_worker_that_is_dropped_gives_its_jobs_back_at_once() {
 async fn queues_are_listed_by_name_with_what_they_hold() {
     let place = Place::new().await;
     place.queues.push_all(&notes(0..3)).await.unwrap();
-    let upload =
-        jobs::UploadRecording { attempt: outbound::ids::AttemptId::new(), spool: "a1".into() };
+    let upload = jobs::UploadRecording {
+        attempt: clock::new_id::<outbound::ids::AttemptId>(),
+        spool: "a1".into(),
+    };
     place.queues.push_in(&upload, std::time::Duration::from_secs(60)).await.unwrap();
     let listed: Vec<String> = place
         .queues

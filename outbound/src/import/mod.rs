@@ -164,28 +164,5 @@ pub(crate) fn encoding_fault(encoding: &str, format: ImportFormat) -> Option<Fau
     (!fits).then(|| Fault::new("/encoding", "not_for_format", detail))
 }
 
-impl ImportFormat {
-    /// A table with a header row; else objects.
-    pub const fn is_table(self) -> bool {
-        matches!(self, Self::Xlsx | Self::Csv)
-    }
-}
-
-/// Refused for too many numbers: the limit of the batch, the task or the enterprise that the import
-/// would go over. Each argument is what the scope would hold after the import.
-pub fn over_limit(batch: u64, task: u64, enterprise: u64) -> Option<ImportProblem> {
-    let limits = [
-        (batch, BATCH_NUMBERS_MAX, "batch"),
-        (task, TASK_NUMBERS_MAX, "task"),
-        (enterprise, ENTERPRISE_NUMBERS_MAX, "enterprise"),
-    ];
-    let (numbers, most, scope) = limits.into_iter().find(|(numbers, most, _)| numbers > most)?;
-    Some(ImportProblem {
-        code: format!("too_many_numbers_in_{scope}"),
-        detail: format!("the {scope} would have {numbers} numbers; at most {most} are allowed"),
-        faults: Vec::new(),
-    })
-}
-
 #[cfg(test)]
 mod tests;

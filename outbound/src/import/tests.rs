@@ -288,32 +288,6 @@ fn a_default_of_spaces_is_none() {
 }
 
 #[test]
-fn an_import_over_a_limit_is_refused_with_the_limit() {
-    assert_eq!(over_limit(100_000, 1_000_000, 10_000_000), None);
-    for (batch, task, enterprise, code, limit) in [
-        (100_001, 0, 0, "too_many_numbers_in_batch", "100000"),
-        (1, 1_000_001, 0, "too_many_numbers_in_task", "1000000"),
-        (1, 1, 10_000_001, "too_many_numbers_in_enterprise", "10000000"),
-    ] {
-        let problem = over_limit(batch, task, enterprise).unwrap();
-        assert_eq!(problem.code, code);
-        assert!(problem.detail.contains(limit));
-    }
-}
-
-#[test]
-fn files_with_a_header_row_are_told_from_objects() {
-    for (format, table) in [
-        (ImportFormat::Xlsx, true),
-        (ImportFormat::Csv, true),
-        (ImportFormat::Json, false),
-        (ImportFormat::Ndjson, false),
-    ] {
-        assert_eq!(format.is_table(), table, "{format:?}");
-    }
-}
-
-#[test]
 fn options_out_of_bounds_are_named() {
     let options = |format, encoding: &str| ImportOptions {
         batch_name: "May".into(),

@@ -9,12 +9,12 @@ fn at(text: &str) -> Time {
 
 fn answered() -> CallRecord {
     CallRecord {
-        id: AttemptId::new(),
-        enterprise: EnterpriseId::new(),
-        task: TaskId::new(),
-        batch: BatchId::new(),
-        number: NumberId::new(),
-        trunk: TrunkId::new(),
+        id: crate::ids::some::<AttemptId>(),
+        enterprise: crate::ids::some::<EnterpriseId>(),
+        task: crate::ids::some::<TaskId>(),
+        batch: crate::ids::some::<BatchId>(),
+        number: crate::ids::some::<NumberId>(),
+        trunk: crate::ids::some::<TrunkId>(),
         round: 1,
         chain_index: 0,
         policy_id: 1,

@@ -11,8 +11,8 @@ fn task(changes: Value) -> TaskConfig {
     let mut whole = json!({
         "name": "Reminders",
         "concurrency": 100,
-        "navigation": NavigationId::new(),
-        "caller_ids": [CallerIdId::new()],
+        "navigation": crate::ids::some::<NavigationId>(),
+        "caller_ids": [crate::ids::some::<CallerIdId>()],
     });
     whole.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     serde_json::from_value(whole).unwrap()
@@ -38,7 +38,7 @@ fn a_tasks_own_zone_and_region_go_before_the_enterprises() {
 
 #[test]
 fn each_bound_of_a_task_is_named() {
-    let id = CallerIdId::new();
+    let id = crate::ids::some::<CallerIdId>();
     let long = "x".repeat(1_001);
     for (changes, pointer, code) in [
         (json!({ "name": "" }), "/name", "required"),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, TaskId};
-use outbound::task::{PauseReason, TaskConfig, TaskState};
+use outbound::task::{TaskConfig, TaskState};
 use outbound::trunk::TrunkConfig;
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -244,12 +244,7 @@ impl Scene {
     fn may_dial(&self, candidate: &Candidate) -> bool {
         let in_service = self.trunks.get(&candidate.trunk).is_some_and(|trunk| trunk.in_service);
         let state = self.tasks.get(&candidate.task).and_then(|(state, _)| *state);
-        in_service
-            && match state {
-                Some(TaskState::Running) => true,
-                Some(TaskState::Paused(PauseReason::TrunkFailure)) => candidate.probe,
-                _ => false,
-            }
+        in_service && state.is_some_and(|state| state.dials().allows(candidate.probe))
     }
 
     fn is_paced(&self, candidate: &Candidate) -> bool {
@@ -308,7 +303,7 @@ async fn listed(
     let listed = sqlx::query_scalar!(
         "select a.id from attempt a
            join suppression s on s.enterprise_id = a.enterprise_id and s.phone = a.phone
-          where a.id = any($1) and (s.expires_at is null or s.expires_at > $2)",
+          where a.id = any($1) and suppression_in_force(s.expires_at, $2)",
         &again,
         now
     )

@@ -5,6 +5,7 @@ use std::time::Duration;
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus, cause};
+use outbound::timing::CLAIM_LEASE;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{Connection, PgConnection};
@@ -15,8 +16,6 @@ use crate::{Store, StoreError};
 
 /// The worker that an attempt belongs to while its loss is being recorded.
 const SWEEP: &str = "sweep";
-/// How long a claimed attempt may wait for its begin.
-const CLAIM_LEASE_SECONDS: f64 = 60.0;
 /// Attempts of one statement, at most.
 const CHUNK_MAX: i64 = 500;
 
@@ -140,7 +139,7 @@ async fn try_expire(
            returning a.id, a.token, a.phase, a.enterprise_id, a.trunk_id"#,
         SWEEP,
         lease.as_secs_f64(),
-        CLAIM_LEASE_SECONDS,
+        CLAIM_LEASE.as_secs_f64(),
         CHUNK_MAX,
         store.presence.lasts(back_for),
         back_for.as_secs_f64()

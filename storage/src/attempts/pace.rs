@@ -1,20 +1,14 @@
-//! Calls per second of a trunk or a task: the earliest moment at which each INVITE may leave.
+//! The earliest moment at which each INVITE may leave, by calls per second of its trunk and task. `outbound::pace`
+//! has the rules.
 
 use chrono::TimeDelta;
 use outbound::Time;
 use outbound::ids::AttemptId;
+use outbound::pace::{apart, next_invite};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::{Store, StoreError};
-
-/// INVITEs are planned this much further apart than the rate asks for. A worker may send one late and the next in
-/// time, and no second may then hold one INVITE too many.
-const SLACK_MS: i64 = PACE_LATENESS_MS as i64;
-/// How late an INVITE may leave after its planned moment. When it is later than this, it must be planned again.
-pub const PACE_LATENESS_MS: u64 = 100;
-/// A planned INVITE that is further ahead than this was planned by a clock that was set back since. It is ignored.
-const AHEAD_MAX: TimeDelta = TimeDelta::seconds(10);
 
 /// [`pace_many`] for one attempt.
 pub async fn pace(
@@ -53,48 +47,48 @@ pub async fn pace_many(
     if paced.is_empty() {
         return Ok(vec![None; attempts.len()]);
     }
-    let mut turns: Vec<Turns> = Vec::new();
+    let mut paces: Vec<Pace> = Vec::new();
     for row in &paced {
-        add(&mut turns, row.trunk_id, row.trunk_rate);
-        add(&mut turns, row.task_id, row.task_rate);
+        add(&mut paces, row.trunk_id, row.trunk_rate);
+        add(&mut paces, row.task_id, row.task_rate);
     }
-    read(&mut tx, &mut turns, now).await?;
+    read(&mut tx, &mut paces, now).await?;
     let mut at = vec![None; attempts.len()];
     for row in &paced {
+        // The later of the two, and both go on from there.
         let scopes = || [row.trunk_id, row.task_id];
-        let turn = turns.iter().filter(|it| scopes().contains(&it.scope)).map(|it| it.next).max();
-        let turn = turn.unwrap_or(now);
-        for it in turns.iter_mut().filter(|it| scopes().contains(&it.scope)) {
-            it.next = turn + it.apart;
+        let planned = paces.iter().filter(|it| scopes().contains(&it.scope)).map(|it| it.next);
+        let planned = planned.max().unwrap_or(now);
+        for it in paces.iter_mut().filter(|it| scopes().contains(&it.scope)) {
+            it.next = planned + it.apart;
         }
         if let Some(place) = ids.iter().position(|id| *id == row.id) {
-            at[place] = Some(turn);
+            at[place] = Some(planned);
         }
     }
-    write(&mut tx, &turns).await?;
+    write(&mut tx, &paces).await?;
     tx.commit().await?;
     Ok(at)
 }
 
 /// The planned INVITEs of one trunk or task.
-struct Turns {
+struct Pace {
     scope: Uuid,
     apart: TimeDelta,
     next: Time,
 }
 
-fn add(turns: &mut Vec<Turns>, scope: Uuid, rate: Option<i64>) {
-    let Some(rate) = rate.filter(|rate| *rate > 0) else { return };
-    if !turns.iter().any(|turns| turns.scope == scope) {
-        let apart = TimeDelta::microseconds((1_000 + SLACK_MS) * 1_000 / rate);
-        turns.push(Turns { scope, apart, next: Time::UNIX_EPOCH });
+fn add(paces: &mut Vec<Pace>, scope: Uuid, rate: Option<i64>) {
+    let Some(apart) = rate.and_then(apart) else { return };
+    if !paces.iter().any(|pace| pace.scope == scope) {
+        paces.push(Pace { scope, apart, next: Time::UNIX_EPOCH });
     }
 }
 
 /// Locks the paces, in the order of their scopes.
-async fn read(conn: &mut PgConnection, turns: &mut [Turns], now: Time) -> Result<(), StoreError> {
-    turns.sort_by_key(|turns| turns.scope);
-    let scopes: Vec<Uuid> = turns.iter().map(|turns| turns.scope).collect();
+async fn read(conn: &mut PgConnection, paces: &mut [Pace], now: Time) -> Result<(), StoreError> {
+    paces.sort_by_key(|pace| pace.scope);
+    let scopes: Vec<Uuid> = paces.iter().map(|pace| pace.scope).collect();
     // An insert that changes nothing, as the first INVITE of a scope has no row yet that could be locked.
     let rows = sqlx::query!(
         r#"insert into pace (scope_id, next_invite_at) select s, $2 from unnest($1::uuid[]) as s
@@ -106,16 +100,15 @@ async fn read(conn: &mut PgConnection, turns: &mut [Turns], now: Time) -> Result
     .fetch_all(conn)
     .await?;
     for row in rows {
-        let next = if row.next_invite_at <= now + AHEAD_MAX { row.next_invite_at } else { now };
-        let found = turns.iter_mut().find(|turns| turns.scope == row.scope_id);
-        found.into_iter().for_each(|turns| turns.next = next.max(now));
+        let found = paces.iter_mut().find(|pace| pace.scope == row.scope_id);
+        found.into_iter().for_each(|pace| pace.next = next_invite(row.next_invite_at, now));
     }
     Ok(())
 }
 
-async fn write(conn: &mut PgConnection, turns: &[Turns]) -> Result<(), StoreError> {
-    let scopes: Vec<Uuid> = turns.iter().map(|turns| turns.scope).collect();
-    let next: Vec<Time> = turns.iter().map(|turns| turns.next).collect();
+async fn write(conn: &mut PgConnection, paces: &[Pace]) -> Result<(), StoreError> {
+    let scopes: Vec<Uuid> = paces.iter().map(|pace| pace.scope).collect();
+    let next: Vec<Time> = paces.iter().map(|pace| pace.next).collect();
     sqlx::query!(
         "update pace set next_invite_at = u.next
            from unnest($1::uuid[], $2::timestamptz[]) as u (scope, next) where scope_id = u.scope",

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use outbound::ids::{EnterpriseId, TaskId};
+use outbound::timing::INVITE_AFTER_BEGIN_MAX;
 
 use crate::{Store, StoreError};
 
-/// A worker sends its INVITE within this time of its begin, or begins again.
-const INVITE_AFTER_BEGIN_MS_MAX: i64 = 250;
 /// How long [`await_quiet`] waits at most. A task may have been started again meanwhile, and keep beginning calls.
 const WAITS_MAX: u32 = 8;
 
@@ -36,7 +35,7 @@ pub(crate) async fn await_quiet(store: &Store, stopped: Stopped<'_>) -> Result<(
             task,
             enterprise,
             phones,
-            INVITE_AFTER_BEGIN_MS_MAX
+            INVITE_AFTER_BEGIN_MAX.num_milliseconds()
         )
         .fetch_one(&store.api)
         .await?;

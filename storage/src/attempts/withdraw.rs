@@ -6,6 +6,7 @@ use outbound::Time;
 use outbound::ids::AttemptId;
 use outbound::number::NumberState;
 use outbound::order::{LaneClass, Rank};
+use outbound::wait::WaitReason;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
@@ -16,18 +17,18 @@ use crate::{Store, StoreError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutOff {
     until: Time,
-    reason: &'static str,
+    reason: WaitReason,
 }
 
 impl PutOff {
     /// The callee's window closed before the INVITE left; it opens at `until`.
     pub const fn callee_window(until: Time) -> Self {
-        Self { until, reason: "callee_window" }
+        Self { until, reason: WaitReason::CalleeWindow }
     }
 
     /// The line would not take it now.
     pub const fn trunk_refused(until: Time) -> Self {
-        Self { until, reason: "trunk_refused" }
+        Self { until, reason: WaitReason::TrunkRefused }
     }
 }
 

@@ -186,7 +186,8 @@ async fn plan(conn: &mut PgConnection, landing: Landing<'_>) -> Result<Plan, Sto
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let batch = same_name.as_ref().map_or_else(|| BatchId::new().uuid(), |batch| batch.id);
+    let batch =
+        same_name.as_ref().map_or_else(|| clock::new_id::<BatchId>().uuid(), |batch| batch.id);
     let lane_batch = (order.uncalled == UncalledOrder::Sequential).then_some(batch);
     let lane = sqlx::query_scalar!(
         "select id from lane

@@ -148,7 +148,7 @@ async fn suppressed(
 ) -> Result<HashSet<i64>, StoreError> {
     let there = sqlx::query_scalar!(
         "select phone from suppression
-          where enterprise_id = $1 and phone = any($2) and (expires_at is null or expires_at > $3)",
+          where enterprise_id = $1 and phone = any($2) and suppression_in_force(expires_at, $3)",
         enterprise.uuid(),
         phones,
         now
@@ -200,7 +200,7 @@ struct Columns {
 
 impl Columns {
     fn push(&mut self, into: &Into, row: &LandingRow, seq: i64) -> Result<(), StoreError> {
-        let id = NumberId::new();
+        let id = clock::new_id::<NumberId>();
         let rank = rank(into.order, row.priority, seq, chance(id));
         let backups = row.backups.iter().map(|backup| phone_column(*backup).to_string());
         self.ids.push(id.uuid());

@@ -8,16 +8,15 @@
 use std::time::{Duration, Instant};
 
 use outbound::Time;
+use outbound::claim::{Dial, Engine, Scene, TakenNumber};
 use outbound::ids::EnterpriseId;
 use sqlx::PgConnection;
 
-use super::judge::Dial;
-use super::scene::Scene;
+use super::read::NumberRow;
 use super::write::BegunBy;
-use super::{ClaimRun, Claimed, ClaimedAttempt, Claimer, LockWait, TakenNumber, scene, write};
+use super::{Claimed, ClaimedAttempt, Claimer, LockWait, decide, scene, write};
 use crate::attempts::{AttemptFacts, DialOrder, Frame, location, variables};
 use crate::lanes::Counts;
-use crate::rows::phone;
 use crate::{Store, StoreError};
 
 /// A dialer that frees slots of an enterprise and may use them again.
@@ -63,46 +62,48 @@ impl FollowOn<'_> {
         let Some(mut scene) = scene::read(store, conn, self.enterprise, now).await? else {
             return Ok(None);
         };
-        if scene.trunks.values().any(|trunk| trunk.probe) {
+        if scene.is_probing() {
             return Ok(None);
         }
-        let plain = !scene.switches.priorities;
-        scene.load_cursors(&self.claimer.cursors, plain);
-        let mut run = ClaimRun::new(now, self.at_most, self.random_seed);
-        let exhausted = run.take(store, conn, self.enterprise, &mut scene).await?;
+        scene.load_cursors(&self.claimer.cursors);
+        let engine = Engine::new(scene, now, self.at_most, self.random_seed);
+        let claim = decide(store, conn, self.enterprise, engine, now).await?;
         // Read the time again, after the numbers: one of them may have become ready after `now`, and its call
         // must not be written as begun before that.
         let (fenced, begun_at) = (Instant::now(), (self.lock_wait.now)());
         let begun_by = BegunBy { worker: self.worker, lease: self.lease };
-        let (enterprise, taken) = (self.enterprise, &run.taken);
-        let opened =
-            write::write(conn, enterprise, begun_at, &scene, taken, Some(begun_by), counts);
+        let opened = write::write(conn, self.enterprise, begun_at, &claim, Some(begun_by), counts);
         let opened = opened.await?;
-        let dials = run.taken.iter().filter_map(|taken| Some((taken, taken.verdict.dial()?)));
+        let scene = claim.engine.scene();
         let mut orders = Vec::with_capacity(opened.len());
         let mut claimed = Claimed {
-            more: run.is_full(&scene) || !exhausted,
-            wake_at: scene.wake_at,
+            more: claim.engine.is_more(),
+            wake_at: scene.next_claim_at(),
             ..Claimed::default()
         };
-        for (opened, (taken, dial)) in opened.into_iter().zip(dials) {
-            if scene.is_paced(taken, dial) {
+        for (opened, (taken, dial)) in opened.into_iter().zip(claim.engine.dials()) {
+            if write::is_paced(scene, taken, dial) {
                 claimed.attempts.push(opened);
-            } else {
-                let begun = (&scene, begun_at, fenced);
-                orders.push(order(store, conn, begun, opened, taken, dial).await?);
+                continue;
             }
+            let number = taken.queued.number;
+            let Some(row) = claim.rows.get(&number) else {
+                return Err(StoreError::Damaged(format!("{number} was taken and not read")));
+            };
+            let begun = (self.enterprise, begun_at, fenced);
+            orders.push(order(store, conn, begun, scene, opened, (taken, dial, row)).await?);
         }
         let has_told = |at: &Time| self.claimer.has_told(self.enterprise, *at, now);
         let untold = claimed.wake_at.filter(|at| !has_told(at));
         let quiet = !claimed.more && untold.is_none() && scene.idle_tasks().is_empty();
         let tells = claimed.wake_at.filter(|_| !quiet);
+        let scene = claim.engine.into_scene();
         Ok(Some(FollowedOn { orders, claimed, quiet, tells, scene }))
     }
 
     /// Call it after the commit.
     pub(crate) fn committed(self, followed: &FollowedOn) {
-        self.claimer.keep_cursors(&followed.scene, !followed.scene.switches.priorities);
+        self.claimer.keep_cursors(&followed.scene);
         if let Some(at) = followed.tells {
             self.claimer.keep_told(self.enterprise, at);
         }
@@ -113,33 +114,31 @@ impl FollowOn<'_> {
 async fn order(
     store: &Store,
     conn: &mut PgConnection,
-    (scene, now, fenced): (&Scene, Time, Instant),
+    (enterprise, now, fenced): (EnterpriseId, Time, Instant),
+    scene: &Scene,
     opened: ClaimedAttempt,
-    taken: &TakenNumber,
-    dial: &Dial,
+    (taken, dial, row): (&TakenNumber, &Dial, &NumberRow),
 ) -> Result<DialOrder, StoreError> {
-    let (task, details) = (&scene.tasks[taken.task], &taken.details);
-    let line = scene.lines.iter().find(|line| line.caller_id.uuid() == dial.caller);
-    let (Some(caller), Some(trunk)) = (line, scene.trunks.get(&dial.trunk)) else {
+    let task = scene.task(taken.task);
+    let (Some(caller), Some(trunk)) = (scene.line(dial.caller), scene.trunk(dial.trunk)) else {
         return Err(StoreError::Damaged(format!("{} has no line", opened.attempt)));
     };
-    let own = serde_json::from_str(&details.variables)
+    let own = serde_json::from_str(&row.variables)
         .map_err(|_| StoreError::Damaged(format!("{} has no variables", opened.attempt)))?;
-    let callee = phone(dial.phone);
-    let (callee_province, callee_city) = location(callee);
+    let (callee_province, callee_city) = location(dial.phone);
     let facts = AttemptFacts {
-        enterprise: scene.enterprise,
-        task: task.id.into(),
+        enterprise,
+        task: task.id,
         task_name: task.config.name.clone(),
-        batch: details.batch.into(),
-        batch_name: details.batch_name.clone(),
-        number: taken.pulled.number.into(),
-        trunk: dial.trunk.into(),
+        batch: taken.facts.batch,
+        batch_name: row.batch_name.clone(),
+        number: taken.queued.number,
+        trunk: dial.trunk,
         trunk_name: trunk.config.name.clone(),
-        round: details.chain.place.round.unsigned_abs(),
+        round: taken.facts.chain.place().round,
         chain_index: dial.chain_index,
         policy_id: task.policy,
-        callee,
+        callee: dial.phone,
         callee_province,
         callee_city,
         caller: caller.phone,
@@ -148,7 +147,7 @@ async fn order(
         variables: variables(own, &task.config.variables),
     };
     let (navigation, version) = task.navigation;
-    let content = store.immutable.navigation(conn, navigation, version).await?;
+    let content = store.immutable.navigation(conn, navigation.uuid(), version).await?;
     let frame = Frame { line: &trunk.config, task: &task.config, hours: &task.hours };
     Ok(frame.order(opened, dial.probe, (now, fenced), content, facts))
 }

@@ -1,17 +1,15 @@
 //! A task with nothing left to dial pauses, or ends.
 
-use chrono::TimeDelta;
 use outbound::Time;
 use outbound::ids::TaskId;
 use outbound::task::{Event, TaskState, WhenDone};
+use outbound::wait::PHONE_BUSY_WAIT_MAX;
 
 use crate::tasks::{self, apply};
 use crate::{Store, StoreError};
 
 /// The actor in a task's history when its numbers ran out.
 const DISPATCHER: &str = "dispatcher";
-/// A number that waits for a busy phone comes back within this time.
-const PHONE_BUSY_WAIT_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Pause or end a running task that has nothing to dial: no number is pending, no call is up, and no number
 /// waits for a phone that has a call of another task. It ends when no number waits for anything; else it pauses.

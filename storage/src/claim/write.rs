@@ -1,24 +1,23 @@
 //! Writing a claim down: attempts opened, numbers moved, counters kept.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use outbound::Time;
+use outbound::claim::{Dial, Scene, TakenNumber, Verdict};
 use outbound::ids::{AttemptId, EnterpriseId};
 use outbound::number::NumberState;
-use outbound::order::{LaneClass, Rank};
+use outbound::order::LaneClass;
+use outbound::redial::After;
+use outbound::timing::CLAIM_LEASE;
+use outbound::wait::WaitReason;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::judge::{Dial, Verdict};
-use super::scene::Scene;
-use super::{ClaimedAttempt, TakenNumber};
+use super::read::NumberRow;
+use super::{ClaimedAttempt, DecidedClaim};
 use crate::StoreError;
-use crate::finish::chain::Onward;
 use crate::lanes::{self, Counts, LaneSpec};
-
-/// How long a claimed attempt waits for a worker before its job is pushed again with a new token.
-const CLAIM_LEASE: Duration = Duration::from_secs(60);
+use crate::rows::{phone_column, small};
 
 /// The worker that begins the calls in the same moment in which they are claimed, and its lease. Calls with calls
 /// per second are only claimed: they wait for their pace first.
@@ -28,13 +27,10 @@ pub(super) struct BegunBy<'a> {
     pub lease: Duration,
 }
 
-impl Scene {
-    /// Whether a call must wait for its pace, by calls per second of its trunk or task.
-    pub(super) fn is_paced(&self, taken: &TakenNumber, dial: &Dial) -> bool {
-        let task = self.tasks[taken.task].config.calls_per_second;
-        let trunk = self.trunks.get(&dial.trunk).and_then(|trunk| trunk.config.calls_per_second);
-        task.or(trunk).is_some()
-    }
+/// Whether a call must wait for its pace, by calls per second of its trunk or task.
+pub(super) fn is_paced(scene: &Scene, taken: &TakenNumber, dial: &Dial) -> bool {
+    let trunk = scene.trunk(dial.trunk);
+    trunk.is_some_and(|trunk| scene.task(taken.task).is_paced_on(&trunk.config))
 }
 
 /// Write down what was taken; gives the attempts that it opened, in order. The caller writes the counters, as the
@@ -45,41 +41,23 @@ pub(super) async fn write(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     now: Time,
-    scene: &Scene,
-    taken: &[TakenNumber],
+    claim: &DecidedClaim,
     begun_by: Option<BegunBy<'_>>,
     counts: &mut Counts,
 ) -> Result<Vec<ClaimedAttempt>, StoreError> {
+    let (scene, taken) = (claim.engine.scene(), claim.engine.taken());
     if taken.is_empty() {
         return Ok(Vec::new());
     }
     let attempts = open(conn, enterprise, now, scene, taken, begun_by).await?;
-    put_off(conn, enterprise, scene, taken).await?;
+    put_off(conn, enterprise, claim).await?;
     start_batches(conn, now, taken).await?;
     for taken in taken {
-        let task = scene.tasks[taken.task].id;
-        counts.moved(task, taken.details.batch, NumberState::Pending, taken.verdict.state());
+        let (task, batch) = (scene.task(taken.task).id, taken.facts.batch);
+        let state = taken.verdict.state();
+        counts.moved(task.uuid(), batch.uuid(), NumberState::Pending, state);
     }
     Ok(attempts)
-}
-
-impl Verdict {
-    fn state(&self) -> NumberState {
-        match self {
-            Self::Dial(_) => NumberState::Calling,
-            Self::Suppress | Self::Onward(Onward::Suppressed) => NumberState::Suppressed,
-            Self::Onward(Onward::Unconnected) => NumberState::Unconnected,
-            Self::Wait { .. } | Self::Onward(_) => NumberState::Waiting,
-            Self::PassOver => NumberState::Pending,
-        }
-    }
-
-    pub(super) fn dial(&self) -> Option<&Dial> {
-        match self {
-            Self::Dial(dial) => Some(dial),
-            _ => None,
-        }
-    }
 }
 
 /// One statement that takes the numbers out of their lanes, moves them on, opens the attempts, and remembers which
@@ -97,14 +75,12 @@ async fn open(
     for taken in taken {
         moves.push(taken);
         if let Some(dial) = taken.verdict.dial() {
-            let begun = begun_by.is_some() && !scene.is_paced(taken, dial);
+            let begun = begun_by.is_some() && !is_paced(scene, taken, dial);
             opened.push(scene, taken, dial, begun);
         }
     }
-    let turned: Vec<_> =
-        scene.tasks.iter().filter(|task| task.turned && task.lines.len() > 1).collect();
-    let turned_tasks: Vec<Uuid> = turned.iter().map(|task| task.id).collect();
-    let turned_calls: Vec<i64> = turned.iter().map(|task| task.calls).collect();
+    let (turned_tasks, turned_calls): (Vec<Uuid>, Vec<i64>) =
+        scene.rotations().map(|(task, calls)| (task.uuid(), calls)).unzip();
     let gone = sqlx::query_scalar!(
         r#"with gone as (
                delete from ready r
@@ -192,20 +168,18 @@ struct Moves {
 
 impl Moves {
     fn push(&mut self, taken: &TakenNumber) {
-        let place = &taken.details.chain.place;
+        let place = taken.facts.chain.place();
         let (round, chain_index) = match &taken.verdict {
-            Verdict::Dial(dial) => (place.round, index(dial.chain_index)),
-            Verdict::Onward(Onward::Redial { round, chain_index, .. }) => {
-                (index(*round), index(*chain_index))
-            }
-            _ => (place.round, index(place.chain_index)),
+            Verdict::Dial(dial) => (place.round, dial.chain_index),
+            Verdict::RoundOver(After::Redial { round, chain_index, .. }) => (*round, *chain_index),
+            _ => (place.round, place.chain_index),
         };
-        self.lanes.push(taken.pulled.lane);
-        self.ords.push(taken.pulled.ord);
-        self.numbers.push(taken.pulled.number);
+        self.lanes.push(taken.queued.lane);
+        self.ords.push(taken.queued.rank.ord);
+        self.numbers.push(taken.queued.number.uuid());
         self.states.push(taken.verdict.state().word());
-        self.rounds.push(round);
-        self.chain_indexes.push(chain_index);
+        self.rounds.push(small(round));
+        self.chain_indexes.push(small(chain_index));
     }
 }
 
@@ -230,70 +204,69 @@ struct Opened {
 
 impl Opened {
     fn push(&mut self, scene: &Scene, taken: &TakenNumber, dial: &Dial, begun: bool) {
-        let task = &scene.tasks[taken.task];
-        self.ids.push(AttemptId::new().uuid());
-        self.tasks.push(task.id);
-        self.batches.push(taken.details.batch);
-        self.numbers.push(taken.pulled.number);
-        self.lanes.push(taken.pulled.lane);
-        self.trunks.push(dial.trunk);
-        self.callers.push(dial.caller);
-        self.phones.push(dial.phone);
-        self.rounds.push(taken.details.chain.place.round);
-        self.chain_indexes.push(index(dial.chain_index));
+        let task = scene.task(taken.task);
+        self.ids.push(clock::new_id::<AttemptId>().uuid());
+        self.tasks.push(task.id.uuid());
+        self.batches.push(taken.facts.batch.uuid());
+        self.numbers.push(taken.queued.number.uuid());
+        self.lanes.push(taken.queued.lane);
+        self.trunks.push(dial.trunk.uuid());
+        self.callers.push(dial.caller.uuid());
+        self.phones.push(phone_column(dial.phone));
+        self.rounds.push(small(taken.facts.chain.place().round));
+        self.chain_indexes.push(small(dial.chain_index));
         self.policies.push(task.policy);
-        self.navigations.push(task.navigation.0);
+        self.navigations.push(task.navigation.0.uuid());
         self.versions.push(task.navigation.1);
         self.probes.push(dial.probe);
         self.begun.push(begun);
     }
 }
 
-fn index(place: u16) -> i16 {
-    i16::try_from(place).unwrap_or(i16::MAX)
-}
-
 /// Write down the numbers that can't be dialled now: they wait to come back to their lane, or for their next round.
 async fn put_off(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
-    scene: &Scene,
-    taken: &[TakenNumber],
+    claim: &DecidedClaim,
 ) -> Result<(), StoreError> {
-    let redial_lane = |taken: &TakenNumber| match taken.verdict {
-        Verdict::Onward(Onward::Redial { round, .. }) => Some(LaneSpec {
-            task: scene.tasks[taken.task].id,
-            batch: Some(taken.details.batch),
-            class: LaneClass::Redial,
-            round: index(round),
-            order_revision: taken.details.order_revision,
-        }),
-        _ => None,
+    let (scene, taken) = (claim.engine.scene(), claim.engine.taken());
+    let row = |taken: &TakenNumber| -> Result<&NumberRow, StoreError> {
+        let number = taken.queued.number;
+        let damaged = || StoreError::Damaged(format!("{number} was taken and not read"));
+        claim.rows.get(&number).ok_or_else(damaged)
     };
-    let specs: Vec<LaneSpec> = taken.iter().filter_map(redial_lane).collect();
+    let redial_lane = |taken: &TakenNumber, round| -> Result<LaneSpec, StoreError> {
+        Ok(LaneSpec {
+            task: scene.task(taken.task).id.uuid(),
+            batch: Some(taken.facts.batch.uuid()),
+            class: LaneClass::Redial,
+            round: small(round),
+            order_revision: row(taken)?.order_revision,
+        })
+    };
+    let mut specs = Vec::new();
+    for taken in taken {
+        if let Verdict::RoundOver(After::Redial { round, .. }) = taken.verdict {
+            specs.push(redial_lane(taken, round)?);
+        }
+    }
     let found = lanes::find_or_make(conn, specs).await?;
     let mut waiting = lanes::Waiting::default();
     for taken in taken {
-        let rank = Rank { ord: taken.pulled.ord, plain_ord: taken.pulled.plain_ord };
-        let (due_at, reason, lane, rank, phone) = match (&taken.verdict, redial_lane(taken)) {
-            (Verdict::Wait { due_at, reason, phone }, _) => {
-                (*due_at, *reason, taken.pulled.lane, rank, *phone)
+        let (due_at, reason, lane, rank, phone) = match taken.verdict {
+            Verdict::Wait { due_at, reason, phone } => {
+                (due_at, reason, taken.queued.lane, taken.queued.rank, phone)
             }
-            (Verdict::Onward(Onward::Redial { at, chain_index, .. }), Some(spec)) => {
-                let later = lanes::later_rank(taken.details.priority, taken.details.seq);
-                let phone = taken.details.chain.phone(*chain_index)?;
-                (*at, "redial", found.get(&spec).copied().unwrap_or_default(), later, phone)
+            Verdict::RoundOver(After::Redial { round, chain_index, at }) => {
+                let lane = found.get(&redial_lane(taken, round)?).copied().unwrap_or_default();
+                let later = lanes::later_rank(row(taken)?.priority, row(taken)?.seq);
+                (at, WaitReason::Redial, lane, later, taken.facts.chain.phone(chain_index))
             }
             _ => continue,
         };
-        let (task, number) = (scene.tasks[taken.task].id, taken.pulled.number);
-        waiting.push(
-            enterprise.uuid(),
-            lanes::Entry { lane, task, number, rank },
-            due_at,
-            reason,
-            phone,
-        );
+        let (task, number) = (scene.task(taken.task).id.uuid(), taken.queued.number.uuid());
+        let entry = lanes::Entry { lane, task, number, rank };
+        waiting.push(enterprise.uuid(), entry, due_at, reason, phone_column(phone));
     }
     waiting.write(conn).await
 }
@@ -304,14 +277,11 @@ async fn start_batches(
     now: Time,
     taken: &[TakenNumber],
 ) -> Result<(), StoreError> {
-    let mut seen = BTreeSet::new();
-    let mut batches = Vec::new();
-    for taken in taken {
-        let starts = taken.verdict.dial().is_some_and(|dial| dial.starts_batch);
-        if starts && seen.insert(taken.details.batch) {
-            batches.push(taken.details.batch);
-        }
-    }
+    let batches: Vec<Uuid> = taken
+        .iter()
+        .filter(|taken| taken.verdict.dial().is_some_and(|dial| dial.starts_batch))
+        .map(|taken| taken.facts.batch.uuid())
+        .collect();
     if batches.is_empty() {
         return Ok(());
     }

@@ -1,35 +1,21 @@
-//! The circuit breaker of a trunk: it opens when the line refuses nearly everything, lets one call
-//! through from time to time, and closes when that one is taken.
+//! The circuit breakers of the trunks that calls went through. `outbound::breaker` has the rules.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use outbound::Time;
+use outbound::breaker::{BreakerState, LineCalls, Move, Probe, after_calls};
 use outbound::trunk::TrunkConfig;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use super::{Done, Finished};
+use crate::lanes::word;
 use crate::tasks::{notify_dispatch, trunk_changed};
 use crate::{Store, StoreError};
 
 /// The actor in a task's history when a breaker moved.
 const BREAKER: &str = "breaker";
-/// Refusals are counted in spans of this many seconds.
-const BUCKET_SECONDS: i64 = 10;
-
-/// How a probe went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Probe {
-    Taken,
-    Refused,
-}
-
-/// The span of time that a call counts in.
-pub(super) fn bucket(at: Time) -> Time {
-    let second = at.timestamp().div_euclid(BUCKET_SECONDS) * BUCKET_SECONDS;
-    Time::from_timestamp(second, 0).unwrap_or(at)
-}
 
 /// Put off the next probe of each trunk that refused a probe among these calls. It comes before the finish: a
 /// finished probe makes room for another, and [`judge`] runs only after that. When the finish fails, the next
@@ -93,21 +79,23 @@ pub(super) async fn judge(
     .fetch_optional(&mut *tx)
     .await?;
     let Some(found) = found else { return Ok(()) };
-    let breaker = &found.config.breaker;
-    let until = now + TimeDelta::seconds(i64::from(breaker.probe_seconds));
-    match (found.breaker.as_str(), probe) {
-        ("closed", _) if breaker.enabled && refuses(&mut tx, trunk, &found.config, now).await? => {
-            set(&mut tx, trunk, "open", Some(until)).await?;
+    let state = word(BreakerState::from_word(&found.breaker), "a breaker", &found.breaker)?;
+    let counted = match state {
+        BreakerState::Closed => calls(&mut tx, trunk, &found.config, now).await?,
+        // An open breaker goes by its probes alone.
+        BreakerState::Open => LineCalls { all: 0, refused: 0 },
+    };
+    match after_calls(&found.config.breaker, state, probe, counted, now) {
+        None => return Ok(()),
+        Some(Move::Open { next_probe_at }) => {
+            set(&mut tx, trunk, BreakerState::Open, Some(next_probe_at)).await?;
         }
-        ("closed", _) => return Ok(()),
-        (_, Some(Probe::Taken)) => {
+        Some(Move::Close) => {
             sqlx::query!("delete from trunk_health where trunk_id = $1", trunk)
                 .execute(&mut *tx)
                 .await?;
-            set(&mut tx, trunk, "closed", None).await?;
+            set(&mut tx, trunk, BreakerState::Closed, None).await?;
         }
-        (_, Some(Probe::Refused)) => set(&mut tx, trunk, "open", Some(until)).await?,
-        (_, None) => return Ok(()),
     }
     trunk_changed(&mut tx, trunk.into(), now, BREAKER).await?;
     notify_dispatch(&mut tx, found.enterprise_id.into()).await?;
@@ -115,12 +103,13 @@ pub(super) async fn judge(
     Ok(())
 }
 
-async fn refuses(
+/// The calls that count in the breaker's window.
+async fn calls(
     conn: &mut PgConnection,
     trunk: Uuid,
     config: &TrunkConfig,
     now: Time,
-) -> Result<bool, StoreError> {
+) -> Result<LineCalls, StoreError> {
     let window = TimeDelta::seconds(i64::from(config.breaker.window_seconds));
     let calls = sqlx::query!(
         r#"select coalesce(sum(accepted + refused), 0) as "all!", coalesce(sum(refused), 0) as "refused!"
@@ -130,20 +119,19 @@ async fn refuses(
     )
     .fetch_one(conn)
     .await?;
-    Ok(calls.all >= i64::from(config.breaker.calls)
-        && calls.refused * 100 >= i64::from(config.breaker.refused_percent) * calls.all)
+    Ok(LineCalls { all: calls.all, refused: calls.refused })
 }
 
 async fn set(
     conn: &mut PgConnection,
     trunk: Uuid,
-    breaker: &str,
+    breaker: BreakerState,
     until: Option<Time>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update trunk set breaker = $2, breaker_until = $3 where id = $1",
         trunk,
-        breaker,
+        breaker.word(),
         until
     )
     .execute(conn)

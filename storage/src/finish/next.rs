@@ -1,82 +1,14 @@
-//! What becomes of a number: ended, the next phone of its chain, another round, or the same again.
+//! What becomes of a number after a call: it has ended, or it enters a lane, or it waits.
 
-use outbound::Time;
-use outbound::number::NumberState;
 use outbound::order::LaneClass;
-use outbound::redial::{After, RedialPolicy};
+use outbound::redial::After;
+use outbound::wait::WaitReason;
 use sqlx::PgConnection;
 
-use super::chain::Call;
-use super::take::TakenAttempt;
-use super::{Done, Finished};
+use super::Done;
 use crate::StoreError;
 use crate::lanes::{self, Entry, LaneSpec, Waiting};
-
-/// The next place of a number.
-pub(super) struct NextPlace {
-    pub after: After,
-    pub round: i16,
-    pub chain_index: i16,
-    /// Words, one for each phone of the chain.
-    pub statuses: String,
-    pub refusals: i16,
-    /// The start of the call. None when the line refused it, as nobody was called then.
-    pub called_at: Option<Time>,
-    pub round_called_at: Option<Time>,
-}
-
-/// Decide by the redial policy that was in force when the call was triggered.
-pub(super) fn next(policy: &RedialPolicy, item: &Finished, held: &TakenAttempt) -> NextPlace {
-    let record = &item.record;
-    let call = Call {
-        result: record.result,
-        trunk_refused: item.trunk_refused,
-        started_at: record.started_at,
-        ended_at: record.ended_at,
-    };
-    let after = held.chain.onward(policy, call);
-    let place = &held.chain.place;
-    let refused = matches!(after, After::AgainLater { .. });
-    let after = if held.chain.is_suppressed(0) { after.of_listed() } else { after };
-    let called_at = (!refused).then_some(record.started_at);
-    let round_called_at = place.round_called_at.or(called_at);
-    let (round, chain_index) = match after {
-        After::Redial { round, chain_index, .. } => (index(round), index(chain_index)),
-        After::NextBackup { chain_index } => (held.round, index(chain_index)),
-        After::Connected | After::Unconnected | After::AgainLater { .. } | After::Suppressed => {
-            (held.round, held.chain_index)
-        }
-    };
-    NextPlace {
-        after,
-        round,
-        chain_index,
-        statuses: if refused {
-            held.chain.words().join(",")
-        } else {
-            held.chain.words_with(record.result).join(",")
-        },
-        refusals: if refused { index(place.refusals) + 1 } else { 0 },
-        called_at,
-        round_called_at: if round == held.round { round_called_at } else { None },
-    }
-}
-
-fn index(place: u16) -> i16 {
-    i16::try_from(place).unwrap_or(i16::MAX)
-}
-
-impl NextPlace {
-    pub fn state(&self) -> NumberState {
-        match self.after {
-            After::Connected => NumberState::Connected,
-            After::Unconnected => NumberState::Unconnected,
-            After::Suppressed => NumberState::Suppressed,
-            After::NextBackup { .. } => NumberState::Pending,
-            After::Redial { .. } | After::AgainLater { .. } => NumberState::Waiting,
-        }
-    }
-}
+use crate::rows::{phone_column, small};
 
 /// The lane that a number goes to, where it is another than the one that it came from.
 fn lane_of(done: &Done<'_>) -> Option<LaneSpec> {
@@ -91,7 +23,7 @@ fn lane_of(done: &Done<'_>) -> Option<LaneSpec> {
     match done.next.after {
         After::NextBackup { .. } => Some(spec(None, LaneClass::Backup, 0)),
         After::Redial { round, .. } => {
-            Some(spec(Some(held.batch), LaneClass::Redial, index(round)))
+            Some(spec(Some(held.batch), LaneClass::Redial, small(round)))
         }
         After::Connected | After::Unconnected | After::AgainLater { .. } | After::Suppressed => {
             None
@@ -118,11 +50,11 @@ pub(super) async fn queue(
             After::Connected | After::Unconnected | After::Suppressed => {}
             After::NextBackup { .. } => entries.push(entry),
             After::Redial { chain_index, at, .. } => {
-                let phone = held.chain.phone(chain_index)?;
-                waiting.push(held.enterprise, entry, at, "redial", phone);
+                let phone = phone_column(held.chain.phone(chain_index));
+                waiting.push(held.enterprise, entry, at, WaitReason::Redial, phone);
             }
             After::AgainLater { at } => {
-                waiting.push(held.enterprise, entry, at, "trunk_refused", held.phone);
+                waiting.push(held.enterprise, entry, at, WaitReason::TrunkRefused, held.phone);
             }
         }
     }

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, Postgres, Type};
 
 use super::Done;
 use crate::StoreError;
-use crate::rows::phone_column;
+use crate::rows::{phone_column, small};
 
 /// A row of `call_record`, with all columns in the table's order. PostgreSQL refuses a row of another shape. So a
 /// migration that adds a column must first give these rows a type of their own, as processes of two versions run
@@ -128,10 +128,6 @@ impl<'a> Row<'a> {
     }
 }
 
-fn small(code: u16) -> i16 {
-    i16::try_from(code).unwrap_or(i16::MAX)
-}
-
 fn count(n: u32) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
@@ -147,8 +143,8 @@ pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<
     let places = |of: fn(&Done<'_>) -> i16| done.iter().map(of).collect::<Vec<i16>>();
     let times = |of: fn(&Done<'_>) -> Option<Time>| done.iter().map(of).collect::<Vec<_>>();
     let numbers: Vec<Uuid> = done.iter().map(|done| done.held.number).collect();
-    let states: Vec<&str> = done.iter().map(|done| done.next.state().word()).collect();
-    let statuses: Vec<&str> = done.iter().map(|done| done.next.statuses.as_str()).collect();
+    let states: Vec<&str> = done.iter().map(|done| done.next.after.state().word()).collect();
+    let statuses: Vec<String> = done.iter().map(|done| done.next.statuses.join(",")).collect();
     let results: Vec<&str> = done.iter().map(|done| done.item.record.result.word()).collect();
     let policies: Vec<i64> = done.iter().map(|done| done.held.policy_id).collect();
     let enterprises: Vec<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
@@ -179,10 +175,10 @@ pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<
         rows as _,
         &numbers,
         &states as &[&str],
-        &places(|done| done.next.round),
-        &places(|done| done.next.chain_index),
-        &statuses as &[&str],
-        &places(|done| done.next.refusals),
+        &places(|done| small(done.next.round)),
+        &places(|done| small(done.next.chain_index)),
+        &statuses,
+        &places(|done| small(done.next.refusals)),
         &results as &[&str],
         &policies,
         &times(|done| done.next.called_at) as &[Option<Time>],

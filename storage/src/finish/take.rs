@@ -3,15 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use outbound::Time;
-use outbound::ids::EnterpriseId;
+use outbound::chain::{Chain, ChainPlace};
+use outbound::ids::{EnterpriseId, NumberId};
 use outbound::order::{LaneClass, Rank};
 use outbound::outcome::CallResult;
+use outbound::phone::Phone;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::Finished;
-use super::chain::{Chain, Place};
 use crate::lanes::later_rank;
+use crate::rows::phone;
 use crate::{StoreError, suppression};
 
 /// An attempt and its number, as they were when the finish took them.
@@ -90,14 +92,14 @@ pub(super) async fn take(
         all.map(|phone| (row.enterprise_id, phone))
     });
     let listed = suppression::in_force(conn, &phones.collect::<Vec<_>>(), now).await?;
-    let held = rows.into_iter().map(|row| {
+    let held = rows.into_iter().map(|row| -> Result<_, StoreError> {
         let is_listed = |phone: i64| listed.contains(&(row.enterprise_id, phone));
         let chain = std::iter::once(row.phone).chain(row.backups.iter().copied());
-        let suppressed: Vec<i64> = chain.filter(|phone| is_listed(*phone)).collect();
+        let suppressed: Vec<Phone> = chain.filter(|phone| is_listed(*phone)).map(phone).collect();
         let later_rank = later_rank(row.priority, row.seq);
         let uncalled = row.class == LaneClass::Uncalled.word();
-        let place = Place {
-            round: row.round,
+        let place = ChainPlace {
+            round: row.round.unsigned_abs(),
             chain_index: row.chain_index.unsigned_abs(),
             refusals: row.refusals.unsigned_abs(),
             first_called_at: row.first_called_at,
@@ -124,11 +126,20 @@ pub(super) async fn take(
             policy_id: row.policy_id,
             probe: row.probe,
             navigation: (row.navigation_id, row.navigation_version),
-            chain: Chain::new(row.phone, &row.backups, &row.chain_statuses, &suppressed, place),
+            chain: Chain::new(
+                phone(row.phone),
+                row.backups.iter().copied().map(phone),
+                &row.chain_statuses,
+                &suppressed,
+                place,
+            )
+            .map_err(|fault| {
+                StoreError::Damaged(format!("{} {fault}", NumberId::from(row.number_id)))
+            })?,
         };
-        (row.id, held)
+        Ok((row.id, held))
     });
-    Ok(TakenCalls { held: held.collect(), claims })
+    Ok(TakenCalls { held: held.collect::<Result<_, _>>()?, claims })
 }
 
 fn id(item: &Finished) -> Uuid {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
 use outbound::Time;
 use outbound::ids::{EnterpriseId, TaskId};
 use outbound::number::NumberState;
 use outbound::task::{Event, PauseReason, TaskState};
+use outbound::wait::NEVER_OPEN_WAIT;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
@@ -20,8 +20,6 @@ const REDIAL: &str = "redial";
 const CHUNK_MAX: i64 = 1_000;
 /// Tasks that are looked for at a time.
 const TASKS_MAX: i64 = 500;
-/// A window that does not open within the time that is looked ahead is looked at again after this.
-const NEVER_OPEN_WAIT: TimeDelta = TimeDelta::days(1);
 
 /// What fell due.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -95,7 +95,7 @@ async fn unchanged(
         r#"select u.phone as "phone!"
              from unnest($2::bigint[], $3::text[], $4::timestamptz[]) as u (phone, reason, expires_at)
             where (select s.reason = u.reason and s.expires_at is not distinct from u.expires_at
-                          and (s.expires_at is null or s.expires_at > $5)
+                          and suppression_in_force(s.expires_at, $5)
                      from suppression s where s.enterprise_id = $1 and s.phone = u.phone)"#,
         enterprise.uuid(),
         &phones,

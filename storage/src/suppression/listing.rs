@@ -80,7 +80,7 @@ pub async fn asked(
         "insert into suppression (id, enterprise_id, phone, reason, source, created_at)
          values ($1, $2, $3, 'asked on a call', $4, $5)
          on conflict (enterprise_id, phone) do update set expires_at = null",
-        SuppressionId::new().uuid(),
+        clock::new_id::<SuppressionId>().uuid(),
         enterprise.uuid(),
         column,
         Source::Robot.word(),
@@ -181,7 +181,7 @@ pub(super) async fn write(
     source: Source,
     now: Time,
 ) -> Result<Vec<Suppression>, StoreError> {
-    let ids: Vec<Uuid> = entries.iter().map(|_| SuppressionId::new().uuid()).collect();
+    let ids: Vec<Uuid> = entries.iter().map(|_| clock::new_id::<SuppressionId>().uuid()).collect();
     let phones: Vec<i64> = entries.keys().map(|phone| phone_column(*phone)).collect();
     let reasons: Vec<&str> = entries.values().map(|entry| entry.reason.as_str()).collect();
     let expiries: Vec<Option<Time>> = entries.values().map(|entry| entry.expires_at).collect();

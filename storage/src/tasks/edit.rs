@@ -92,7 +92,7 @@ async fn insert(
     hours: &Hours,
     now: Time,
 ) -> Result<TaskId, StoreError> {
-    let task = idempotency::id(TaskId::new());
+    let task = idempotency::id(clock::new_id::<TaskId>());
     let schedule = &config.schedule;
     sqlx::query!(
         "insert into task (id, enterprise_id, name, config, state, scheduled_start_at,

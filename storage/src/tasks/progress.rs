@@ -10,9 +10,11 @@ use outbound::ids::{EnterpriseId, TaskId};
 use outbound::number::NumberState;
 use outbound::phone::Phone;
 use outbound::task::TaskState;
+use outbound::wait::WaitReason;
 
 use super::get;
 use super::plan::{PlannedStep, Step};
+use crate::lanes::word;
 use crate::{Store, StoreError};
 
 /// Waiting numbers that are looked at to tell what they wait for, the next due first.
@@ -49,8 +51,7 @@ pub struct Progress {
 /// Numbers that wait for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// `redial`, `phone_busy`, `frequency_cap`, `callee_window` or `trunk_refused`.
-    pub reason: String,
+    pub reason: WaitReason,
     pub numbers: u64,
     /// When the first of them may be called: it is due, and the window is open.
     pub next_due_at: Time,
@@ -169,12 +170,13 @@ async fn waiting(
     .fetch_all(&store.api)
     .await?;
     // Phones that may be in the same zones share their windows: the first due of them tells for all.
-    let mut alike: HashMap<(String, &'static [Tz]), Alike> = HashMap::new();
+    let mut alike: HashMap<(WaitReason, &'static [Tz]), Alike> = HashMap::new();
     for row in rows {
         let phone = row.phone.map(crate::rows::phone);
         let zones = phone.map(Phone::time_zones).unwrap_or_default();
         let first = Alike { numbers: 0, due: row.due, phone };
-        let known = alike.entry((row.reason, zones)).or_insert(first);
+        let reason = word(WaitReason::from_word(&row.reason), "a reason to wait", &row.reason)?;
+        let known = alike.entry((reason, zones)).or_insert(first);
         known.numbers += row.n.unsigned_abs();
         known.due = known.due.min(row.due);
     }

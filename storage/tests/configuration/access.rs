@@ -142,11 +142,10 @@ async fn a_phone_on_the_do_not_call_list_is_named_until_it_expires_or_is_removed
 
     let mut conn = office.pool.acquire().await.unwrap();
     let mut listed = async |now| {
-        let mut found: Vec<Phone> = suppression::among(&mut conn, enterprise, &[a, b, c], now)
-            .await
-            .unwrap()
-            .into_iter()
-            .collect();
+        let asked = [a, b, c].map(|phone| (enterprise.uuid(), phone.digits() as i64));
+        let found = suppression::in_force(&mut conn, &asked, now).await.unwrap();
+        let mut found: Vec<Phone> =
+            found.into_iter().map(|(_, phone)| Phone::from_digits(phone as u64)).collect();
         found.sort_unstable();
         found
     };
@@ -162,10 +161,27 @@ async fn a_phone_on_the_do_not_call_list_is_named_until_it_expires_or_is_removed
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn the_database_and_the_rules_agree_on_when_an_entry_of_the_do_not_call_list_holds(
+    pool: PgPool,
+) {
+    let now = at("09:00");
+    let second = TimeDelta::seconds(1);
+    for expires_at in [None, Some(now - second), Some(now), Some(now + second)] {
+        let holds: bool = sqlx::query_scalar("select suppression_in_force($1, $2)")
+            .bind(expires_at)
+            .bind(now)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(holds, outbound::suppression::in_force(expires_at, now), "{expires_at:?}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn the_audit_log_is_listed_newest_first_and_by_what_happened(pool: PgPool) {
     let office = Office::open(pool).await;
     let (store, enterprise) = (&office.store, office.enterprise);
-    let task = TaskId::new().to_string();
+    let task = clock::new_id::<TaskId>().to_string();
     for (time, action) in
         [("09:00", Action::TaskCreate), ("09:01", Action::TaskStart), ("09:02", Action::TaskPause)]
     {

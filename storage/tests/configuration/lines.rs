@@ -57,7 +57,7 @@ async fn a_task_pauses_when_all_of_its_lines_have_failed_and_goes_on_when_one_is
     assert_eq!(office.get(task).await.state, TaskState::Running);
     office.breaker(second.id, "open").await;
     assert_eq!(office.get(task).await.state, FAILED);
-    office.breaker(second.id, "probing").await;
+    office.breaker(second.id, "closed").await;
     assert_eq!(office.get(task).await.state, TaskState::Running);
     // Taken out of service, the line that is back counts no more.
     let mut out = second.config;
@@ -102,7 +102,7 @@ async fn a_caller_id_in_use_is_not_deleted(pool: PgPool) {
          select $1, enterprise_id, task_id, id, 1, 8613800000001, $2, 1, 1, 1, 'pending'
            from batch where task_id = $3",
     )
-    .bind(NumberId::new().uuid())
+    .bind(clock::new_id::<NumberId>().uuid())
     .bind(other.uuid())
     .bind(task.uuid())
     .execute(&office.pool)

@@ -69,8 +69,8 @@ impl Office {
             pool,
             enterprise,
             trunk,
-            caller: CallerIdId::new(),
-            navigation: NavigationId::new(),
+            caller: clock::new_id::<CallerIdId>(),
+            navigation: clock::new_id::<NavigationId>(),
         };
         office.caller = office.caller_id(trunk, 861_012_345_678).await;
         office.navigation = office.navigation("Reminder", Some(1)).await;
@@ -92,7 +92,7 @@ impl Office {
 
     /// A navigation's row alone: what is said does not matter here.
     async fn navigation(&self, name: &str, published: Option<i32>) -> NavigationId {
-        let id = NavigationId::new();
+        let id = clock::new_id::<NavigationId>();
         sqlx::query(
             "insert into navigation (id, enterprise_id, name, draft, published_version, created_at)
              values ($1, $2, $3, '{}', $4, $5)",
@@ -134,7 +134,7 @@ impl Office {
 
     /// Counters as an import leaves them.
     async fn fill(&self, task: TaskId) {
-        let batch = outbound::ids::BatchId::new().uuid();
+        let batch = clock::new_id::<outbound::ids::BatchId>().uuid();
         sqlx::query(
             "insert into batch (id, enterprise_id, task_id, name, created_at)
              values ($1, $2, $3, 'first', $4)",
@@ -158,7 +158,7 @@ impl Office {
 
     /// A call of the task that began this moment.
     async fn call(&self, task: TaskId) -> outbound::ids::AttemptId {
-        let id = outbound::ids::AttemptId::new();
+        let id = clock::new_id::<outbound::ids::AttemptId>();
         sqlx::query(
             "insert into attempt (id, enterprise_id, task_id, batch_id, number_id, lane_id, trunk_id,
                  caller_id, phone, round, chain_index, policy_id, navigation_id, navigation_version, phase,

@@ -69,7 +69,7 @@ async fn a_navigation_with_a_fault_is_not_published_and_calls_go_on_with_the_old
     let stale = navigations::update(store, enterprise, made.id, 1, broken).await;
     assert!(matches!(stale, Err(StoreError::Stale)));
     // A robot of another enterprise is none.
-    let foreign = Navigation { name: "Foreign".into(), ..flow(RobotId::new()) };
+    let foreign = Navigation { name: "Foreign".into(), ..flow(clock::new_id::<RobotId>()) };
     let foreign = navigations::create(store, enterprise, foreign, now).await.unwrap();
     assert!(!faults(navigations::publish(store, enterprise, foreign.id, now).await).is_empty());
 }

@@ -271,7 +271,7 @@ async fn everything_outside_of_a_period_follows_its_edits(pool: PgPool) {
     let same = outside("Second", Call, day);
     let made = periods::create(store, enterprise, same, at("11:00")).await;
     assert_eq!(faults(made), ["/kind wrong_period_kind"]);
-    let lost = outside("Second", DoNotCall, PeriodId::new());
+    let lost = outside("Second", DoNotCall, clock::new_id::<PeriodId>());
     let made = periods::create(store, enterprise, lost, at("11:00")).await;
     assert_eq!(faults(made), ["/complement_of not_found"]);
 

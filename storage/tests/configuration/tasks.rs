@@ -41,8 +41,8 @@ async fn everything_wrong_with_a_task_is_named_and_nothing_is_stored(pool: PgPoo
     let mut config = office.config("");
     config.concurrency = 101;
     config.navigation = office.navigation("Draft", None).await;
-    config.caller_ids.push(CallerIdId::new());
-    config.schedule.call_period = Some(PeriodId::new());
+    config.caller_ids.push(clock::new_id::<CallerIdId>());
+    config.schedule.call_period = Some(clock::new_id::<PeriodId>());
     config.schedule.scheduled_start = Some(local("2026-03-01", "09:00"));
     let made = tasks::create(&office.store, office.enterprise, config, at("08:00"), ACTOR).await;
     let found = faults(made);

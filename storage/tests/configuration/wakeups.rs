@@ -38,7 +38,7 @@ async fn times(store: &Store, times_max: u32, tasks_max: u32) -> Vec<(TaskId, i6
 async fn one_time_stands_for_all_numbers_that_are_due_in_the_same_tenth_of_a_second(pool: PgPool) {
     let store = Store::over(pool.clone());
     assert_eq!(times(&store, 10, 10).await, []);
-    let task = TaskId::new();
+    let task = clock::new_id::<TaskId>();
     // A tenth ends with its last instant: 100 ms is in the first, 101 ms in the second.
     for after_ms in [1, 50, 50, 100, 101, 200, 950, 1_000] {
         wait(&pool, task, after_ms).await;
@@ -50,7 +50,7 @@ async fn one_time_stands_for_all_numbers_that_are_due_in_the_same_tenth_of_a_sec
 #[sqlx::test(migrations = "../migrations")]
 async fn every_task_with_numbers_that_wait_is_on_one_page(pool: PgPool) {
     let store = Store::over(pool.clone());
-    let tasks: Vec<TaskId> = (0..5).map(|_| TaskId::new()).collect();
+    let tasks: Vec<TaskId> = (0..5).map(|_| clock::new_id::<TaskId>()).collect();
     let mut all = Vec::new();
     for task in &tasks {
         for after_ms in [0, 500] {

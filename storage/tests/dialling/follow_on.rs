@@ -25,7 +25,7 @@ impl Floor {
     /// Whether dispatchers were told of this floor since they were last asked.
     async fn hears_of_itself(&self, heard: &mut Listener<EnterpriseId>) -> bool {
         // Of another enterprise, so that what comes first tells whether there was one before.
-        let other = EnterpriseId::new();
+        let other = clock::new_id::<EnterpriseId>();
         let tell = "select pg_notify('dispatch', $1::text)";
         sqlx::query(tell).bind(other.uuid()).execute(&self.pool).await.unwrap();
         let mut own = false;

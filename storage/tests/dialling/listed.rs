@@ -134,7 +134,7 @@ async fn a_number_that_falls_due_as_its_phone_is_listed_ends_too(pool: PgPool) {
 
 /// An import of a list that a worker has taken.
 pub(super) async fn taken_list(floor: &Floor) -> (ImportId, i64) {
-    let id = ImportId::new();
+    let id = clock::new_id::<ImportId>();
     let options = FileOptions::new(TableFormat::Csv);
     let new = NewSuppressionImport {
         id,

@@ -136,9 +136,9 @@ impl Floor {
             store,
             pool,
             enterprise,
-            trunk: TrunkId::new(),
-            caller: CallerIdId::new(),
-            navigation: NavigationId::new(),
+            trunk: clock::new_id::<TrunkId>(),
+            caller: clock::new_id::<CallerIdId>(),
+            navigation: clock::new_id::<NavigationId>(),
             claimer: Claimer::new(),
             claims: 0,
         };
@@ -312,7 +312,7 @@ impl Floor {
 
     /// An import that a worker has taken.
     async fn taken_import(&self, task: TaskId, options: &ImportOptions) -> (ImportId, i64) {
-        let id = ImportId::new();
+        let id = clock::new_id::<ImportId>();
         let new = storage::imports::NewImport {
             id,
             enterprise: self.enterprise,

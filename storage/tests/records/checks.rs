@@ -130,7 +130,7 @@ async fn calls_that_began_after_a_snapshot_are_found_by_their_ids(pool: PgPool) 
     place(&world, number, "live").await;
     let live: uuid::Uuid = world.one("select id from attempt").await;
     assert!(snapshot.records(None).await.unwrap().is_empty());
-    let asked = [recorded, live.into(), AttemptId::new()];
+    let asked = [recorded, live.into(), clock::new_id::<AttemptId>()];
     let found = storage::checks::existing(&world.store, &asked).await.unwrap();
     assert_eq!(found, asked[..2].iter().copied().collect());
 

@@ -27,11 +27,11 @@ pub fn minutes(n: i64) -> TimeDelta {
 pub async fn world(pool: PgPool) -> World {
     let (enterprise, task) = enterprise(&pool, "Acme", 365).await;
     let store = Store::over(pool.clone());
-    World { store, pool, enterprise, task, batch: BatchId::new() }
+    World { store, pool, enterprise, task, batch: clock::new_id::<BatchId>() }
 }
 
 pub async fn enterprise(pool: &PgPool, name: &str, keeps_days: u32) -> (EnterpriseId, TaskId) {
-    let (enterprise, task) = (EnterpriseId::new(), TaskId::new());
+    let (enterprise, task) = (clock::new_id::<EnterpriseId>(), clock::new_id::<TaskId>());
     let settings = serde_json::json!({
         "time_zone": "UTC", "concurrency_limit": 10, "record_retention_days": keeps_days,
     });
@@ -70,7 +70,7 @@ pub struct Call {
 impl Call {
     pub fn at(started_at: Time) -> Self {
         Self {
-            id: AttemptId::new(),
+            id: clock::new_id::<AttemptId>(),
             started_at,
             result: "answered",
             phone: 8_613_800_000_001,
@@ -110,8 +110,8 @@ impl World {
         .bind(enterprise.uuid())
         .bind(task.uuid())
         .bind(self.batch.uuid())
-        .bind(NumberId::new().uuid())
-        .bind(TrunkId::new().uuid())
+        .bind(clock::new_id::<NumberId>().uuid())
+        .bind(clock::new_id::<TrunkId>().uuid())
         .bind(call.phone)
         .bind(call.result)
         .bind(call.started_at)
@@ -135,7 +135,7 @@ impl World {
             )
             .bind(call.id.uuid())
             .bind(call.started_at)
-            .bind(NavigationId::new().uuid())
+            .bind(clock::new_id::<NavigationId>().uuid())
             .execute(&self.pool)
             .await
             .unwrap();
@@ -174,7 +174,7 @@ impl World {
     }
 
     pub async fn number(&self, seq: i64, state: &str) -> NumberId {
-        let number = NumberId::new();
+        let number = clock::new_id::<NumberId>();
         sqlx::query(
             "insert into number (id, enterprise_id, task_id, batch_id, seq, phone, ord, plain_ord,
                  order_revision, state)

@@ -54,7 +54,7 @@ async fn the_record_of_another_enterprise_is_not_found(pool: PgPool) {
     for gone in [
         records::get(&world.store, other, id).await.map(drop),
         records::conversation(&world.store, other, id).await.map(drop),
-        records::get(&world.store, world.enterprise, AttemptId::new()).await.map(drop),
+        records::get(&world.store, world.enterprise, clock::new_id::<AttemptId>()).await.map(drop),
     ] {
         assert!(matches!(gone, Err(StoreError::NotFound(_))));
     }

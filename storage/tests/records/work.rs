@@ -46,7 +46,7 @@ fn numbers(import: &imports::Import) -> imports::Numbers {
 }
 
 async fn new_import(world: &World) -> ImportId {
-    let id = ImportId::new();
+    let id = clock::new_id::<ImportId>();
     let options = import_options();
     let new = NewImport {
         id,
@@ -61,7 +61,7 @@ async fn new_import(world: &World) -> ImportId {
 }
 
 async fn new_export(world: &World) -> ExportId {
-    let id = ExportId::new();
+    let id = clock::new_id::<ExportId>();
     let options = export_options();
     let new = NewExport {
         id,
@@ -216,7 +216,7 @@ async fn lists_are_of_ones_own_enterprise_and_newest_first(pool: PgPool) {
     assert!(matches!(foreign, Err(StoreError::NotFound(_))));
     let options = import_options();
     let new = NewImport {
-        id: ImportId::new(),
+        id: clock::new_id::<ImportId>(),
         enterprise: other,
         task: world.task,
         options: &options,
@@ -227,9 +227,9 @@ async fn lists_are_of_ones_own_enterprise_and_newest_first(pool: PgPool) {
         imports::create(&world.store, new, nine()).await,
         Err(StoreError::NotFound("task"))
     ));
-    let options = ExportOptions { task: Some(TaskId::new()), ..export_options() };
+    let options = ExportOptions { task: Some(clock::new_id::<TaskId>()), ..export_options() };
     let new = NewExport {
-        id: ExportId::new(),
+        id: clock::new_id::<ExportId>(),
         enterprise: other,
         options: &options,
         file_name: "x",

@@ -10,6 +10,7 @@ use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, ImportId, NumberId, TaskId, TrunkId};
 use outbound::outcome::CallResult;
 use outbound::redial::RedialPolicy;
+use outbound::timing::INVITE_AFTER_BEGIN_MAX;
 
 /// Everything that a journal is checked against. Empty parts are not checked.
 #[derive(Debug, Clone, Default)]
@@ -184,7 +185,7 @@ pub struct Grace {
 impl Default for Grace {
     fn default() -> Self {
         Self {
-            begin: TimeDelta::milliseconds(250),
+            begin: INVITE_AFTER_BEGIN_MAX,
             claim: TimeDelta::seconds(5),
             step: TimeDelta::seconds(60),
         }

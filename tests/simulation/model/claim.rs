@@ -90,7 +90,7 @@ impl World {
             let first = share(free.min(1), &rooms).iter().position(|got| *got > 0);
             let Some(first) = first else { return };
             assert!(shares[first] > 0, "the first of {free} slots goes to a task that gets none");
-            let task = self.task_of(rooms[first].task);
+            let task = rooms[first].task;
             let number = self.candidate(task, round).expect("tasks without are left out");
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             match self.judge(number, random >> 11) {

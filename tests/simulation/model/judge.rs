@@ -177,7 +177,7 @@ impl World {
         let found = &self.numbers[number];
         let task = &self.tasks[found.task];
         let (province, city) = place_of(found.phones[0]);
-        let own = found.line.map(caller);
+        let own = found.line.is_some();
         Choice { lines, rotation: task.rotation, counter: task.turns, random, province, city, own }
     }
 }

@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use outbound::Time;
 use outbound::claim::TaskRoom;
-use outbound::ids::TaskId;
 
 use super::claim::Round;
 use super::{Call, World};
@@ -55,7 +54,7 @@ impl World {
         self.own_room(task).min(rooms.sum())
     }
 
-    pub fn rooms(&mut self, round: &Round) -> Vec<TaskRoom> {
+    pub fn rooms(&mut self, round: &Round) -> Vec<TaskRoom<usize>> {
         let mut rooms = Vec::new();
         for task in 0..self.tasks.len() {
             if !self.dials(task) || round.full.contains(&task) {
@@ -63,7 +62,7 @@ impl World {
             }
             if self.candidate(task, round).is_some() {
                 rooms.push(TaskRoom {
-                    task: TaskId::from(uuid::Uuid::from_u128(task as u128)),
+                    task,
                     free: self.room(task),
                     live: self.up(task),
                     limit: self.tasks[task].concurrency,
@@ -71,9 +70,5 @@ impl World {
             }
         }
         rooms
-    }
-
-    pub fn task_of(&self, id: TaskId) -> usize {
-        usize::try_from(id.uuid().as_u128()).expect("a place")
     }
 }

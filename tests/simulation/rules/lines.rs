@@ -3,18 +3,20 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use outbound::Time;
-use outbound::claim::{Line, TaskRoom, allot, frequency_wait, pick_line};
+use outbound::claim::{
+    Line, LineChoice, PhoneCalls, TaskRoom, frequency_wait, pick_line, share_out,
+};
 use outbound::enterprise::FrequencyCap;
-use outbound::ids::CallerIdId;
 use outbound::task::Rotation;
 
 use super::hours::tomorrow;
 
 /// How many slots each task gets; the properties of a fair share hold.
-pub fn share(free: u32, rooms: &[TaskRoom]) -> Vec<u32> {
-    let given = allot(free, rooms);
-    let of =
-        |room: &TaskRoom| given.iter().find(|(task, _)| *task == room.task).map_or(0, |it| it.1);
+pub fn share(free: u32, rooms: &[TaskRoom<usize>]) -> Vec<u32> {
+    let given = share_out(free, rooms);
+    let of = |room: &TaskRoom<usize>| {
+        given.iter().find(|(task, _)| *task == room.task).map_or(0, |it| it.1)
+    };
     let shares: Vec<u32> = rooms.iter().map(of).collect();
     let total: u32 = shares.iter().sum();
     let most: u32 = rooms.iter().map(|room| room.free).sum();
@@ -40,19 +42,27 @@ pub struct Choice<'a> {
     pub random: u64,
     pub province: &'a str,
     pub city: &'a str,
-    pub own: Option<CallerIdId>,
+    /// The lines are the one that the number's row names.
+    pub own: bool,
 }
 
 /// The line of the next call.
 pub fn pick(choice: Choice<'_>) -> Option<usize> {
     let Choice { lines, rotation, counter, random, province, city, own } = choice;
-    let said = pick_line(lines, rotation, counter, random, province, city, own);
+    let choice_of_line = LineChoice {
+        rotation,
+        calls: counter,
+        random,
+        callee_province: province,
+        callee_city: city,
+    };
+    let said = pick_line(lines, choice_of_line);
     let allowed = allowed(choice);
     match said {
         None => assert!(allowed.is_empty(), "no line for {choice:?}"),
         Some(line) => assert!(allowed.contains(&line), "{line} for {choice:?}"),
     }
-    if rotation != Rotation::Random && own.is_none() && !allowed.is_empty() {
+    if rotation != Rotation::Random && !own && !allowed.is_empty() {
         let turn = counter.rem_euclid(i64::try_from(allowed.len()).expect("few lines"));
         let turn = usize::try_from(turn).expect("a place");
         assert_eq!(said, Some(allowed[turn]), "whose turn it is in {choice:?}");
@@ -64,11 +74,11 @@ pub fn pick(choice: Choice<'_>) -> Option<usize> {
 pub fn allowed(choice: Choice<'_>) -> Vec<usize> {
     let mut open = Vec::new();
     for (place, line) in choice.lines.iter().enumerate() {
-        if line.room > 0 && choice.own.is_none_or(|own| own == line.caller_id) {
+        if line.room > 0 {
             open.push(place);
         }
     }
-    if choice.rotation != Rotation::Location || choice.own.is_some() || choice.province.is_empty() {
+    if choice.rotation != Rotation::Location || choice.own || choice.province.is_empty() {
         return open;
     }
     let narrow = |wanted: &dyn Fn(&Line) -> bool| {
@@ -87,7 +97,8 @@ pub fn wait(cap: &FrequencyCap, zone: Tz, now: Time, starts: &[Time]) -> Option<
     let today = starts.iter().filter(|at| date(at) == date(&now)).count();
     let last = starts.iter().max().copied();
     let calls = u32::try_from(today).expect("few calls");
-    let said = frequency_wait(cap, zone, now, calls, last);
+    let counted = PhoneCalls { today: calls, last_started_at: last };
+    let said = frequency_wait(cap, zone, now, counted);
     let mut waits = Vec::new();
     if cap.per_day.is_some_and(|most| calls >= most) {
         waits.push(tomorrow(now, zone));

@@ -235,7 +235,7 @@ impl Stage<'_> {
             encoding: outbound::import::ENCODING_AUTO.into(),
             hidden_rows: outbound::import::HiddenRows::Skip,
         };
-        let import = ImportId::new();
+        let import = clock::new_id::<ImportId>();
         let new = storage::imports::NewImport {
             id: import,
             enterprise,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use outbound::Time;
 use outbound::ids::AttemptId;
+use outbound::timing::INVITE_WITHIN;
 use storage::attempts::{self, Begun, DialOrder, PutOff, ToBegin};
 use storage::tasks::{PlannedStep, Step};
 use telephony::carrier::{CarrierError, Order};
@@ -14,11 +15,8 @@ use crate::environment::Environment;
 use crate::runner::Failure;
 use crate::{lost_calls, steps};
 
-/// The INVITE must leave within this time of the begin, else the attempt is begun again. The answer to a pause waits
-/// for 250 ms, so that no INVITE leaves after it; this is less by a margin.
-const INVITE_WITHIN: Duration = Duration::from_millis(200);
 /// How late an INVITE may leave after the moment that calls per second gave it.
-const PACE_LATENESS: Duration = Duration::from_millis(attempts::PACE_LATENESS_MS);
+const PACE_LATENESS: Duration = Duration::from_millis(outbound::pace::LATENESS_MS);
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(200);
 /// How often it tries to send an INVITE in time. Then the number goes back to its lane.

@@ -185,7 +185,7 @@ mod tests {
         LandingRow {
             phone: Phone::from_digits(digits),
             priority: 5,
-            caller_id: Some(CallerIdId::new()),
+            caller_id: Some(clock::new_id::<CallerIdId>()),
             backups: vec![Phone::from_digits(8_613_800_000_009)],
             variables: BTreeMap::from([("v".into(), "李\"明".repeat(300))]),
             province: "Beijing".into(),

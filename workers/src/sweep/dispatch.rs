@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn an_enterprise_that_is_woken_twice_is_claimed_for_once() {
         let mut claims = ClaimQueue::default();
-        let (a, b) = (EnterpriseId::new(), EnterpriseId::new());
+        let (a, b) = (clock::new_id::<EnterpriseId>(), clock::new_id::<EnterpriseId>());
         for enterprise in [a, b, a] {
             claims.want(enterprise);
         }
@@ -181,7 +181,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_enterprise_that_waits_for_a_time_is_claimed_for_then() {
         let mut claims = ClaimQueue::default();
-        let enterprise = EnterpriseId::new();
+        let enterprise = clock::new_id::<EnterpriseId>();
         claims.wake(enterprise, Instant::now() + Duration::from_secs(3));
         claims.wake(enterprise, Instant::now() + Duration::from_secs(9));
         claims.due().await;

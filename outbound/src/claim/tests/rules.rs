@@ -1,15 +1,20 @@
 use chrono_tz::America::New_York;
 use proptest::prelude::*;
 
-use super::*;
+use super::super::*;
+use crate::Time;
+use crate::enterprise::FrequencyCap;
+use crate::ids::{CallerIdId, TaskId, TrunkId};
+use crate::phone::Phone;
+use crate::task::Rotation;
 
-fn room(free: u32, live: u32, limit: u32) -> TaskRoom {
-    TaskRoom { task: TaskId::new(), free, live, limit }
+fn room(free: u32, live: u32, limit: u32) -> TaskRoom<TaskId> {
+    TaskRoom { task: crate::ids::some::<TaskId>(), free, live, limit }
 }
 
-fn shares(free: u32, tasks: &[TaskRoom]) -> Vec<u32> {
-    let got = allot(free, tasks);
-    let share = |room: &TaskRoom| {
+fn shares(free: u32, tasks: &[TaskRoom<TaskId>]) -> Vec<u32> {
+    let got = share_out(free, tasks);
+    let share = |room: &TaskRoom<TaskId>| {
         got.iter().find(|(task, _)| *task == room.task).map_or(0, |(_, given)| *given)
     };
     tasks.iter().map(share).collect()
@@ -33,8 +38,8 @@ fn slots_go_to_the_task_with_the_lowest_share_of_its_limit() {
 #[test]
 fn a_task_that_gets_nothing_is_left_out() {
     let tasks = [room(0, 10, 10), room(3, 0, 10), room(2, 9, 10)];
-    assert_eq!(allot(3, &tasks), [(tasks[1].task, 3)]);
-    assert_eq!(allot(0, &tasks), []);
+    assert_eq!(share_out(3, &tasks), [(tasks[1].task, 3)]);
+    assert_eq!(share_out(0, &tasks), []);
 }
 
 proptest! {
@@ -54,8 +59,8 @@ proptest! {
 
 fn line(province: &str, city: &str, room: u32) -> Line {
     Line {
-        caller_id: CallerIdId::new(),
-        trunk: TrunkId::new(),
+        caller_id: crate::ids::some::<CallerIdId>(),
+        trunk: crate::ids::some::<TrunkId>(),
         phone: Phone::from_digits(861_012_345_678),
         province: province.into(),
         city: city.into(),
@@ -63,28 +68,32 @@ fn line(province: &str, city: &str, room: u32) -> Line {
     }
 }
 
+fn choice(rotation: Rotation, calls: i64, random: u64) -> LineChoice<'static> {
+    LineChoice { rotation, calls, random, callee_province: "", callee_city: "" }
+}
+
 #[test]
 fn lines_take_turns_over_those_with_room() {
     let lines = [line("", "", 1), line("", "", 0), line("", "", 1)];
-    let turns: Vec<_> = (0..4)
-        .map(|counter| pick_line(&lines, Rotation::Sequential, counter, 0, "", "", None))
-        .collect();
+    let turns: Vec<_> =
+        (0..4).map(|calls| pick_line(&lines, choice(Rotation::Sequential, calls, 0))).collect();
     assert_eq!(turns, [Some(0), Some(2), Some(0), Some(2)]);
-    let drawn = [0, 1, 2, 5, u64::MAX]
-        .map(|random| pick_line(&lines, Rotation::Random, 0, random, "", "", None));
+    let drawn =
+        [0, 1, 2, 5, u64::MAX].map(|random| pick_line(&lines, choice(Rotation::Random, 0, random)));
     assert_eq!(drawn, [Some(0), Some(2), Some(0), Some(2), Some(2)]);
     let full = [line("", "", 0)];
     for rotation in [Rotation::Sequential, Rotation::Random, Rotation::Location] {
-        assert_eq!(pick_line(&full, rotation, 5, 5, "", "", None), None);
+        assert_eq!(pick_line(&full, choice(rotation, 5, 5)), None);
     }
-    assert_eq!(pick_line(&[], Rotation::Sequential, 0, 0, "", "", None), None);
+    assert_eq!(pick_line(&[], choice(Rotation::Sequential, 0, 0)), None);
 }
 
 #[test]
 fn by_location_the_city_goes_before_the_province_before_any() {
     let mut lines = [line("", "", 1), line("Jiangsu", "Nanjing", 1), line("Jiangsu", "Suzhou", 1)];
-    let pick = |lines: &[Line], province, city| {
-        pick_line(lines, Rotation::Location, 0, 0, province, city, None)
+    let pick = |lines: &[Line], callee_province, callee_city| {
+        let near = LineChoice { callee_province, callee_city, ..choice(Rotation::Location, 0, 0) };
+        pick_line(lines, near)
     };
     assert_eq!(pick(&lines, "Jiangsu", "Suzhou"), Some(2));
     assert_eq!(pick(&lines, "Jiangsu", "Wuxi"), Some(1));
@@ -92,15 +101,6 @@ fn by_location_the_city_goes_before_the_province_before_any() {
     assert_eq!(pick(&lines, "", ""), Some(0));
     lines[2].room = 0;
     assert_eq!(pick(&lines, "Jiangsu", "Suzhou"), Some(1));
-}
-
-#[test]
-fn a_rows_own_caller_id_is_the_only_one_that_will_do() {
-    let lines = [line("", "", 1), line("", "", 1), line("", "", 0)];
-    let pick = |own| pick_line(&lines, Rotation::Random, 0, 0, "", "", Some(own));
-    assert_eq!(pick(lines[1].caller_id), Some(1));
-    assert_eq!(pick(lines[2].caller_id), None);
-    assert_eq!(pick(CallerIdId::new()), None);
 }
 
 #[test]
@@ -119,6 +119,7 @@ fn a_phone_is_left_alone_as_the_caps_say() {
         (cap(Some(1), Some(600)), 1, Some(now), midnight),
         (cap(Some(1), Some(86_400)), 1, Some(now), Some(at("2026-03-08T20:00:00Z"))),
     ] {
-        assert_eq!(frequency_wait(&cap, New_York, now, today, last), wait, "{cap:?} {today}");
+        let calls = PhoneCalls { today, last_started_at: last };
+        assert_eq!(frequency_wait(&cap, New_York, now, calls), wait, "{cap:?} {today}");
     }
 }

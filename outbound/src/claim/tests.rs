@@ -1,0 +1,3 @@
+mod random_claims;
+mod rules;
+mod world;
