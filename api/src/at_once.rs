@@ -1,5 +1,5 @@
-//! How many requests of one enterprise are worked on at a time: whoever sends more waits for its own requests, not
-//! others for its.
+//! The API works on so many requests of one enterprise at a time. An enterprise that sends more waits until its own are
+//! answered. Without this, everybody else would wait behind them.
 //!
 //! It is per process, as the rates of keys are.
 
@@ -10,12 +10,12 @@ use std::time::Duration;
 use outbound::ids::EnterpriseId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long a request waits for its turn, at most; then it is refused.
+/// How long a request waits for a place, at most; then it is refused.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Requests of one enterprise that are worked on at a time, for each processor.
 pub const PER_PROCESSOR: usize = 2;
 /// But never fewer than these.
-pub const AT_ONCE_MIN: usize = 4;
+const AT_ONCE_MIN: usize = 4;
 /// Enterprises that are remembered; those with no request go when there are more.
 const ENTERPRISES_MAX: usize = 10_000;
 

@@ -54,7 +54,7 @@ pub fn router(state: ApiState) -> Router {
     let (v1, document) = openapi::build();
     let v1 = v1
         .route_layer(from_fn_with_state(state.clone(), once))
-        .route_layer(from_fn_with_state(state.clone(), take_turns))
+        .route_layer(from_fn_with_state(state.clone(), wait_for_place))
         .route_layer(from_fn_with_state(state.clone(), rate))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
     Router::new()
@@ -205,7 +205,7 @@ async fn rate(
 
 /// Let a request wait while its enterprise has as many worked on as it may have. Files that are sent do not: most of
 /// the time they wait for the client, and one that is slow must not stop its colleagues.
-async fn take_turns(
+async fn wait_for_place(
     State(state): State<ApiState>,
     caller: Caller,
     request: Request,

@@ -62,11 +62,12 @@ pub fn bucket(at: Time) -> Time {
 }
 
 /// When a probe may go out after one that was refused.
-pub fn next_probe(breaker: &Breaker, now: Time) -> Time {
+fn next_probe(breaker: &Breaker, now: Time) -> Time {
     now + TimeDelta::seconds(i64::from(breaker.probe_seconds))
 }
 
-/// What a breaker does after calls. `probe`: one of them was a probe. `counted` is asked only where it matters.
+/// What a breaker does after calls; `None`: nothing. `probe` tells how a probe among them went, if one was. A closed
+/// breaker goes by `counted`, an open one by the probe alone.
 pub fn after_calls(
     breaker: &Breaker,
     state: BreakerState,
@@ -100,7 +101,7 @@ pub enum Passes {
     Nothing { until: Option<Time> },
 }
 
-/// What a breaker lets through. `probing`: a probe is up.
+/// Which calls a breaker lets through. With `probing`, a probe is up, and no second one may go out.
 pub fn passes(
     state: BreakerState,
     next_probe_at: Option<Time>,

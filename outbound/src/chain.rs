@@ -136,7 +136,7 @@ impl Chain {
         }
     }
 
-    /// What comes instead of a call to the current phone, which is a backup on the do-not-call list. With
+    /// The current phone is on the do-not-call list: what comes instead of a call to it. With
     /// `is_next_backup`, the round is under way and goes on as after its last call; else the round begins with the
     /// next phone.
     pub fn skip(&self, policy: &RedialPolicy, is_next_backup: bool) -> After {

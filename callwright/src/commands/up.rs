@@ -98,7 +98,7 @@ impl Up {
         lock: &mut FolderLock,
         stopping: CancellationToken,
     ) -> Result<ExitCode> {
-        // All servers at once, so that whoever has several wrong hears of all.
+        // It asks all servers, and names every one that can't be used. Migrations would name PostgreSQL alone.
         let node = Node::connect(config).await?;
         migrate::run(config).await?;
         let metrics = probes::serve(config, &node, stopping.clone()).await?;

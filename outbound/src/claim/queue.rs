@@ -287,7 +287,7 @@ impl Queue {
         }
     }
 
-    /// Up to `want` of the best numbers: as many as are known. True: there may be more of them.
+    /// Up to `want` of the best numbers: as many as are known. True: it wants more, and may have more.
     pub fn pull(&mut self, want: u32, full_cache: bool) -> (Vec<QueuedNumber>, bool) {
         let mut pulled = Vec::new();
         for _ in 0..want {
@@ -301,7 +301,8 @@ impl Queue {
             if starts {
                 // This call starts a batch, and a started batch comes before the others. So who is next is known
                 // only after this call was judged.
-                return (pulled, true);
+                let wants_more = pulled.len() < want as usize;
+                return (pulled, wants_more);
             }
         }
         (pulled, false)

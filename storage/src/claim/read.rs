@@ -163,10 +163,10 @@ pub(super) async fn numbers(
         let backups = row.backups.iter().copied().map(phone);
         let chain = Chain::new(phone(row.phone), backups, &row.chain_statuses, &suppressed, place)
             .map_err(|fault| StoreError::Damaged(format!("{id} {fault}")))?;
-        let needs_policy = chain.is_suppressed(chain.place().chain_index);
-        let policy = match needs_policy {
-            true => Some(store.immutable.policy(conn, policy).await?),
-            false => None,
+        let policy = if chain.is_suppressed(chain.place().chain_index) {
+            Some(store.immutable.policy(conn, policy).await?)
+        } else {
+            None
         };
         let facts = NumberFacts {
             batch: row.batch_id.into(),
