@@ -4,7 +4,7 @@
 //! idempotency key; the handler. Whatever fails on the way answers as a problem.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aide::axum::ApiRouter;
 use axum::Router;
@@ -73,6 +73,10 @@ pub fn router(state: ApiState) -> Router {
         .with_state(state)
 }
 
+/// How much later a refusal for too many requests leaves. A client that does not heed `Retry-After` could keep a
+/// processor busy with refusals otherwise; each connection now gets one a second.
+const REFUSED_LATER: Duration = Duration::from_secs(1);
+
 /// Bytes of a request's headers, names and values.
 pub const HEADERS_BYTES_MAX: usize = 64 << 10;
 
@@ -132,6 +136,9 @@ async fn observe(request: Request, next: Next) -> Response {
         metrics::counter!("callwright_http_requests_total", &labels).increment(1);
         metrics::histogram!("callwright_http_request_seconds", &labels).record(seconds);
         tracing::info!(status, milliseconds = seconds * 1_000.0, "answered");
+        if reply.status() == StatusCode::TOO_MANY_REQUESTS {
+            tokio::time::sleep(REFUSED_LATER).await;
+        }
         reply
     };
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await

@@ -20,13 +20,13 @@ mod scene;
 mod settle;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
 use outbound::Time;
 use outbound::claim::{Cursor, Engine, Scene, Step};
-use outbound::ids::{AttemptId, EnterpriseId, NumberId};
+use outbound::ids::{AttemptId, EnterpriseId, NumberId, TaskId};
 use sqlx::PgConnection;
 
 use crate::lanes::{self, Counts, OneAtATime};
@@ -55,6 +55,8 @@ pub struct ClaimedAttempt {
 pub struct Claimed {
     /// Attempts to push jobs for, in the order they are to be dialled.
     pub attempts: Vec<ClaimedAttempt>,
+    /// When numbers that were put off come back, with their tasks. Push a redial job for each.
+    pub waits: Vec<(TaskId, Time)>,
     /// There may be more to take: claim again at once.
     pub more: bool,
     /// Somebody else was claiming for this enterprise, so this claim did nothing. The other one may have begun
@@ -144,12 +146,13 @@ impl Claimer {
         counts.write(&mut tx).await?;
         tx.commit().await?;
 
-        let (more, scene) = (claim.engine.is_more(), claim.engine.into_scene());
+        let (more, waits) = (claim.engine.is_more(), claim.waits());
+        let scene = claim.engine.into_scene();
         self.keep_cursors(&scene);
         for task in scene.idle_tasks() {
             settle::nothing_pending(store, task, now).await?;
         }
-        Ok(Claimed { attempts, more, busy: false, wake_at: scene.next_claim_at() })
+        Ok(Claimed { attempts, waits, more, busy: false, wake_at: scene.next_claim_at() })
     }
 
     /// Call it after the commit only: after a rollback the numbers are still in their lanes.
@@ -166,6 +169,18 @@ struct DecidedClaim {
     engine: Engine,
     /// More of the numbers that the engine asked about.
     rows: HashMap<NumberId, NumberRow>,
+}
+
+impl DecidedClaim {
+    /// When the numbers that it puts off come back, each time once a task.
+    fn waits(&self) -> Vec<(TaskId, Time)> {
+        let taken = self.engine.taken().iter();
+        let waits = taken.filter_map(|taken| {
+            let at = taken.verdict.comes_back_at()?;
+            Some((self.engine.scene().task(taken.task).id, at))
+        });
+        waits.collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// Run a claim until it has decided. Locks what [`read::numbers`] locks.

@@ -7,12 +7,14 @@ The quiet one calls the same numbers twice: alone, and beside its neighbour. Its
 second meanwhile. The neighbour's keys ask for the heaviest scripts that are allowed and for some that are not, import,
 search, export, fail to log in, keep connections open, and call with all their slots. It ends with 1 when the list's
 p99 is over twice as long, the dial rate falls by more than a fifth, or a call ends as it would not have. The processes are
-those of the Procfile, the courier as nice as its systemd unit has it. `NEIGHBOUR="imports lists"` lets the neighbour do these
+those of the Procfile, the courier as nice as its systemd unit has it. The neighbour is a process of its own, so that it shares
+no interpreter with the one that measures. `NEIGHBOUR="imports lists"` lets the neighbour do these
 alone, to see what is felt of each; it always calls.
 """
 
 import http.client
 import json
+import multiprocessing
 import os
 import pathlib
 import socket
@@ -125,8 +127,20 @@ class Neighbour:
     """What an enterprise may do to be felt by another."""
 
     def __init__(self, tenant):
-        self.tenant, self.over = tenant, threading.Event()
+        self.tenant, self.over = tenant, multiprocessing.Event()
         self.counts, self.threads, self.open = {}, [], []
+
+    def act(self, begun, counts):
+        """In a process of its own, until it is over. It gives way to the servers, as a client elsewhere would."""
+        os.nice(10)
+        self.begin()
+        begun.set()
+        self.over.wait()
+        for thread in self.threads:
+            thread.join(90)
+        for connection in self.open:
+            connection.close()
+        counts.put(self.counts)
 
     def begin(self):
         tenant = self.tenant
@@ -142,7 +156,7 @@ class Neighbour:
             connection = socket.create_connection(("127.0.0.1", int(tenant.server.url.rsplit(":", 1)[1])))
             connection.sendall(b"GET /v1/tasks HTTP/1.1\r\nHo")
             self.open.append(connection)
-        # Few threads: what this script itself computes is taken from both.
+        # Few threads: what they compute themselves is taken from both.
         jobs = [self.refused_scripts] * 2 + [self.legal_scripts] * 2 + [self.imports] * 2
         jobs += [self.lists] * 4 + [self.exports, self.wrong_keys]
         only = os.environ.get("NEIGHBOUR", "").split()
@@ -188,13 +202,6 @@ class Neighbour:
         connection.request("GET", "/v1/tasks", headers={"Authorization": f"Bearer cw_{turn:08}_{'a' * 52}"})
         return connection.getresponse().status
 
-    def end(self):
-        self.over.set()
-        for thread in self.threads:
-            thread.join(90)
-        for connection in self.open:
-            connection.close()
-
 
 def main():
     server = Server(FASTER, WORKERS)
@@ -204,10 +211,15 @@ def main():
         Phase(quiet, "warm-up")
         alone = Phase(quiet, "alone")
         neighbour = Neighbour(Tenant(server, "Loud"))
-        neighbour.begin()
+        begun, counts = multiprocessing.Event(), multiprocessing.Queue()
+        acting = multiprocessing.Process(target=neighbour.act, args=(begun, counts), daemon=True)
+        acting.start()
+        assert begun.wait(120), "the neighbour did not begin"
         beside = Phase(quiet, "beside")
-        neighbour.end()
-        for what, count in sorted(neighbour.counts.items()):
+        neighbour.over.set()
+        done = counts.get(timeout=120)
+        acting.join(10)
+        for what, count in sorted(done.items()):
             print(f"neighbour {what}: {count}")
         different = [phone for phone, ends in alone.ends.items() if beside.ends.get(phone) != ends]
         for name, phase in (("alone", alone), ("beside", beside)):

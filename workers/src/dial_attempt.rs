@@ -4,7 +4,7 @@ mod place;
 mod record;
 
 use apalis::prelude::{BoxDynError, Data};
-use jobs::DialAttempt;
+use jobs::{Delivery, DialAttempt};
 use storage::attempts::{DialOrder, ToBegin};
 use telephony::carrier::CarrierError;
 
@@ -17,31 +17,33 @@ use crate::runner::Failure;
 use place::{Check, check, leg, not_placed, place};
 use record::finish;
 
-/// Calls of one job, at most.
-const CALLS_MAX: u32 = 1_000;
 /// Calls that are up when [`FailPoint::ThreadsBusy`] comes.
 const SEVERAL: usize = 5;
 
 /// The attempt's row decides whether the call is made. A second delivery of the job finds the attempt begun. It does
 /// nothing when the call is up here. When the first delivery failed, nobody knows whether the INVITE left, and the
-/// attempt ends as `worker_lost`. When the call ends, the job goes on with the calls that follow on its slot.
+/// attempt ends as `worker_lost`. When the call ends, another may follow on its slot: it has a job of its own, which
+/// takes the place of this one in its delivery.
 ///
 /// The call runs as a task of its own, so it goes on when Redis forgets the job.
-pub async fn dial_attempt(job: DialAttempt, env: Data<Environment>) -> Result<(), BoxDynError> {
+pub async fn dial_attempt(
+    job: DialAttempt,
+    env: Data<Environment>,
+    delivery: Delivery,
+) -> Result<(), BoxDynError> {
     let env = env.0;
-    tokio::spawn(async move { dial(&env, &job).await }).await??;
+    tokio::spawn(async move { dial(&env, &job, &delivery).await }).await??;
     Ok(())
 }
 
-async fn dial(env: &Environment, job: &DialAttempt) -> Result<(), Failure> {
+async fn dial(env: &Environment, job: &DialAttempt, delivery: &Delivery) -> Result<(), Failure> {
     let Some(live) = env.live.enter(job.attempt) else { return Ok(()) };
     env.settings.die_at.pass(FailPoint::Delivered);
     let first = ToBegin::new(job.attempt, job.token);
     let Some(order) = place(env, first).await? else { return Ok(()) };
     let mut next = Some((order, live));
-    for left in (0..CALLS_MAX).rev() {
-        let Some((order, live)) = next else { return Ok(()) };
-        let Some(followed) = call(env, order, live, left > 0).await? else { return Ok(()) };
+    while let Some((order, live)) = next {
+        let Some(followed) = call(env, order, live, delivery).await? else { break };
         next = follow(env, followed).await?;
     }
     Ok(())
@@ -52,7 +54,7 @@ async fn call(
     env: &Environment,
     order: DialOrder,
     mut live: LiveCall,
-    may_go_on: bool,
+    delivery: &Delivery,
 ) -> Result<Option<FollowOnCall>, Failure> {
     let die_at = &env.settings.die_at;
     let mut placed = Some(order);
@@ -88,7 +90,7 @@ async fn call(
         return Ok(None);
     };
     die_at.pass(FailPoint::Ended);
-    finish(env, order, call_id, account, may_go_on).await
+    finish(env, order, call_id, account, delivery).await
 }
 
 /// Check the windows and the time again before the INVITE, as the commit may have taken long.

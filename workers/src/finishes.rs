@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use clock::Clock;
 use futures::FutureExt;
-use jobs::{AnalyzeCall, DialAttempt, Queues, Redial, UploadRecording};
-use outbound::ids::EnterpriseId;
-use storage::claim::{ClaimedAttempt, Claimer, FollowOn, LockWait};
+use jobs::{AnalyzeCall, Delivery, DialAttempt, Queues, UploadRecording};
+use outbound::Time;
+use outbound::ids::{EnterpriseId, TaskId};
+use storage::attempts::DialOrder;
+use storage::claim::{Claimed, ClaimedAttempt, Claimer, FollowOn, LockWait};
 use storage::finish::{self, Finished, FinishedAs};
 use storage::{Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::environment::Settings;
 use crate::fail_point::{DieAt, FailPoint};
-use crate::faults;
 use crate::ledger::{EndedCall, FinishedCall, FollowOnCall, Pushed};
 use crate::live::LiveCalls;
+use crate::{faults, redial};
 
 /// How long a finish waits for somebody else's claim for the enterprise, at most. A claim is over by then, and one that
 /// hangs must not hold back records.
@@ -32,7 +34,7 @@ const PUSHES_MAX: usize = 256;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The calls that were finished, those that follow on, and the attempts that were claimed only.
-type Written = (Vec<FinishedAs>, Vec<FollowOnCall>, Vec<ClaimedAttempt>);
+type Written = (Vec<FinishedAs>, Vec<Option<FollowOnCall>>, Claimed);
 
 /// What finishes are written with.
 pub struct Writer {
@@ -65,38 +67,33 @@ impl Writer {
     /// and when one call can't be written, that call alone is lost.
     pub async fn write(&self, claimer: &mut Claimer, items: Vec<EndedCall>) -> Vec<FinishedCall> {
         let (items, go_on): (Vec<_>, Vec<_>) =
-            items.into_iter().map(|ending| (ending.finished, ending.go_on)).unzip();
+            items.into_iter().map(|ending| (ending.finished, ending.goes_on)).unzip();
         let written = match self.write_and_follow_on(claimer, &items, &go_on).await {
             Some(written) => written,
-            None => (self.write_only(&items).await, Vec::new(), Vec::new()),
+            None => (self.write_only(&items).await, Vec::new(), Claimed::default()),
         };
         let (done, next, claimed) = written;
         self.die_at.pass(FailPoint::Finished);
-        let pushed = self.push(claimed, Followers::of(&self.clock, &items, &done));
-        let mut next = next.into_iter();
-        let ended = done.into_iter().zip(go_on).map(|(done, go_on)| FinishedCall {
-            done,
-            next: if go_on { next.next() } else { None },
-            pushed: pushed.clone(),
-        });
-        ended.collect()
+        let pushed = self.push(claimed, Followers::of(&items, &done));
+        let next = next.into_iter().chain(std::iter::repeat_with(|| None));
+        let ended = done.into_iter().zip(next);
+        ended.map(|(done, next)| FinishedCall { done, next, pushed: pushed.clone() }).collect()
     }
 
     /// Push jobs while the next group is written: a call that follows on must not wait for Redis. When too many
     /// groups wait for a Redis that hangs, their jobs are left to the sweeps.
-    fn push(&self, claimed: Vec<ClaimedAttempt>, followers: Followers) -> Pushed {
+    fn push(&self, claimed: Claimed, followers: Followers) -> Pushed {
         let (pushing, pushed) = watch::channel(());
         let Ok(permit) = self.pushes.clone().try_acquire_owned() else {
             tracing::warn!("jobs after calls are left to the sweeps: too many are being pushed");
             return Pushed::when_dropped(pushed);
         };
-        let (queues, die_at) = (self.queues.clone(), self.die_at.clone());
+        let (queues, clock, die_at) =
+            (self.queues.clone(), self.clock.clone(), self.die_at.clone());
         tokio::spawn(async move {
             let _permit = permit;
-            if !claimed.is_empty() {
-                push_claimed(&queues, &die_at, &claimed).await;
-            }
-            followers.push(&queues).await;
+            push_claimed(&queues, &clock, &die_at, &claimed).await;
+            followers.push(&queues, &clock).await;
             die_at.pass(FailPoint::Followed);
             drop(pushing);
         });
@@ -108,7 +105,7 @@ impl Writer {
         &self,
         claimer: &mut Claimer,
         items: &[Finished],
-        go_on: &[bool],
+        go_on: &[Option<Delivery>],
     ) -> Option<Written> {
         let (enterprise, at_most) = most_freed(items, go_on)?;
         let follow_on = FollowOn {
@@ -120,7 +117,7 @@ impl Writer {
             lock_wait: LockWait { at_most: CLAIMS_WAIT, now: &|| self.clock.now() },
             random_seed: rand::random(),
         };
-        match caught(self.try_follow_on(items, follow_on)).await {
+        match caught(self.try_follow_on(items, go_on, follow_on)).await {
             Ok(written) => return Some(written),
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, calls = items.len(), "calls are finished, and none follows on");
@@ -136,22 +133,40 @@ impl Writer {
     async fn try_follow_on(
         &self,
         items: &[Finished],
+        go_on: &[Option<Delivery>],
         follow_on: FollowOn<'_>,
     ) -> Result<Written, StoreError> {
         let now = self.clock.now();
         let finishing = finish::finish_and_follow_on(&self.store, now, items, follow_on).await?;
-        let next = finishing.orders().iter().filter_map(|order| {
-            let live = self.live.enter(order.attempt)?;
-            Some(FollowOnCall { order: order.clone(), live })
-        });
-        let next: Vec<_> = next.collect();
-        let claimed = finishing.claimed().map_or_else(Vec::new, |claimed| claimed.attempts.clone());
+        let mut orders = finishing.orders().iter();
+        let mut next = Vec::with_capacity(items.len());
+        for delivery in go_on {
+            next.push(match delivery {
+                Some(delivery) => orders.next().and_then(|order| self.go_on_with(order, delivery)),
+                None => None,
+            });
+        }
+        let claimed = finishing.claimed().cloned().unwrap_or_default();
         self.die_at.pass(FailPoint::FinishPanics);
         let done = finishing.commit(&self.store).await?;
+        let followed = next.iter().flatten().count();
         metrics::counter!("callwright_claimed_total")
-            .increment((next.len() + claimed.len()) as u64);
-        metrics::counter!("callwright_follow_on_calls_total").increment(next.len() as u64);
+            .increment((followed + claimed.attempts.len()) as u64);
+        metrics::counter!("callwright_follow_on_calls_total").increment(followed as u64);
         Ok((done, next, claimed))
+    }
+
+    /// Enter a call that is about to be committed in the table of live calls, and give it its job, in place of the one
+    /// whose call has ended. Redis hears of it while the transaction commits. When the commit fails, the job names an
+    /// attempt that does not exist, and ends with its handler.
+    fn go_on_with(&self, order: &DialOrder, delivery: &Delivery) -> Option<FollowOnCall> {
+        let live = self.live.enter(order.attempt)?;
+        let job = DialAttempt { attempt: order.attempt, token: order.token };
+        if let Err(error) = delivery.adopt(&job) {
+            // The attempt has its lease in the database all the same.
+            tracing::error!(%error, attempt = %order.attempt, "a call that follows on has no job");
+        }
+        Some(FollowOnCall { order: order.clone(), live })
     }
 
     /// Write them together; when that fails, each by itself, so that a damaged one holds up no other.
@@ -201,9 +216,9 @@ async fn caught<T>(done: impl Future<Output = Result<T, StoreError>>) -> Result<
 
 /// The enterprise that gets the follow-on calls of this group, and how many: the one of which most slots are freed. The
 /// dispatchers fill the slots of the others.
-fn most_freed(items: &[Finished], go_on: &[bool]) -> Option<(EnterpriseId, u32)> {
+fn most_freed(items: &[Finished], go_on: &[Option<Delivery>]) -> Option<(EnterpriseId, u32)> {
     let mut freed: BTreeMap<EnterpriseId, u32> = BTreeMap::new();
-    for (item, _) in items.iter().zip(go_on).filter(|(_, go_on)| **go_on) {
+    for (item, _) in items.iter().zip(go_on).filter(|(_, go_on)| go_on.is_some()) {
         *freed.entry(item.record.enterprise).or_default() += 1;
     }
     freed.into_iter().max_by_key(|(_, freed)| *freed)
@@ -212,19 +227,18 @@ fn most_freed(items: &[Finished], go_on: &[bool]) -> Option<(EnterpriseId, u32)>
 /// Jobs that follow from finished calls.
 #[derive(Default)]
 struct Followers {
-    redials: Vec<(Redial, Duration)>,
+    /// When numbers are dialled again, with their tasks.
+    redials: Vec<(TaskId, Time)>,
     uploads: Vec<UploadRecording>,
     analyses: Vec<AnalyzeCall>,
 }
 
 impl Followers {
-    fn of(clock: &Clock, items: &[Finished], done: &[FinishedAs]) -> Self {
-        let mut redials = BTreeMap::new();
+    fn of(items: &[Finished], done: &[FinishedAs]) -> Self {
         let mut followers = Self::default();
         for (item, done) in items.iter().zip(done).filter(|(_, done)| done.written) {
             if let Some(at) = done.due_at() {
-                let job = Redial::at(done.task, at);
-                redials.insert((job.task, job.due_ms), job);
+                followers.redials.push((done.task, at));
             }
             if let Some(recording) = &item.recording {
                 let spool = recording.spool.clone();
@@ -235,20 +249,13 @@ impl Followers {
                 followers.analyses.push(AnalyzeCall { attempt: item.attempt, started_at_ms });
             }
         }
-        let delayed = redials.into_values().map(|job| {
-            let delay = clock.until(job.due());
-            (job, delay)
-        });
-        followers.redials = delayed.collect();
         followers
     }
 
     /// Jobs that can't be pushed now are pushed by the sweeps later.
-    async fn push(self, queues: &Queues) {
+    async fn push(self, queues: &Queues, clock: &Clock) {
         let pushed = async {
-            if !self.redials.is_empty() {
-                queues.push_all_in(&self.redials).await?;
-            }
+            redial::plan(queues, clock, self.redials).await?;
             if !self.uploads.is_empty() {
                 queues.push_all(&self.uploads).await?;
             }
@@ -263,15 +270,27 @@ impl Followers {
     }
 }
 
-/// Push the jobs of attempts that were claimed.
-pub(crate) async fn push_claimed(queues: &Queues, die_at: &DieAt, claimed: &[ClaimedAttempt]) {
-    die_at.pass(FailPoint::Claimed);
-    let job =
-        |claimed: &ClaimedAttempt| DialAttempt { attempt: claimed.attempt, token: claimed.token };
-    let jobs: Vec<DialAttempt> = claimed.iter().map(job).collect();
-    if let Err(error) = queues.push_all(&jobs).await {
-        // The attempts are in the database. The sweep pushes their jobs when Redis is back.
-        tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
+/// Push the jobs of attempts that were claimed, and of numbers that the claim put off.
+pub(crate) async fn push_claimed(
+    queues: &Queues,
+    clock: &Clock,
+    die_at: &DieAt,
+    claimed: &Claimed,
+) {
+    if !claimed.attempts.is_empty() {
+        die_at.pass(FailPoint::Claimed);
+        let job = |claimed: &ClaimedAttempt| DialAttempt {
+            attempt: claimed.attempt,
+            token: claimed.token,
+        };
+        let jobs: Vec<DialAttempt> = claimed.attempts.iter().map(job).collect();
+        if let Err(error) = queues.push_all(&jobs).await {
+            // The attempts are in the database. The sweep pushes their jobs when Redis is back.
+            tracing::warn!(%error, attempts = jobs.len(), "attempts were not pushed");
+        }
+        die_at.pass(FailPoint::Pushed);
     }
-    die_at.pass(FailPoint::Pushed);
+    if let Err(error) = redial::plan(queues, clock, claimed.waits.iter().copied()).await {
+        tracing::warn!(%error, "waits have no jobs; the sweep makes up for it");
+    }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use clock::Clock;
-use jobs::Queues;
+use jobs::{Delivery, Queues};
 use outbound::Time;
 use outbound::ids::AttemptId;
 use storage::attempts::{self, Begun, DialOrder, ToBegin};
@@ -40,8 +40,8 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct EndedCall {
     pub finished: Finished,
-    /// The job can carry another call on the slot that this one frees.
-    pub go_on: bool,
+    /// The delivery that goes on with another call on the slot that this one frees, if it may.
+    pub goes_on: Option<Delivery>,
 }
 
 /// A call that is written down.

@@ -1,12 +1,11 @@
 //! Calls of workers that are lost: they are hung up where they still stand, and written down.
 
-use jobs::Redial;
 use storage::StoreError;
 use storage::attempts::{LostAttempt, finish_lost};
 
 use crate::Environment;
 use crate::fail_point::FailPoint;
-use crate::faults;
+use crate::{faults, redial};
 
 /// End attempts whose calls nobody carries any more: `call_failed`, cause `worker_lost`. Their numbers go
 /// the redial way.
@@ -35,14 +34,8 @@ pub async fn end(env: &Environment, lost: &[LostAttempt]) -> Result<(), StoreErr
             finished
         }
     };
-    let redials: Vec<_> = finished
-        .iter()
-        .filter_map(|finished| {
-            let at = finished.due_at()?;
-            Some((Redial::at(finished.task, at), env.clock.until(at)))
-        })
-        .collect();
-    if let Err(error) = env.queues.push_all_in(&redials).await {
+    let times = finished.iter().filter_map(|finished| Some((finished.task, finished.due_at()?)));
+    if let Err(error) = redial::plan(&env.queues, &env.clock, times).await {
         tracing::warn!(%error, "redials of lost calls were not pushed; the sweep makes up for it");
     }
     Ok(())

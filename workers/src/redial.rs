@@ -1,9 +1,12 @@
 //! Redials that fell due: their numbers become pending again, and the dispatcher is told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, Data};
-use jobs::Redial;
+use clock::Clock;
+use jobs::{QueueError, Queues, Redial};
+use outbound::Time;
 use outbound::ids::TaskId;
 use storage::{StoreError, numbers};
 
@@ -20,6 +23,22 @@ pub async fn redial(job: Redial, env: Data<Environment>) -> Result<(), BoxDynErr
         env.settings.die_at.pass(FailPoint::Promoted);
     }
     Ok(())
+}
+
+/// Push a job for each time at which numbers of a task come back. Numbers of a task that are due about the same time share
+/// a job.
+pub(crate) async fn plan(
+    queues: &Queues,
+    clock: &Clock,
+    times: impl IntoIterator<Item = (TaskId, Time)>,
+) -> Result<(), QueueError> {
+    let jobs = times.into_iter().map(|(task, at)| Redial::at(task, at));
+    let jobs: BTreeMap<_, _> = jobs.map(|job| ((job.task, job.due_ms), job)).collect();
+    let delayed = jobs.into_values().map(|job| {
+        let delay = clock.until(job.due());
+        (job, delay)
+    });
+    queues.push_all_in(&delayed.collect::<Vec<_>>()).await
 }
 
 /// Promote everything that is due, of one task or of all in turn; tells how many numbers moved.

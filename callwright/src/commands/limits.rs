@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use api::arrival::{BYTES_PER_SECOND_MIN, PIECE_WITHIN};
-use api::at_once::PER_PROCESSOR;
+use api::at_once;
 use api::limits::RateConfig;
 use api::strangers::FAILURES;
 use outbound::quota::{Full, Quota, REVOKED_KEYS_KEPT};
@@ -149,9 +149,13 @@ fn connections() -> Vec<Row> {
             per_minute(FAILURES),
         ),
         (
-            "requests of one enterprise that are worked on at a time, for each processor; at least 4 in all, and the next \
-             wait up to 10 s (429 `too_many_at_once`)",
-            PER_PROCESSOR as u64,
+            "requests of one enterprise that are worked on at a time, for each processor",
+            at_once::PER_PROCESSOR as u64,
+        ),
+        ("the same in all, at least", at_once::AT_ONCE_MIN as u64),
+        (
+            "seconds that the next ones wait, at most (429 `too_many_at_once`)",
+            seconds(at_once::WAIT_MAX),
         ),
     ]
 }

@@ -4,7 +4,7 @@
 //! ticket unspoken gives the job back.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -21,7 +21,11 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::backend::Meters;
+use super::envelope;
 use super::scripts::Leased;
+use super::seat::Seat;
+use crate::Job;
+use crate::error::QueueError;
 use crate::queue::Tracing;
 
 /// The longest reason kept with a dead letter, bytes.
@@ -38,6 +42,24 @@ pub struct Delivery {
     /// Cancelled when another worker has the job. The handler's future is dropped then; what the
     /// handler has spawned may watch this.
     pub lease_lost: CancellationToken,
+    pub(crate) ticket: Ticket,
+    pub(crate) queue: Arc<str>,
+}
+
+impl Delivery {
+    /// Go on with another job of the same queue: the delivery's job is done, and `job` is in flight in its place, under the
+    /// same lease. What ends the handler is then the end of `job`. Returns at once; Redis is told behind its back.
+    ///
+    /// Nothing happens when the delivery is over.
+    pub fn adopt<J: Job>(&self, job: &J) -> Result<(), QueueError> {
+        if job.queue() != *self.queue {
+            let other = job.queue();
+            return Err(QueueError::Unwritable(format!("a job of {other} in {}", self.queue)));
+        }
+        let payload = envelope::seal(job, self.trace.as_deref())?;
+        self.ticket.adopt(job.id().into(), payload);
+        Ok(())
+    }
 }
 
 impl<J: Sync> FromRequest<Task<J>> for Delivery {
@@ -68,33 +90,44 @@ pub(crate) enum Outcome {
     Lost,
 }
 
+/// What Redis is to be told of a delivery. There is never more than one of each kind for a delivery on its way.
+pub(crate) enum Told {
+    /// Another job follows in the seat.
+    Adopted(Arc<Seat>),
+    Ended(Settled),
+}
+
 /// The end of a delivery, on its way to Redis. The permit is held until it is there.
 pub(crate) struct Settled {
-    pub(crate) leased: Leased,
+    pub(crate) seat: Arc<Seat>,
     pub(crate) outcome: Outcome,
     pub(crate) _permit: OwnedSemaphorePermit,
 }
 
 struct Stub {
-    leased: Leased,
+    seat: Arc<Seat>,
     started: bool,
     permit: OwnedSemaphorePermit,
-    settle: UnboundedSender<Settled>,
+    tell: UnboundedSender<Told>,
 }
 
 impl Stub {
     fn settle(self, outcome: Outcome) {
-        let Self { leased, permit, settle, .. } = self;
+        let Self { seat, permit, tell, .. } = self;
         // Without a receiver the drain was given up, and the lease will expire.
-        let _ = settle.send(Settled { leased, outcome, _permit: permit });
+        let _ = tell.send(Told::Ended(Settled { seat, outcome, _permit: permit }));
     }
 }
 
 struct Open(Mutex<Option<Stub>>);
 
 impl Open {
+    fn stub(&self) -> MutexGuard<'_, Option<Stub>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self) -> Option<Stub> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.stub().take()
     }
 }
 
@@ -115,10 +148,20 @@ impl Ticket {
     pub(crate) fn new(
         leased: Leased,
         permit: OwnedSemaphorePermit,
-        settle: UnboundedSender<Settled>,
+        tell: UnboundedSender<Told>,
     ) -> Self {
-        let stub = Stub { leased, started: false, permit, settle };
+        let stub = Stub { seat: Seat::new(leased), started: false, permit, tell };
         Self(Arc::new(Open(Mutex::new(Some(stub)))))
+    }
+
+    fn adopt(&self, id: Arc<str>, payload: Vec<u8>) {
+        let stub = self.0.stub();
+        if let Some(stub) = stub.as_ref()
+            && stub.seat.adopt(id, payload)
+        {
+            // Without a receiver the drain was given up, and the lease will expire.
+            let _ = stub.tell.send(Told::Adopted(stub.seat.clone()));
+        }
     }
 
     pub(crate) fn settle(&self, outcome: Outcome) {
@@ -129,12 +172,16 @@ impl Ticket {
 
     /// From here on the delivery counts, and dropping the guard gives the job back.
     fn start(self) -> Running {
-        let mut open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stub) = open.as_mut() {
+        if let Some(stub) = self.0.stub().as_mut() {
             stub.started = true;
         }
-        drop(open);
         Running(self)
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").finish_non_exhaustive()
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) struct Meters {
     pub(crate) dead: Counter,
     pub(crate) lost: Counter,
     pub(crate) refused: Counter,
+    pub(crate) adopted: Counter,
     pub(crate) ran: Histogram,
     expired: Counter,
     waited: Histogram,
@@ -78,6 +79,7 @@ impl Meters {
             dead: counter!("jobs_dead_total", "queue" => queue()),
             lost: counter!("jobs_leases_lost_total", "queue" => queue()),
             refused: counter!("jobs_acks_refused_total", "queue" => queue()),
+            adopted: counter!("jobs_adopted_total", "queue" => queue()),
             ran: histogram!("jobs_run_seconds", "queue" => queue()),
             expired: counter!("jobs_leases_expired_total", "queue" => queue()),
             waited: histogram!("jobs_wait_seconds", "queue" => queue()),
@@ -189,10 +191,10 @@ impl<J: Job> Engine<J> {
     /// Runs until it is to close and every delivery is settled.
     async fn run(self, client: Client) {
         let bell = Bell::new(client, self.wire.keys.bell.clone());
-        // Each message holds a permit, which bounds them.
-        let (settle, ended) = mpsc::unbounded_channel();
+        // There are at most two messages to a permit, which bounds them.
+        let (tell, told) = mpsc::unbounded_channel();
         tokio::select! {
-            _ = async { tokio::join!(self.fetch(bell, settle), self.settle(ended)) } => {}
+            _ = async { tokio::join!(self.fetch(bell, tell), self.settle(told)) } => {}
             () = self.keep() => {}
         }
     }

@@ -8,7 +8,7 @@ use apalis_core::task::task_id::TaskId;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::ack::{Delivery, Outcome, Settled, Ticket};
+use super::ack::{Delivery, Outcome, Ticket, Told};
 use super::backend::Engine;
 use super::bell::Bell;
 use super::envelope;
@@ -32,7 +32,7 @@ impl<J: crate::Job> Engine<J> {
     ///
     /// It stops only where it waits: a fetch that has been sent is waited for, or its jobs would
     /// hang until their leases expire.
-    pub(crate) async fn fetch(&self, mut bell: Bell, settle: UnboundedSender<Settled>) {
+    pub(crate) async fn fetch(&self, mut bell: Bell, tell: UnboundedSender<Told>) {
         let mut next = Next::AtOnce;
         let mut wait = RETRY_FIRST;
         while let Some(permit) = self.open(self.free(&mut bell)).await {
@@ -55,7 +55,7 @@ impl<J: crate::Job> Engine<J> {
                 next = Next::AtOnce;
                 continue;
             }
-            match self.take(self.more(permit), &settle).await {
+            match self.take(self.more(permit), &tell).await {
                 Ok(after) => {
                     next = after;
                     wait = RETRY_FIRST;
@@ -113,7 +113,7 @@ impl<J: crate::Job> Engine<J> {
     async fn take(
         &self,
         mut permits: OwnedSemaphorePermit,
-        settle: &UnboundedSender<Settled>,
+        tell: &UnboundedSender<Told>,
     ) -> ::redis::RedisResult<Next> {
         let ask = Ask {
             limit: permits.num_permits(),
@@ -130,7 +130,7 @@ impl<J: crate::Job> Engine<J> {
         let mut tasks = Vec::with_capacity(fetched.jobs.len());
         for (leased, payload) in fetched.jobs {
             let Some(permit) = permits.split(1) else { break };
-            tasks.extend(self.deliver(leased, &payload, permit, settle));
+            tasks.extend(self.deliver(leased, &payload, permit, tell));
         }
         self.inbox.put(tasks);
         Ok(next)
@@ -142,11 +142,11 @@ impl<J: crate::Job> Engine<J> {
         leased: Leased,
         payload: &[u8],
         permit: OwnedSemaphorePermit,
-        settle: &UnboundedSender<Settled>,
+        tell: &UnboundedSender<Told>,
     ) -> Option<Task<J>> {
         let lease_lost = self.in_flight.enter(&leased);
         let (id, deliveries) = (leased.id.clone(), leased.deliveries);
-        let ticket = Ticket::new(leased, permit, settle.clone());
+        let ticket = Ticket::new(leased, permit, tell.clone());
         let opened = match envelope::open::<J>(payload) {
             Ok(opened) => opened,
             Err(reason) => {
@@ -155,7 +155,14 @@ impl<J: crate::Job> Engine<J> {
                 return None;
             }
         };
-        let delivery = Delivery { id: id.clone(), deliveries, trace: opened.trace, lease_lost };
+        let delivery = Delivery {
+            id: id.clone(),
+            deliveries,
+            trace: opened.trace,
+            lease_lost,
+            ticket: ticket.clone(),
+            queue: self.wire.keys.queue.as_str().into(),
+        };
         let task = TaskBuilder::new(opened.job)
             .task_id(TaskId::from_string(id.to_string()))
             .attempt(usize::try_from(deliveries).unwrap_or(1) - 1)

@@ -46,6 +46,17 @@ impl InFlight {
         }
     }
 
+    /// Another job follows in a delivery's seat, under the same lease.
+    pub(crate) fn adopt(&self, done: &Leased, follows: &Leased) {
+        let mut all = self.held();
+        if !all.get(&done.id).is_some_and(|held| held.leased.same(done)) {
+            return;
+        }
+        if let Some(Held { lost, .. }) = all.remove(&done.id) {
+            all.insert(follows.id.clone(), Held { leased: follows.clone(), lost });
+        }
+    }
+
     fn lose(&self, leased: &Leased) {
         let held = self.held();
         if let Some(held) = held.get(&leased.id).filter(|held| held.leased.same(leased)) {

@@ -11,6 +11,8 @@
 //!   for as long as the handler lives; when the worker dies the lease expires and another has it.
 //! - What one fetch takes is a batch: it has one lease, and each job a seat in it. The seat fences: only
 //!   the last delivery can finish, fail or give back the job.
+//! - A handler may go on with another job in the seat of its own (`Delivery::adopt`): one round trip deletes the first and
+//!   stores the second, which is then in flight like any other.
 //! - Redis' clock decides when a job is due, to the millisecond and never early.
 //! - Scripts are bounded, whatever waits; a finished job leaves nothing.
 
@@ -22,6 +24,7 @@ mod fetch;
 pub(crate) mod keys;
 mod lease;
 pub(crate) mod scripts;
+mod seat;
 mod settle;
 
 use std::time::Duration;

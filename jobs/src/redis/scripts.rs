@@ -36,6 +36,7 @@ macro_rules! script {
 script!(PUSH = "clock.lua" "push.lua");
 script!(FETCH = "clock.lua" "batch.lua" "bury.lua" "fetch.lua");
 script!(ACK = "batch.lua" "ack.lua");
+script!(ADOPT = "clock.lua" "batch.lua" "adopt.lua");
 script!(FAIL = "clock.lua" "batch.lua" "bury.lua" "fail.lua");
 script!(RENEW = "clock.lua" "batch.lua" "renew.lua");
 script!(RELEASE = "clock.lua" "batch.lua" "release.lua");
@@ -106,6 +107,14 @@ pub(crate) struct Fetched {
 
 /// What the script of a fetch returns.
 type Answer = (i64, i64, i64, u64, u64, i64, Vec<String>, Vec<Option<Vec<u8>>>, Vec<u32>);
+
+/// A job that follows in the seat of one that is done.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    pub(crate) done: Leased,
+    pub(crate) follows: Leased,
+    pub(crate) payload: Vec<u8>,
+}
 
 /// A failed delivery. A delay of `None` means dead.
 pub(crate) struct Failure<'a> {
@@ -208,6 +217,19 @@ impl Wire {
             for job in of_one {
                 call.arg(&*job.id);
             }
+        }
+        call.invoke_async(&mut self.connection.clone()).await
+    }
+
+    /// Deletes finished jobs and seats those that follow. Returns how many of the finished ones another delivery has.
+    pub(crate) async fn adopt(&self, adoptions: &[&Adoption], lease: Duration) -> RedisResult<u64> {
+        let keys = &self.keys;
+        let names = [&keys.jobs, &keys.counts, &keys.leased, &keys.held, &keys.contents];
+        let mut call = Self::call(&ADOPT, &names.map(String::as_str));
+        call.arg(millis(lease));
+        for Adoption { done, follows, payload } in adoptions.iter().copied() {
+            name(&mut call, done);
+            call.arg(&*follows.id).arg(payload.as_slice());
         }
         call.invoke_async(&mut self.connection.clone()).await
     }

@@ -1,14 +1,16 @@
 //! Tells Redis how deliveries ended, many at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::RedisResult;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-use super::ack::{Outcome, Settled};
+use super::ack::{Outcome, Settled, Told};
 use super::backend::Engine;
-use super::scripts::{Failure, Returned, SETTLE_MAX};
+use super::scripts::{Adoption, Failure, Leased, Returned, SETTLE_MAX};
+use super::seat::Seat;
 
 /// Waits between tries while Redis can't be reached.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -17,23 +19,36 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 impl<J: crate::Job> Engine<J> {
-    /// Settles deliveries until all tickets are gone. What ends during one round trip goes with the
+    /// Tells of deliveries until all tickets are gone. What ends during one round trip goes with the
     /// next one.
-    pub(crate) async fn settle(&self, mut ended: UnboundedReceiver<Settled>) {
-        let mut settled = Vec::with_capacity(SETTLE_MAX);
-        while ended.recv_many(&mut settled, SETTLE_MAX).await > 0 {
-            self.settle_all(&settled).await;
-            for one in settled.drain(..) {
-                self.in_flight.leave(&one.leased);
+    pub(crate) async fn settle(&self, mut told: UnboundedReceiver<Told>) {
+        let mut news = Vec::with_capacity(SETTLE_MAX);
+        while told.recv_many(&mut news, SETTLE_MAX).await > 0 {
+            let (mut adopted, mut ended) = (Vec::new(), Vec::new());
+            for one in news.drain(..) {
+                match one {
+                    Told::Adopted(seat) => adopted.push(seat),
+                    Told::Ended(settled) => ended.push(settled),
+                }
+            }
+            self.tell_all(&adopted, &ended).await;
+            for one in ended {
+                self.in_flight.leave(&one.seat.known());
             }
         }
     }
 
     /// Send these until Redis has taken them. Sending them again is safe, as each seat fences its job.
-    async fn settle_all(&self, settled: &[Settled]) {
+    async fn tell_all(&self, adopted: &[Arc<Seat>], ended: &[Settled]) {
         let mut wait = RETRY_FIRST;
         let mut given_up_at = None;
-        while let Err(error) = self.send(settled).await {
+        let mut adoptions: Vec<_> = adopted.iter().filter_map(adoption_of).collect();
+        loop {
+            let sent = async {
+                self.adopt(&mut adoptions).await?;
+                self.send(ended).await
+            };
+            let Err(error) = sent.await else { return };
             tracing::warn!(queue = %self.wire.keys.queue, %error, "jobs can't be settled");
             if self.closing.is_cancelled() {
                 let until = *given_up_at.get_or_insert_with(|| Instant::now() + DRAIN_MAX);
@@ -46,9 +61,26 @@ impl<J: crate::Job> Engine<J> {
         }
     }
 
+    /// Tell of the jobs that follow in seats, before their ends are told.
+    async fn adopt(&self, adoptions: &mut Vec<(Arc<Seat>, Adoption)>) -> RedisResult<()> {
+        if adoptions.is_empty() {
+            return Ok(());
+        }
+        let told: Vec<&Adoption> = adoptions.iter().map(|(_, adoption)| adoption).collect();
+        let refused = self.wire.adopt(&told, self.subscription.lease).await?;
+        self.meters.refused.increment(refused);
+        self.meters.adopted.increment(told.len() as u64);
+        for (seat, adoption) in adoptions.drain(..) {
+            self.in_flight.adopt(&adoption.done, &adoption.follows);
+            seat.adopted(&adoption);
+        }
+        Ok(())
+    }
+
     async fn send(&self, settled: &[Settled]) -> RedisResult<()> {
+        let leased: Vec<Leased> = settled.iter().map(|one| one.seat.known()).collect();
         let (mut done, mut failed, mut returned) = (Vec::new(), Vec::new(), Vec::new());
-        for Settled { leased, outcome, .. } in settled {
+        for (Settled { outcome, .. }, leased) in settled.iter().zip(&leased) {
             match outcome {
                 Outcome::Done => done.push(leased),
                 Outcome::Failed { reason } => {
@@ -88,4 +120,8 @@ impl<J: crate::Job> Engine<J> {
             self.meters.dead.increment(dead);
         }
     }
+}
+
+fn adoption_of(seat: &Arc<Seat>) -> Option<(Arc<Seat>, Adoption)> {
+    seat.adoption().map(|adoption| (seat.clone(), adoption))
 }

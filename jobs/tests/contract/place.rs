@@ -179,7 +179,15 @@ pub enum Acts {
     Panics,
     /// Takes this many ms.
     Takes(u64),
+    /// Goes on with the job of a number that is higher by [`FOLLOWS_BY`], and ends when [`Worker::let_go`] says so.
+    Follows,
+    /// The same, and fails then.
+    FollowsAndFails,
+    /// The same as `Follows`, but goes on only when it is let go once.
+    FollowsLater,
 }
+
+pub const FOLLOWS_BY: u64 = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
@@ -222,6 +230,18 @@ async fn handle(note: Note, scene: Data<Scene>, delivery: Delivery) -> Result<()
         Acts::Fails => return Err("the sky fell".into()),
         Acts::Panics => panic!("the floor gave way"),
         Acts::Takes(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        // The job that was gone on with, delivered again.
+        _ if note.n >= FOLLOWS_BY => {}
+        Acts::Follows | Acts::FollowsAndFails | Acts::FollowsLater => {
+            if scene.acts == Acts::FollowsLater {
+                scene.go.acquire().await?.forget();
+            }
+            delivery.adopt(&Note { n: note.n + FOLLOWS_BY })?;
+            scene.go.acquire().await?.forget();
+            if scene.acts == Acts::FollowsAndFails {
+                return Err("the second job failed".into());
+            }
+        }
     }
     bystander.ended = true;
     Ok(())

@@ -83,6 +83,15 @@ impl Verdict {
         }
     }
 
+    /// When the number comes back by itself, if it waits.
+    pub const fn comes_back_at(&self) -> Option<Time> {
+        match self {
+            Self::Wait { due_at, .. } => Some(*due_at),
+            Self::RoundOver(After::Redial { at, .. }) => Some(*at),
+            _ => None,
+        }
+    }
+
     /// The state that the number goes to.
     pub const fn state(&self) -> NumberState {
         match self {

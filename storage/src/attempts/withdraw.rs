@@ -16,7 +16,8 @@ use crate::{Store, StoreError};
 /// When a number that was withdrawn may be dialled again, and why not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutOff {
-    until: Time,
+    /// When the number comes back.
+    pub until: Time,
     reason: WaitReason,
 }
 

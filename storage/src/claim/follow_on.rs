@@ -78,6 +78,7 @@ impl FollowOn<'_> {
         let mut orders = Vec::with_capacity(opened.len());
         let mut claimed = Claimed {
             more: claim.engine.is_more(),
+            waits: claim.waits(),
             wake_at: scene.next_claim_at(),
             ..Claimed::default()
         };

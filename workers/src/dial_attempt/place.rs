@@ -13,7 +13,7 @@ use telephony::carrier::{CarrierError, Order};
 
 use crate::environment::Environment;
 use crate::runner::Failure;
-use crate::{lost_calls, steps};
+use crate::{lost_calls, redial, steps};
 
 /// How late an INVITE may leave after the moment that calls per second gave it.
 const PACE_LATENESS: Duration = Duration::from_millis(outbound::pace::LATENESS_MS);
@@ -140,7 +140,17 @@ async fn put_off(env: &Environment, order: &DialOrder, now: Time) -> Result<(), 
         insist(env, order.attempt, || async { Ok(steps::take(env, edge).await?) }).await?;
         None
     };
-    undo(env, order.attempt, order.token, until).await
+    undo(env, order.attempt, order.token, until).await?;
+    plan(env, order, until).await;
+    Ok(())
+}
+
+/// Push the job for the time at which the number comes back.
+async fn plan(env: &Environment, order: &DialOrder, until: Option<PutOff>) {
+    let times = until.map(|until| (order.facts.task, until.until));
+    if let Err(error) = redial::plan(&env.queues, &env.clock, times).await {
+        tracing::warn!(%error, attempt = %order.attempt, "a number's wait has no job; the sweep makes up for it");
+    }
 }
 
 /// No INVITE left: the number goes back and waits a little for the line.
@@ -151,8 +161,10 @@ pub(super) async fn not_placed(
 ) -> Result<(), Failure> {
     metrics::counter!("callwright_calls_not_placed_total").increment(1);
     tracing::error!(%error, attempt = %order.attempt, "the line placed no call; the number waits");
-    let until = PutOff::trunk_refused(env.clock.now() + LINE_AWAY);
-    undo(env, order.attempt, order.token, Some(until)).await
+    let until = Some(PutOff::trunk_refused(env.clock.now() + LINE_AWAY));
+    undo(env, order.attempt, order.token, until).await?;
+    plan(env, order, until).await;
+    Ok(())
 }
 
 pub(super) fn leg(order: &DialOrder) -> Order {

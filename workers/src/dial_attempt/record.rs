@@ -2,6 +2,7 @@
 
 use dialog::conversation::Report;
 use dialog::transcript::Speaker;
+use jobs::Delivery;
 use outbound::outcome::RobotResult;
 use outbound::record::CallRecord;
 use storage::attempts::DialOrder;
@@ -20,7 +21,7 @@ pub(super) async fn finish(
     order: DialOrder,
     call_id: String,
     account: Account,
-    may_go_on: bool,
+    delivery: &Delivery,
 ) -> Result<Option<FollowOnCall>, Failure> {
     let attempt = order.attempt;
     let recording = match &account.report {
@@ -46,7 +47,9 @@ pub(super) async fn finish(
         conversation,
         recording,
     };
-    let ending = EndedCall { finished, go_on: may_go_on && env.goes_on() };
+    // Whoever lost the job's lease has no place to go on in.
+    let goes_on = env.goes_on() && !delivery.lease_lost.is_cancelled();
+    let ending = EndedCall { finished, goes_on: goes_on.then(|| delivery.clone()) };
     let ended = env.ledger.finish(ending).await?;
     let FinishedCall { done, next, pushed } = ended;
     if done.written {

@@ -100,10 +100,8 @@ async fn claim(
     }
     claims.busy.remove(&enterprise);
     metrics::histogram!("callwright_claim_seconds").record(begun.elapsed().as_secs_f64());
-    if !claimed.attempts.is_empty() {
-        metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
-        push_claimed(&env.queues, &env.settings.die_at, &claimed.attempts).await;
-    }
+    metrics::counter!("callwright_claimed_total").increment(claimed.attempts.len() as u64);
+    push_claimed(&env.queues, &env.clock, &env.settings.die_at, &claimed).await;
     if claimed.more {
         claims.want(enterprise);
     }

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use jobs::{QueueError, REDIAL_GRID_MS, Redial};
+use jobs::{QueueError, REDIAL_GRID_MS};
 use storage::StoreError;
 use storage::tasks::{self, TaskPage, WaitingTimes};
 
-use crate::{Environment, steps};
+use crate::{Environment, redial, steps};
 
 /// Tasks of a page.
 const TASKS_MAX: u32 = 500;
@@ -41,12 +41,7 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         let times = tasks::waiting_times(&env.store, TIMES, page).await?;
         let Some((last, _)) = times.last() else { break };
         after = Some(*last);
-        let jobs = times.into_iter().map(|(task, due)| {
-            let job = Redial::at(task, due);
-            let delay = env.clock.until(job.due());
-            (job, delay)
-        });
-        if let Err(error) = env.queues.push_all_in(&jobs.collect::<Vec<_>>()).await {
+        if let Err(error) = redial::plan(&env.queues, &env.clock, times).await {
             return Ok(not_pushed(&error));
         }
     }

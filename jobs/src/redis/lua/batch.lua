@@ -23,6 +23,16 @@ local function leave(held, batch, seat)
   return true
 end
 
+-- Seats a job where none sits any more; only `adopt` does. `put_away` writes it.
+local function sit(batch, seat)
+  local seats = seats_of[batch]
+  for free = #seats + 1, seat - 1 do
+    seats[free] = LEFT
+  end
+  seats[seat] = TAKEN
+  changed[batch] = true
+end
+
 local function put_away(leased, held, contents)
   for batch in pairs(changed) do
     local seats = string.char(unpack(seats_of[batch]))
