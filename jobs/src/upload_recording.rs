@@ -18,7 +18,7 @@ pub struct UploadRecording {
 
 impl UploadRecording {
     /// The queue of the recordings in a spool folder.
-    pub fn queue_of(spool: &str) -> String {
+    pub fn queue_of_spool(spool: &str) -> String {
         format!("{}.{spool}", Self::KIND)
     }
 }
@@ -31,6 +31,6 @@ impl Job for UploadRecording {
     }
 
     fn queue(&self) -> String {
-        Self::queue_of(&self.spool)
+        Self::queue_of_spool(&self.spool)
     }
 }

@@ -3,10 +3,9 @@
 //! The conversation's row counts the tries: one that can't be read, or that ends the worker, is given up after a
 //! few, and says so.
 
-use apalis::prelude::{BoxDynError, Data};
 use dialog::insight::{self, Insight};
 use dialog::transcript::Line;
-use jobs::AnalyzeCall;
+use jobs::{AnalyzeCall, Delivery};
 use outbound::Time;
 use outbound::ids::AttemptId;
 use storage::StoreError;
@@ -14,16 +13,22 @@ use storage::records::{self, Analysis};
 use storage::work::{TRIES_MAX, Try, gave_up};
 use tokio::task::spawn_blocking;
 
+use crate::work::{Failure, Work};
 use crate::{Environment, faults};
 
-pub async fn analyze_call(job: AnalyzeCall, env: Data<Environment>) -> Result<(), BoxDynError> {
-    let started_at =
-        Time::from_timestamp_millis(job.started_at_ms).ok_or("the job's time can't be read")?;
-    let Err(error) = analyze(&env, job.attempt, started_at).await else { return Ok(()) };
-    let told = error.to_string();
-    let tried = if error.is_passing() { Try::NoFault } else { Try::Failed(&told) };
-    records::not_analyzed(&env.store, job.attempt, started_at, tried).await?;
-    Err(error.into())
+impl Work for AnalyzeCall {
+    const CONCURRENCY: usize = 4;
+    const DELIVERIES_MAX: u32 = 20;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        let unreadable = || Failure::Broken("the job's time can't be read".into());
+        let started_at = Time::from_timestamp_millis(self.started_at_ms).ok_or_else(unreadable)?;
+        let Err(error) = analyze(&env, self.attempt, started_at).await else { return Ok(()) };
+        let told = error.to_string();
+        let tried = if error.is_passing() { Try::NoFault } else { Try::Failed(&told) };
+        records::not_analyzed(&env.store, self.attempt, started_at, tried).await?;
+        Err(error.into())
+    }
 }
 
 async fn analyze(env: &Environment, id: AttemptId, started_at: Time) -> Result<(), StoreError> {

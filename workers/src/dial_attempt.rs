@@ -3,17 +3,16 @@
 mod place;
 mod record;
 
-use apalis::prelude::{BoxDynError, Data};
 use jobs::{Delivery, DialAttempt};
 use storage::attempts::{DialOrder, ToBegin};
 use telephony::carrier::CarrierError;
 
 use crate::call::Talk;
-use crate::environment::Environment;
+use crate::environment::{DIAL_CONCURRENCY, Environment, Settings};
 use crate::fail_point::FailPoint;
 use crate::ledger::FollowOnCall;
 use crate::live::LiveCall;
-use crate::runner::Failure;
+use crate::work::{Failure, Work};
 use place::{Check, check, leg, not_placed, place};
 use record::finish;
 
@@ -26,14 +25,18 @@ const SEVERAL: usize = 5;
 /// takes the place of this one in its delivery.
 ///
 /// The call runs as a task of its own, so it goes on when Redis forgets the job.
-pub async fn dial_attempt(
-    job: DialAttempt,
-    env: Data<Environment>,
-    delivery: Delivery,
-) -> Result<(), BoxDynError> {
-    let env = env.0;
-    tokio::spawn(async move { dial(&env, &job, &delivery).await }).await??;
-    Ok(())
+impl Work for DialAttempt {
+    const CONCURRENCY: usize = DIAL_CONCURRENCY;
+    const DELIVERIES_MAX: u32 = 100;
+
+    fn concurrency(settings: &Settings) -> usize {
+        settings.dial_concurrency
+    }
+
+    async fn run(self, env: Environment, delivery: Delivery) -> Result<(), Failure> {
+        let dialled = tokio::spawn(async move { dial(&env, &self, &delivery).await }).await;
+        dialled.unwrap_or_else(|error| Err(Failure::Broken(error.to_string())))
+    }
 }
 
 async fn dial(env: &Environment, job: &DialAttempt, delivery: &Delivery) -> Result<(), Failure> {

@@ -37,6 +37,9 @@ pub struct Settings {
     pub reader: PathBuf,
 }
 
+/// Calls that a process carries at a time, unless it is set otherwise.
+pub const DIAL_CONCURRENCY: usize = 500;
+
 /// This program, also after its file was replaced by a newer one.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
@@ -45,7 +48,7 @@ impl Default for Settings {
         Self {
             lease: Duration::from_secs(15),
             drain: Duration::from_secs(20),
-            dial_concurrency: 500,
+            dial_concurrency: DIAL_CONCURRENCY,
             sweep_every: Duration::from_secs(1),
             die_at: DieAt::default(),
             metrics: None,

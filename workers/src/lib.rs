@@ -12,6 +12,7 @@ pub mod presence;
 pub mod runner;
 pub mod spool;
 pub mod sweep;
+pub mod work;
 
 mod analyze_call;
 mod asked;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use apalis::prelude::{BoxDynError, Data};
 use clock::Clock;
-use jobs::{QueueError, Queues, Redial};
+use jobs::{Delivery, QueueError, Queues, Redial};
 use outbound::Time;
 use outbound::ids::TaskId;
 use storage::{StoreError, numbers};
 
 use crate::fail_point::FailPoint;
+use crate::work::{Failure, Work};
 use crate::{Environment, faults};
 
 /// Numbers of a task that are promoted at a time.
@@ -18,11 +18,16 @@ const PROMOTE_MAX: u32 = 5_000;
 /// How long a job leaves its task to whoever promotes it, before it looks whether anything is left.
 const BUSY: Duration = Duration::from_millis(100);
 
-pub async fn redial(job: Redial, env: Data<Environment>) -> Result<(), BoxDynError> {
-    if promote(&env, Some(job.task)).await? > 0 {
-        env.settings.die_at.pass(FailPoint::Promoted);
+impl Work for Redial {
+    const CONCURRENCY: usize = 4;
+    const DELIVERIES_MAX: u32 = 100;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        if promote(&env, Some(self.task)).await? > 0 {
+            env.settings.die_at.pass(FailPoint::Promoted);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Push a job for each time at which numbers of a task come back. Numbers of a task that are due about the same time share

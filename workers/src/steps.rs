@@ -1,27 +1,43 @@
 //! Scheduled starts and ends, and window edges: the task's row decides whether the step is still to do.
 
-use apalis::prelude::{BoxDynError, Data};
-use jobs::{ClockEdge, EndTask, QueueError, StartTask};
+use jobs::{ClockEdge, Delivery, EndTask, QueueError, StartTask};
 use outbound::Time;
 use outbound::ids::TaskId;
 use storage::tasks::{self, PlannedStep, Step};
 
 use crate::Environment;
+use crate::work::{Failure, Work};
 
-pub async fn start_task(job: StartTask, env: Data<Environment>) -> Result<(), BoxDynError> {
-    run(&env, job.task, Step::Start, job.at_ms).await
+impl Work for StartTask {
+    const CONCURRENCY: usize = 8;
+    const DELIVERIES_MAX: u32 = 100;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        run(&env, self.task, Step::Start, self.at_ms).await
+    }
 }
 
-pub async fn end_task(job: EndTask, env: Data<Environment>) -> Result<(), BoxDynError> {
-    run(&env, job.task, Step::End, job.at_ms).await
+impl Work for EndTask {
+    const CONCURRENCY: usize = 8;
+    const DELIVERIES_MAX: u32 = 100;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        run(&env, self.task, Step::End, self.at_ms).await
+    }
 }
 
-pub async fn clock_edge(job: ClockEdge, env: Data<Environment>) -> Result<(), BoxDynError> {
-    run(&env, job.task, Step::Edge, job.at_ms).await
+impl Work for ClockEdge {
+    const CONCURRENCY: usize = 8;
+    const DELIVERIES_MAX: u32 = 100;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        run(&env, self.task, Step::Edge, self.at_ms).await
+    }
 }
 
-async fn run(env: &Environment, task: TaskId, step: Step, at_ms: i64) -> Result<(), BoxDynError> {
-    let at = Time::from_timestamp_millis(at_ms).ok_or("the job's time can't be read")?;
+async fn run(env: &Environment, task: TaskId, step: Step, at_ms: i64) -> Result<(), Failure> {
+    let unreadable = || Failure::Broken("the job's time can't be read".into());
+    let at = Time::from_timestamp_millis(at_ms).ok_or_else(unreadable)?;
     take(env, PlannedStep { task, step, at }).await?;
     Ok(())
 }

@@ -5,45 +5,53 @@
 
 use std::io::ErrorKind;
 
-use apalis::prelude::{BoxDynError, Data};
-use jobs::UploadRecording;
+use jobs::{Delivery, UploadRecording};
+use outbound::ids::AttemptId;
 use storage::StoreError;
 use storage::recordings::{self, Recording};
 use storage::work::{TRIES_MAX, Try, gave_up};
 
 use crate::Environment;
+use crate::work::{Failure, Work};
 
-pub async fn upload_recording(
-    job: UploadRecording,
-    env: Data<Environment>,
-) -> Result<(), BoxDynError> {
-    let Some(recording) = recordings::take(&env.store, job.attempt).await? else { return Ok(()) };
-    if recording.tries > TRIES_MAX {
-        return fail(&env, &recording, &gave_up(recording.trouble.as_deref())).await;
+impl Work for UploadRecording {
+    const CONCURRENCY: usize = 4;
+    const DELIVERIES_MAX: u32 = 100;
+
+    /// The recordings of this machine's spool folder; nobody else can read them.
+    fn queue_of(env: &Environment) -> String {
+        Self::queue_of_spool(env.spool.id())
     }
-    let path = env.spool.path(job.attempt);
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        upload(&env, self.attempt).await
+    }
+}
+
+async fn upload(env: &Environment, attempt: AttemptId) -> Result<(), Failure> {
+    let Some(recording) = recordings::take(&env.store, attempt).await? else { return Ok(()) };
+    if recording.tries > TRIES_MAX {
+        return fail(env, &recording, &gave_up(recording.trouble.as_deref())).await;
+    }
+    let path = env.spool.path(attempt);
     if let Err(error) = tokio::fs::metadata(&path).await
         && error.kind() == ErrorKind::NotFound
     {
         // The disk lost it: the record says so, and nobody waits for it any more.
-        return fail(&env, &recording, "its file is not in the spool folder any more").await;
+        return fail(env, &recording, "its file is not in the spool folder any more").await;
     }
     let bytes = match env.objects.put_file(&recording.object_key, "audio/wav", &path).await {
         Ok(bytes) => bytes,
-        Err(error) => return again(&env, &recording, error).await,
+        Err(error) => return again(env, &recording, error).await,
     };
-    recordings::mark_ready(&env.store, job.attempt, bytes).await?;
+    recordings::mark_ready(&env.store, attempt, bytes).await?;
     metrics::counter!("callwright_recordings_uploaded_total").increment(1);
     tokio::fs::remove_file(&path).await?;
     Ok(())
 }
 
 /// The queue delivers it again.
-async fn again(
-    env: &Environment,
-    recording: &Recording,
-    error: StoreError,
-) -> Result<(), BoxDynError> {
+async fn again(env: &Environment, recording: &Recording, error: StoreError) -> Result<(), Failure> {
     let told = error.to_string();
     let tried = if error.is_passing() { Try::NoFault } else { Try::Failed(&told) };
     recordings::give_back(&env.store, recording.attempt, tried).await?;
@@ -51,7 +59,7 @@ async fn again(
 }
 
 /// Nobody tries again: the record says that there is no recording.
-async fn fail(env: &Environment, recording: &Recording, trouble: &str) -> Result<(), BoxDynError> {
+async fn fail(env: &Environment, recording: &Recording, trouble: &str) -> Result<(), Failure> {
     metrics::counter!("callwright_recordings_failed_total").increment(1);
     tracing::error!(attempt = %recording.attempt, trouble, "a recording is not uploaded");
     Ok(recordings::mark_failed(&env.store, recording.attempt, trouble).await?)

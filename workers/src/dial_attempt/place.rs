@@ -12,7 +12,7 @@ use storage::tasks::{PlannedStep, Step};
 use telephony::carrier::{CarrierError, Order};
 
 use crate::environment::Environment;
-use crate::runner::Failure;
+use crate::work::Failure;
 use crate::{lost_calls, redial, steps};
 
 /// How late an INVITE may leave after the moment that calls per second gave it.

@@ -13,7 +13,7 @@ use crate::call::Account;
 use crate::environment::Environment;
 use crate::fail_point::FailPoint;
 use crate::ledger::{EndedCall, FinishedCall, FollowOnCall};
-use crate::runner::Failure;
+use crate::work::Failure;
 
 /// Write down what came of a call. What comes back is the call that follows on.
 pub(super) async fn finish(

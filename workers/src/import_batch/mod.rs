@@ -12,8 +12,7 @@ mod suppressions;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use apalis::prelude::{BoxDynError, Data};
-use jobs::ImportBatch;
+use jobs::{Delivery, ImportBatch};
 use outbound::import::ImportProblem;
 use storage::StoreError;
 use storage::imports::{self, Content, Import};
@@ -22,6 +21,7 @@ use storage::work::{Going, TRIES_MAX, Try, gave_up};
 use tempfile::NamedTempFile;
 
 use crate::environment::Environment;
+use crate::work::{Failure, Work};
 use process::{Request, Summary};
 
 /// The import's lease, renewed at each look: when its worker dies, another goes on after it.
@@ -47,29 +47,33 @@ enum Halt {
     Broken(String),
 }
 
-pub async fn import_batch(job: ImportBatch, env: Data<Environment>) -> Result<(), BoxDynError> {
-    let Some(import) = imports::take(&env.store, job.import, job.token, LEASE).await? else {
-        return Ok(());
-    };
-    let progress = Progress { rows: import.done.into(), landing: false.into() };
-    let ran = if import.tries > TRIES_MAX {
-        Err(Halt::Refused(gave_up_on(import.trouble.as_deref())))
-    } else {
-        tokio::select! {
-            ran = run(&env, &import, &progress) => ran,
-            halt = keep(&env, &import, &progress) => Err(halt),
+impl Work for ImportBatch {
+    const CONCURRENCY: usize = 2;
+    const DELIVERIES_MAX: u32 = 5;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        let Some(import) = imports::take(&env.store, self.import, self.token, LEASE).await? else {
+            return Ok(());
+        };
+        let progress = Progress { rows: import.done.into(), landing: false.into() };
+        let ran = if import.tries > TRIES_MAX {
+            Err(Halt::Refused(gave_up_on(import.trouble.as_deref())))
+        } else {
+            tokio::select! {
+                ran = run(&env, &import, &progress) => ran,
+                halt = keep(&env, &import, &progress) => Err(halt),
+            }
+        };
+        if let Err(halted) = ran {
+            end(&env, &import, halted).await?;
+            metrics::counter!("callwright_imports_refused_total").increment(1);
         }
-    };
-    match ran {
-        Ok(()) => return Ok(()),
-        Err(halted) => end(&env, &import, halted).await?,
+        Ok(())
     }
-    metrics::counter!("callwright_imports_refused_total").increment(1);
-    Ok(())
 }
 
 /// End an import that did not land, or give it back to be tried again.
-async fn end(env: &Environment, import: &Import, halted: Halt) -> Result<(), BoxDynError> {
+async fn end(env: &Environment, import: &Import, halted: Halt) -> Result<(), Failure> {
     let (id, token) = (import.id, import.token);
     let now = env.clock.now();
     let problem = match halted {
@@ -98,8 +102,9 @@ async fn end(env: &Environment, import: &Import, halted: Halt) -> Result<(), Box
             return Err(error.into());
         }
         error if import.tries < TRIES_MAX => {
-            give_back(env, import, Try::Failed(&error.to_string())).await;
-            return Err(error.into());
+            let told = error.to_string();
+            give_back(env, import, Try::Failed(&told)).await;
+            return Err(Failure::Broken(told));
         }
         error => {
             tracing::error!(%error, import = %id, "an import failed at each try");

@@ -14,9 +14,8 @@ mod table;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use apalis::prelude::{BoxDynError, Data};
 use chrono::TimeDelta;
-use jobs::RunExport;
+use jobs::{Delivery, RunExport};
 use outbound::export::{Column, Content, EXPORT_VARIABLES_MAX, ExportFormat};
 use outbound::filter;
 use outbound::record::Shown;
@@ -27,6 +26,7 @@ use storage::work::{Going, TRIES_MAX, Try, gave_up};
 use storage::{StoreError, enterprises};
 
 use crate::Environment;
+use crate::work::{Failure, Work};
 
 /// The export's lease, renewed at each look: when its worker dies, another goes on after it.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -57,27 +57,32 @@ impl Halt {
     }
 }
 
-pub async fn run_export(job: RunExport, env: Data<Environment>) -> Result<(), BoxDynError> {
-    let Some(export) = exports::take(&env.store, job.export, job.token, LEASE).await? else {
-        return Ok(());
-    };
-    let progress = Progress::default();
-    let ran = if export.tries > TRIES_MAX {
-        Err(Halt::GaveUp(export.trouble.clone()))
-    } else {
-        tokio::select! {
-            ran = write(&env, &export, &progress) => ran,
-            halt = keep(&env, &export, &progress) => Err(halt),
+impl Work for RunExport {
+    const CONCURRENCY: usize = 2;
+    const DELIVERIES_MAX: u32 = 5;
+
+    async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
+        let Some(export) = exports::take(&env.store, self.export, self.token, LEASE).await? else {
+            return Ok(());
+        };
+        let progress = Progress::default();
+        let ran = if export.tries > TRIES_MAX {
+            Err(Halt::GaveUp(export.trouble.clone()))
+        } else {
+            tokio::select! {
+                ran = write(&env, &export, &progress) => ran,
+                halt = keep(&env, &export, &progress) => Err(halt),
+            }
+        };
+        match ran {
+            Ok(()) => Ok(()),
+            Err(halted) => end(&env, &export, halted).await,
         }
-    };
-    match ran {
-        Ok(()) => Ok(()),
-        Err(halted) => end(&env, &export, halted).await,
     }
 }
 
 /// End an export that has no file, or give it back to be tried again.
-async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), BoxDynError> {
+async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), Failure> {
     let (id, token, now) = (export.id, export.token, env.clock.now());
     let problem = match halted {
         Halt::Cancelled => {
@@ -104,8 +109,9 @@ async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), Box
             return Err(error.into());
         }
         error if export.tries < TRIES_MAX => {
-            give_back(env, export, Try::Failed(&error.to_string())).await;
-            return Err(error.into());
+            let told = error.to_string();
+            give_back(env, export, Try::Failed(&told)).await;
+            return Err(Failure::Broken(told));
         }
         error => {
             tracing::error!(%error, export = %id, "an export failed at each try");
