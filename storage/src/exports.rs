@@ -441,6 +441,31 @@ pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ExportId, i64)>, S
     Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
 }
 
+/// Whose export it is; none when it is gone. Locks nothing.
+pub async fn enterprise_of(
+    store: &Store,
+    id: ExportId,
+) -> Result<Option<EnterpriseId>, StoreError> {
+    let found = sqlx::query_scalar!("select enterprise_id from export where id = $1", id.uuid())
+        .fetch_optional(&store.api)
+        .await?;
+    Ok(found.map(EnterpriseId::from))
+}
+
+/// The export of an enterprise that has been queued for longest, with its token. Locks nothing.
+pub async fn next_queued(
+    store: &Store,
+    enterprise: EnterpriseId,
+) -> Result<Option<(ExportId, i64)>, StoreError> {
+    let found = sqlx::query!(
+        "select id, token from export where enterprise_id = $1 and status = 'queued' order by id limit 1",
+        enterprise.uuid()
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    Ok(found.map(|found| (found.id.into(), found.token)))
+}
+
 /// Days that files of an export that failed or was cancelled may stand about.
 const LEFT_OVER_DAYS: i32 = 7;
 

@@ -17,7 +17,8 @@ use crate::work::{WorkStatus, status};
 use crate::{Store, StoreError, quotas, tasks};
 
 pub use carried::{
-    Landed, cancel, cancelled, fail, finish, give_back, progress, queued, requeue_expired, take,
+    Landed, cancel, cancelled, enterprise_of, fail, finish, give_back, next_queued, progress,
+    queued, requeue_expired, take,
 };
 pub(crate) use suppressions::{Landmark, landed_until};
 pub use suppressions::{

@@ -18,6 +18,7 @@ use crate::fail_point::DieAt;
 use crate::ledger::Ledger;
 use crate::live::LiveCalls;
 use crate::spool::Spool;
+use crate::turns::Turns;
 
 /// How the process works, not what for.
 #[derive(Debug, Clone)]
@@ -72,6 +73,8 @@ pub struct Environment {
     pub worker: Arc<str>,
     pub(crate) ledger: Ledger,
     pub(crate) live: LiveCalls,
+    pub(crate) import_turns: Turns,
+    pub(crate) export_turns: Turns,
     /// Cancelled when the process is asked to stop.
     pub stopping: CancellationToken,
 }
@@ -112,6 +115,8 @@ impl Environment {
             worker,
             ledger,
             live,
+            import_turns: Turns::default(),
+            export_turns: Turns::default(),
             stopping,
         })
     }

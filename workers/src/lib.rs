@@ -27,6 +27,7 @@ mod redial;
 mod reorder_numbers;
 mod run_export;
 mod steps;
+mod turns;
 mod unending;
 mod upload_recording;
 

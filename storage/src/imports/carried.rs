@@ -233,3 +233,28 @@ pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ImportId, i64)>, S
     .await?;
     Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
 }
+
+/// Whose import it is; none when it is gone. Locks nothing.
+pub async fn enterprise_of(
+    store: &Store,
+    id: ImportId,
+) -> Result<Option<EnterpriseId>, StoreError> {
+    let found = sqlx::query_scalar!("select enterprise_id from import where id = $1", id.uuid())
+        .fetch_optional(&store.api)
+        .await?;
+    Ok(found.map(EnterpriseId::from))
+}
+
+/// The import of an enterprise that has been queued for longest, with its token. Locks nothing.
+pub async fn next_queued(
+    store: &Store,
+    enterprise: EnterpriseId,
+) -> Result<Option<(ImportId, i64)>, StoreError> {
+    let found = sqlx::query!(
+        "select id, token from import where enterprise_id = $1 and status = 'queued' order by id limit 1",
+        enterprise.uuid()
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    Ok(found.map(|found| (found.id.into(), found.token)))
+}

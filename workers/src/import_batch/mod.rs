@@ -52,24 +52,38 @@ impl Work for ImportBatch {
     const DELIVERIES_MAX: u32 = 5;
 
     async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
-        let Some(import) = imports::take(&env.store, self.import, self.token, LEASE).await? else {
+        let Some(enterprise) = imports::enterprise_of(&env.store, self.import).await? else {
             return Ok(());
         };
-        let progress = Progress { rows: import.done.into(), landing: false.into() };
-        let ran = if import.tries > TRIES_MAX {
-            Err(Halt::Refused(gave_up_on(import.trouble.as_deref())))
-        } else {
-            tokio::select! {
-                ran = run(&env, &import, &progress) => ran,
-                halt = keep(&env, &import, &progress) => Err(halt),
-            }
-        };
-        if let Err(halted) = ran {
-            end(&env, &import, halted).await?;
-            metrics::counter!("callwright_imports_refused_total").increment(1);
+        let Some(turn) = env.import_turns.take(enterprise).await else { return Ok(()) };
+        let done = carry(&env, &self).await;
+        drop(turn);
+        // Those that came meanwhile found that it was not their turn.
+        if let Some((import, token)) = imports::next_queued(&env.store, enterprise).await? {
+            env.queues.push(&Self { import, token }).await?;
         }
-        Ok(())
+        done
     }
+}
+
+async fn carry(env: &Environment, job: &ImportBatch) -> Result<(), Failure> {
+    let Some(import) = imports::take(&env.store, job.import, job.token, LEASE).await? else {
+        return Ok(());
+    };
+    let progress = Progress { rows: import.done.into(), landing: false.into() };
+    let ran = if import.tries > TRIES_MAX {
+        Err(Halt::Refused(gave_up_on(import.trouble.as_deref())))
+    } else {
+        tokio::select! {
+            ran = run(env, &import, &progress) => ran,
+            halt = keep(env, &import, &progress) => Err(halt),
+        }
+    };
+    if let Err(halted) = ran {
+        end(env, &import, halted).await?;
+        metrics::counter!("callwright_imports_refused_total").increment(1);
+    }
+    Ok(())
 }
 
 /// End an import that did not land, or give it back to be tried again.

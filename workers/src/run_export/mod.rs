@@ -62,22 +62,36 @@ impl Work for RunExport {
     const DELIVERIES_MAX: u32 = 5;
 
     async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
-        let Some(export) = exports::take(&env.store, self.export, self.token, LEASE).await? else {
+        let Some(enterprise) = exports::enterprise_of(&env.store, self.export).await? else {
             return Ok(());
         };
-        let progress = Progress::default();
-        let ran = if export.tries > TRIES_MAX {
-            Err(Halt::GaveUp(export.trouble.clone()))
-        } else {
-            tokio::select! {
-                ran = write(&env, &export, &progress) => ran,
-                halt = keep(&env, &export, &progress) => Err(halt),
-            }
-        };
-        match ran {
-            Ok(()) => Ok(()),
-            Err(halted) => end(&env, &export, halted).await,
+        let Some(turn) = env.export_turns.take(enterprise).await else { return Ok(()) };
+        let done = carry(&env, &self).await;
+        drop(turn);
+        // Those that came meanwhile found that it was not their turn.
+        if let Some((export, token)) = exports::next_queued(&env.store, enterprise).await? {
+            env.queues.push(&Self { export, token }).await?;
         }
+        done
+    }
+}
+
+async fn carry(env: &Environment, job: &RunExport) -> Result<(), Failure> {
+    let Some(export) = exports::take(&env.store, job.export, job.token, LEASE).await? else {
+        return Ok(());
+    };
+    let progress = Progress::default();
+    let ran = if export.tries > TRIES_MAX {
+        Err(Halt::GaveUp(export.trouble.clone()))
+    } else {
+        tokio::select! {
+            ran = write(env, &export, &progress) => ran,
+            halt = keep(env, &export, &progress) => Err(halt),
+        }
+    };
+    match ran {
+        Ok(()) => Ok(()),
+        Err(halted) => end(env, &export, halted).await,
     }
 }
 
