@@ -50,6 +50,9 @@ pub struct Order {
     pub ring_timeout: Duration,
     /// The longest call, from the answer.
     pub max_call: Duration,
+    /// When the attempt was begun. What was decided since, as a phone that was listed, is looked at right before the
+    /// INVITE.
+    pub begun_at: std::time::Instant,
     /// No INVITE leaves later than this. It is looked at right before: a process may be suspended
     /// anywhere on its way here, and wake when the call is another's, or nobody's, to place.
     pub invite_by: std::time::Instant,
@@ -131,9 +134,12 @@ pub enum CarrierError {
     /// The line takes no calls now: put the number off, count it against the line.
     #[error("the line takes no calls: {0}")]
     Refused(String),
-    /// The order came too late: what allowed the call is to be asked again.
+    /// The order came too late, or what allowed the call does no longer: it is to be asked again.
     #[error("the order's time to send the INVITE is over")]
     Late,
+    /// An INVITE of this attempt has left this process before. The attempt is that call's.
+    #[error("an INVITE of the attempt has left before")]
+    SecondInvite,
     /// The journal can't be written, and without it no call is placed: stop and mend the disk.
     #[error("the call journal can't be written: {0}")]
     Journal(#[from] std::io::Error),

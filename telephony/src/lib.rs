@@ -1,5 +1,5 @@
-//! Lines to the phone network, one [`carrier::Carrier`] each, and what every line shares: the
-//! journal that is written before each act, its checker, and recordings.
+//! Lines to the phone network, and what every line shares: the gate, the journal that is written before each act,
+//! its checker, and recordings. A [`gate::Driver`] moves packets; behind the gate it is a [`carrier::Carrier`].
 //!
 //! Nothing here decides whether a call may be placed: whoever calls [`carrier::Carrier::originate`]
 //! has won the slot, the window and the fence before.
@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod carrier;
+pub mod gate;
 pub mod journal;
 pub mod recording;
 pub mod simulated;
