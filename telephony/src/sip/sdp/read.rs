@@ -273,7 +273,8 @@ fn crypto(value: &str) -> Option<Crypto> {
     let tag = words.next()?.parse().ok()?;
     let suite = SrtpSuite::from_name(words.next()?)?;
     let key = key_from(words.next()?.strip_prefix("inline:")?)?;
-    let changes = words.any(|word| word.starts_with("UNENCRYPTED") || word == "UNAUTHENTICATED_SRTP");
+    let changes =
+        words.any(|word| word.starts_with("UNENCRYPTED") || word == "UNAUTHENTICATED_SRTP");
     (!changes).then_some(Crypto { tag, suite, key })
 }
 

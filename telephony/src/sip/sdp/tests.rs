@@ -32,8 +32,10 @@ fn our_offer_reads_back_as_it_was_written() {
         assert_eq!((read.rtp, read.secure), (local.rtp, srtp == Srtp::Required));
         let encodings: Vec<_> = read.formats.iter().map(|format| format.encoding).collect();
         assert_eq!(encodings, [Encoding::Pcma, Encoding::Pcmu, Encoding::Event]);
-        let keys: Vec<_> = read.keys.iter().map(|key| (key.tag, key.suite, key.key.clone())).collect();
-        let own: Vec<_> = local.keys.iter().map(|own| (own.tag, own.suite, own.key.clone())).collect();
+        let keys: Vec<_> =
+            read.keys.iter().map(|key| (key.tag, key.suite, key.key.clone())).collect();
+        let own: Vec<_> =
+            local.keys.iter().map(|own| (own.tag, own.suite, own.key.clone())).collect();
         assert_eq!(keys, own);
         assert_eq!((read.direction, read.packet_ms), (Direction::Both, Some(20)));
     }
@@ -120,7 +122,10 @@ fn an_answer_names_each_stream_of_the_offer_and_takes_the_voice_alone() {
     assert_eq!((agreed.codec, agreed.direction), (Codec::Pcmu, Direction::ReceiveOnly));
     let text = write(&ours, Some(&offer));
     let media: Vec<&str> = text.lines().filter(|line| line.starts_with("m=")).collect();
-    assert_eq!(media, ["m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 0 99", "m=audio 0 RTP/AVP 0"]);
+    assert_eq!(
+        media,
+        ["m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 0 99", "m=audio 0 RTP/AVP 0"]
+    );
     assert!(text.contains("a=recvonly"), "{text}");
 }
 
