@@ -15,3 +15,4 @@ pub mod recording;
 pub mod simulated;
 pub mod sip;
 pub mod spoken;
+pub mod voice;

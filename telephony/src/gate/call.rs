@@ -71,7 +71,7 @@ impl<L: Leg> GatedCall<L> {
                     self.bye_journaled = false;
                     (Event::Answer, *at)
                 }
-                CallEvent::Heard { .. } => continue,
+                CallEvent::Heard { .. } | CallEvent::Transfer { .. } => continue,
                 CallEvent::Ended(ending) => {
                     self.over = true;
                     if self.bye_journaled {

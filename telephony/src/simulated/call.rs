@@ -4,10 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use outbound::Time;
-use outbound::outcome::{
-    CallResult, CalledStatus, Evidence, HangupParty, cause, classify, line_refused,
-};
-use outbound::trunk::TrunkConfig;
+use outbound::outcome::{CallResult, CalledStatus, Evidence, HangupParty, cause};
 
 use super::agenda::Agenda;
 use super::customer::{Customer, Deed};
@@ -130,13 +127,9 @@ impl SimulatedCall {
             Act::Answer { persona, talk_ms } => self.answer(at, persona, talk_ms),
             Act::Found(status) => {
                 let announced = Evidence { heard: Some(status), ..evidence(codes(status)) };
-                let ending = unanswered(&announced, &self.order.line);
-                self.end(at, ending)
+                self.unanswered(at, &announced)
             }
-            Act::TrunkRefuses => {
-                let ending = unanswered(&evidence(NO_CIRCUIT), &self.order.line);
-                self.end(at, ending)
-            }
+            Act::TrunkRefuses => self.unanswered(at, &evidence(NO_CIRCUIT)),
             Act::RingTimeout => self.cancel(at, cause::RING_TIMEOUT),
             Act::CustomerLeaves => self.end_answered(at, HangupParty::Customer, ""),
             Act::MaxCall => self.end_answered(at, HangupParty::System, cause::MAX_CALL),
@@ -162,22 +155,14 @@ impl SimulatedCall {
         CallEvent::Answered { at: self.timeline.at(at) }
     }
 
-    /// Our CANCEL: the phone was not answered. It is our own doing, so no mapping has a say.
+    fn unanswered(&mut self, at: u64, evidence: &Evidence) -> CallEvent {
+        let mapping = &self.order.line.status_mapping;
+        let ending = Ending::unanswered(self.timeline.at(at), evidence, mapping);
+        self.end(ending)
+    }
+
     fn cancel(&mut self, at: u64, why: &str) -> CallEvent {
-        let status = match why {
-            cause::RING_TIMEOUT => CalledStatus::NoAnswer,
-            _ => CalledStatus::CallFailed,
-        };
-        let ending = Ending {
-            at: self.timeline.at(at),
-            result: CallResult::Unanswered(status),
-            cause: why.to_owned(),
-            sip_code: Some(CANCELLED),
-            q850_cause: None,
-            party: Some(HangupParty::System),
-            trunk_refused: false,
-        };
-        self.end(at, ending)
+        self.end(Ending::cancelled(self.timeline.at(at), why, Some(CANCELLED)))
     }
 
     fn end_answered(&mut self, at: u64, party: HangupParty, why: &str) -> CallEvent {
@@ -190,15 +175,14 @@ impl SimulatedCall {
             party: Some(party),
             trunk_refused: false,
         };
-        self.end(at, ending)
+        self.end(ending)
     }
 
-    fn end(&mut self, at: u64, ending: Ending) -> CallEvent {
+    fn end(&mut self, ending: Ending) -> CallEvent {
         self.phase = Phase::Over;
         self.agenda.clear();
         self.customer = None;
-        let at = self.timeline.at(at);
-        CallEvent::Ended(Ending { at, ..ending })
+        CallEvent::Ended(ending)
     }
 }
 
@@ -235,8 +219,8 @@ impl Leg for SimulatedCall {
             Command::Play { utterance, text } => customer.hear(now, utterance, text),
             Command::Stop { utterance } => customer.stop(now, utterance),
             Command::Listen { end_of_speech_ms } => customer.listen(end_of_speech_ms),
-            // The simulated network takes digits and does nothing about them; the gate hangs up.
-            Command::SendDigits(_) | Command::HangUp { .. } => {}
+            // The simulated network takes digits and transfers, and does nothing about them. The gate hangs up.
+            Command::SendDigits(_) | Command::Refer { .. } | Command::HangUp { .. } => {}
         }
     }
 
@@ -256,19 +240,4 @@ fn ms(duration: Duration) -> u64 {
 
 fn evidence((sip, q850): (u16, u16)) -> Evidence {
     Evidence { sip_code: Some(sip), q850_cause: Some(q850), ..Evidence::default() }
-}
-
-/// A final refusal by the network, judged as any line's is.
-fn unanswered(evidence: &Evidence, line: &TrunkConfig) -> Ending {
-    let trunk_refused = line_refused(evidence, &line.status_mapping);
-    let cause = if trunk_refused { cause::TRUNK_REFUSED } else { "" };
-    Ending {
-        at: chrono::DateTime::UNIX_EPOCH,
-        result: classify(evidence, &line.status_mapping),
-        cause: cause.to_owned(),
-        sip_code: evidence.sip_code,
-        q850_cause: evidence.q850_cause,
-        party: None,
-        trunk_refused,
-    }
 }
