@@ -53,7 +53,13 @@ pub trait Leg: Send + 'static {
 
     /// Wait for what happens next, and add it to `told`, with all that happened in the same step. Cancel safe: it
     /// adds only as it returns. Nothing comes after [`CallEvent::Ended`].
-    fn next(&mut self, told: &mut VecDeque<CallEvent>) -> impl Future<Output = ()> + Send;
+    ///
+    /// With a cause the leg asks to be hung up: one of its own times is over, and the packet that ends the call must
+    /// not leave before the journal has it.
+    fn next(
+        &mut self,
+        told: &mut VecDeque<CallEvent>,
+    ) -> impl Future<Output = Option<&'static str>> + Send;
 
     /// Do something on the call. The gate keeps [`Command::HangUp`] to itself.
     fn send(&mut self, command: Command) -> impl Future<Output = ()> + Send;

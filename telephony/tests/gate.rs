@@ -29,12 +29,15 @@ struct Watchful {
     permits: Mutex<Vec<Permit>>,
     /// The answer comes after the CANCEL.
     crosses: bool,
+    /// Its ringing time is over at once.
+    times_out: bool,
 }
 
 struct WatchfulLeg {
     folder: PathBuf,
     seen: Arc<Mutex<Seen>>,
     crosses: bool,
+    times_out: bool,
     hung_up: bool,
 }
 
@@ -49,7 +52,8 @@ impl Driver for Watchful {
         self.permits.lock().unwrap().push(permit);
         let (folder, seen) = (self.folder.clone(), Arc::clone(&self.seen));
         seen.lock().unwrap().push(("ready", events(&folder)));
-        Ok(WatchfulLeg { folder, seen, crosses: self.crosses, hung_up: false })
+        let Self { crosses, times_out, .. } = *self;
+        Ok(WatchfulLeg { folder, seen, crosses, times_out, hung_up: false })
     }
 }
 
@@ -66,12 +70,16 @@ impl Leg for WatchfulLeg {
         self.seen.lock().unwrap().push(("invite", events(&self.folder)));
     }
 
-    async fn next(&mut self, told: &mut VecDeque<CallEvent>) {
+    async fn next(&mut self, told: &mut VecDeque<CallEvent>) -> Option<&'static str> {
         if !self.hung_up {
+            if self.times_out {
+                return Some(cause::RING_TIMEOUT);
+            }
             std::future::pending::<()>().await;
         }
         told.push_back(CallEvent::Answered { at: Time::UNIX_EPOCH });
         told.push_back(CallEvent::Ended(ending()));
+        None
     }
 
     async fn send(&mut self, _: Command) {}
@@ -115,6 +123,15 @@ impl LastLook for Decided {
     }
 }
 
+#[derive(PartialEq, Eq)]
+enum Acts {
+    Plainly,
+    /// The answer comes after the CANCEL.
+    Crosses,
+    /// Its ringing time is over at once.
+    TimesOut,
+}
+
 struct World {
     gate: Gate<Watchful>,
     decided: Arc<Decided>,
@@ -122,12 +139,18 @@ struct World {
 }
 
 impl World {
-    fn new(crosses: bool) -> Self {
+    fn new(acts: Acts) -> Self {
+        let (crosses, times_out) = (acts == Acts::Crosses, acts == Acts::TimesOut);
         let folder = tempfile::tempdir().unwrap();
         let journal = Arc::new(Journal::open(folder.path(), "gate").unwrap());
         let (path, decided) = (folder.path().to_owned(), Arc::new(Decided::default()));
-        let driver =
-            Watchful { folder: path, seen: Arc::default(), permits: Mutex::default(), crosses };
+        let driver = Watchful {
+            folder: path,
+            seen: Arc::default(),
+            permits: Mutex::default(),
+            crosses,
+            times_out,
+        };
         let look: Arc<dyn LastLook> = decided.clone();
         Self { gate: Gate::looking(driver, Clock::wall(), journal, look), decided, folder }
     }
@@ -164,7 +187,7 @@ fn order(attempt: AttemptId, token: i64) -> Order {
 
 #[tokio::test]
 async fn the_journal_has_each_act_before_its_packet() {
-    let world = World::new(false);
+    let world = World::new(Acts::Plainly);
     let mut call = world.gate.originate(order(clock::new_id(), 1)).await.unwrap();
     call.send(Command::HangUp { cause: cause::TASK_ENDED }).await;
     let (invite, bye) = (vec![Event::Invite], vec![Event::Invite, Event::Bye]);
@@ -176,8 +199,16 @@ async fn the_journal_has_each_act_before_its_packet() {
 }
 
 #[tokio::test]
+async fn a_line_whose_time_is_over_hangs_up_after_the_journal_has_it() {
+    let world = World::new(Acts::TimesOut);
+    let mut call = world.gate.originate(order(clock::new_id(), 1)).await.unwrap();
+    assert!(matches!(call.next().await, CallEvent::Ended(_)));
+    assert_eq!(world.seen().last(), Some(&("hang_up", vec![Event::Invite, Event::Bye])));
+}
+
+#[tokio::test]
 async fn an_answer_that_crosses_the_hang_up_is_journaled_with_the_bye_that_follows() {
-    let world = World::new(true);
+    let world = World::new(Acts::Crosses);
     let mut call = world.gate.originate(order(clock::new_id(), 1)).await.unwrap();
     call.send(Command::HangUp { cause: cause::TASK_ENDED }).await;
     assert_eq!(world.gate.calls_up(), 1, "its end is not known yet");
@@ -188,7 +219,7 @@ async fn an_answer_that_crosses_the_hang_up_is_journaled_with_the_bye_that_follo
 
 #[tokio::test]
 async fn an_attempt_is_invited_once_by_whatever_token() {
-    let world = World::new(false);
+    let world = World::new(Acts::Plainly);
     let attempt = clock::new_id();
     let first = world.gate.originate(order(attempt, 1)).await.unwrap();
     for token in [1, 2] {
@@ -203,7 +234,7 @@ async fn an_attempt_is_invited_once_by_whatever_token() {
 
 #[tokio::test]
 async fn a_phone_listed_or_a_task_stopped_since_the_begin_gets_no_invite() {
-    let world = World::new(false);
+    let world = World::new(Acts::Plainly);
     for decided in [&world.decided.listed, &world.decided.stopped] {
         let attempt = clock::new_id();
         decided.store(true, Ordering::SeqCst);

@@ -141,7 +141,12 @@ impl<L: Leg> Call for GatedCall<L> {
             tokio::select! {
                 // A leg that need not wait is not made to look whether its worker was lost.
                 biased;
-                () = leg.next(told) => self.journal_told(0),
+                due = leg.next(told) => {
+                    self.journal_told(0);
+                    if let Some(cause) = due {
+                        self.hang_up(cause);
+                    }
+                }
                 () = lost.notified() => self.hang_up(cause::WORKER_LOST),
             }
         }

@@ -29,16 +29,26 @@ use place::Placed;
 
 /// Events that wait for the gate. What is heard later is not told; ringing, answer and end always are.
 const EVENTS_MAX: usize = 1_024;
+/// How long the gate may take to write down that the call is hung up. Then it is hung up all the same: a worker that
+/// hangs keeps no phone busy.
+const GRANT_WAIT: Duration = Duration::from_secs(1);
 /// Room that is kept for those.
 const EVENTS_KEPT: usize = 8;
 /// How long the end of a recording is waited for.
 const RECORDING_WAIT: Duration = Duration::from_secs(5);
 
+/// What the gate is told.
+pub(super) enum Told {
+    Event(CallEvent),
+    /// The call is to be hung up for this cause, once the journal has it.
+    Due(&'static str),
+}
+
 /// The way from the call to the gate.
-pub(super) struct Events(mpsc::Sender<CallEvent>);
+pub(super) struct Events(mpsc::Sender<Told>);
 
 impl Events {
-    pub(super) fn channel() -> (Self, mpsc::Receiver<CallEvent>) {
+    pub(super) fn channel() -> (Self, mpsc::Receiver<Told>) {
         let (sender, receiver) = mpsc::channel(EVENTS_MAX);
         (Self(sender), receiver)
     }
@@ -48,7 +58,11 @@ impl Events {
             return;
         }
         // Nobody listens where the leg was let go.
-        let _ = self.0.try_send(event);
+        let _ = self.0.try_send(Told::Event(event));
+    }
+
+    fn due(&self, cause: &'static str) {
+        let _ = self.0.try_send(Told::Due(cause));
     }
 }
 
@@ -81,6 +95,8 @@ pub(super) struct Call {
     commands: Option<mpsc::Receiver<Command>>,
     hang_up: watch::Receiver<Option<&'static str>>,
     hung_up: bool,
+    /// The gate was asked to hang up for this cause, and has until then.
+    asked_to_end: Option<(&'static str, tokio::time::Instant)>,
     requests: mpsc::Receiver<Transaction>,
     /// The far end's answers to offers of ours that came in an ACK.
     late_answers: (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
@@ -135,6 +151,7 @@ impl Call {
             commands: Some(commands),
             hang_up,
             hung_up: false,
+            asked_to_end: None,
             requests,
             late_answers: mpsc::channel(1),
             placing,
@@ -183,6 +200,24 @@ impl Call {
             }
             () = tokio::time::sleep_until(due) => Next::Due,
         }
+    }
+
+    /// One of our own times is over: have the gate hang up. Returns the cause when the gate has had its time.
+    fn end_for(&mut self, cause: &'static str) -> Option<&'static str> {
+        let now = tokio::time::Instant::now();
+        match self.asked_to_end {
+            Some((asked, until)) => (until <= now).then_some(asked),
+            None => {
+                self.asked_to_end = Some((cause, now + GRANT_WAIT));
+                self.events.due(cause);
+                None
+            }
+        }
+    }
+
+    /// When something of our own is due, unless the gate has been asked to hang up.
+    fn or_grant(&self, due: tokio::time::Instant) -> tokio::time::Instant {
+        self.asked_to_end.map_or(due, |(_, until)| until)
     }
 
     /// The business time of something that happened, never before what was told last.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rsipstack::dialog::authenticate::{AuthRetry, Credential, handle_client_authenticate};
-use rsipstack::sip::{Method, Request, Response, SipMessage};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 
 use super::dialog::Sequence;
@@ -64,9 +64,20 @@ pub(super) async fn signed(
 ) -> Option<Transaction> {
     let signed =
         handle_client_authenticate(sequence.next(), transaction, challenge, credential).await;
-    signed
+    let mut signed = signed
         .inspect_err(|error| tracing::debug!(cause = kind(error), "a challenge can't be answered"))
-        .ok()
+        .ok()?;
+    for header in signed.original.headers.iter_mut() {
+        let proof = match header {
+            Header::Authorization(proof) => &mut proof.0,
+            Header::ProxyAuthorization(proof) => &mut proof.0,
+            _ => continue,
+        };
+        // The stack writes quotes that the grammar has not (RFC 3261, section 25.1); some believe no such proof.
+        *proof =
+            proof.replace("qop=\"auth\"", "qop=auth").replace("qop=\"auth-int\"", "qop=auth-int");
+    }
+    Some(signed)
 }
 
 async fn send(transaction: &mut Transaction) -> Option<()> {

@@ -12,7 +12,7 @@ use rsipstack::transaction::{Transaction, make_tag};
 use tokio::sync::{mpsc, watch};
 
 use super::Works;
-use super::call::{Call, Events, Placing};
+use super::call::{Call, Events, Placing, Told};
 use super::flow::{Flow, Target};
 use super::sdp::Local;
 use crate::carrier::{CallEvent, CarrierError, Command, Ending, Order, Timeline};
@@ -30,7 +30,7 @@ pub struct SipLeg {
     timeline: Timeline,
     reached: Time,
     prepared: Option<Box<Call>>,
-    events: mpsc::Receiver<CallEvent>,
+    events: mpsc::Receiver<Told>,
     commands: mpsc::Sender<Command>,
     hang_up: watch::Sender<Option<&'static str>>,
     over: bool,
@@ -132,19 +132,24 @@ impl Leg for SipLeg {
         }
     }
 
-    async fn next(&mut self, told: &mut VecDeque<CallEvent>) {
+    async fn next(&mut self, told: &mut VecDeque<CallEvent>) -> Option<&'static str> {
         if self.over {
             return std::future::pending().await;
         }
-        let event = self.events.recv().await;
         // The call's task ended without an end: it is lost, and the far end with it.
-        let event = event.unwrap_or_else(|| CallEvent::Ended(lost(self.now())));
-        self.over |= matches!(event, CallEvent::Ended(_));
-        told.push_back(event);
-        while let Ok(event) = self.events.try_recv() {
-            self.over |= matches!(event, CallEvent::Ended(_));
-            told.push_back(event);
+        let first = self.events.recv().await;
+        let mut next = first.or_else(|| Some(Told::Event(CallEvent::Ended(lost(self.now())))));
+        while let Some(happened) = next {
+            match happened {
+                Told::Event(event) => {
+                    self.over |= matches!(event, CallEvent::Ended(_));
+                    told.push_back(event);
+                }
+                Told::Due(cause) => return Some(cause),
+            }
+            next = self.events.try_recv().ok();
         }
+        None
     }
 
     async fn send(&mut self, command: Command) {

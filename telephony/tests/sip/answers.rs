@@ -7,6 +7,7 @@ use telephony::carrier::{CallEvent, Carrier, Command, Order};
 use telephony::journal::Event;
 
 use super::sipp::{By, Sipp};
+use super::socket::{Heard, Socket};
 use super::world::{World, answered, order, rest, ringing, trunk, until};
 
 #[tokio::test]
@@ -66,23 +67,58 @@ async fn an_answer_that_crosses_our_cancel_is_hung_up_and_recorded_as_an_answer(
     sipp.is_content().await;
 }
 
+/// What a phone says when it is picked up.
+fn answer(invite: &Heard, far: &Socket, tag: &str) -> String {
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n";
+    let contact =
+        format!("Contact: <sip:{tag}@{}>\r\nContent-Type: application/sdp\r\n", far.address());
+    let empty = invite.answer("200 OK", tag, &contact);
+    let length = format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len());
+    empty.replace("Content-Length: 0\r\n\r\n", &length)
+}
+
 #[tokio::test]
 async fn an_answer_that_is_repeated_is_acknowledged_again() {
-    let (world, sipp) = (World::new().await, Sipp::play("repeats_answer", 1, &[]));
-    let order = order(trunk(&[sipp.address], json!({})));
-    let (events, _) = world.dial(Order { max_call: Duration::from_secs(1), ..order }).await;
+    let (world, far) = (World::new().await, Socket::new().await);
+    let mut call = world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
+    let invite = far.hear("INVITE").await;
+    let picked_up = answer(&invite, &far, "far");
+    for _ in 0..3 {
+        far.say(invite.from, picked_up.as_bytes()).await;
+        let ack = far.hear("ACK").await;
+        assert_eq!(ack.header("cseq"), Some("1 ACK"));
+        assert!(ack.text.starts_with(&format!("ACK sip:far@{}", far.address())), "{}", ack.text);
+    }
+    call.send(Command::HangUp { cause: "" }).await;
+    let bye = far.hear("BYE").await;
+    assert_eq!(bye.header("cseq"), Some("2 BYE"), "a number is never used twice");
+    far.say(bye.from, bye.answer("200 OK", "far", "").as_bytes()).await;
+    let (events, _) = rest(&mut call).await;
     assert_eq!(events.iter().filter(|event| answered(event)).count(), 1);
-    sipp.is_content().await;
+    // It is acknowledged also when the call is over.
+    far.say(invite.from, picked_up.as_bytes()).await;
+    far.hear("ACK").await;
 }
 
 #[tokio::test]
 async fn the_second_phone_that_picks_up_is_hung_up() {
-    let (world, sipp) = (World::new().await, Sipp::play("answers_twice", 1, &[]));
-    let order = order(trunk(&[sipp.address], json!({})));
-    let (events, ending) = world.dial(Order { max_call: Duration::from_secs(1), ..order }).await;
-    assert_eq!(events.iter().filter(|event| answered(event)).count(), 1);
-    assert_eq!((ending.result, &*ending.cause), (CallResult::Answered, cause::MAX_CALL));
-    sipp.is_content().await;
+    let (world, far) = (World::new().await, Socket::new().await);
+    let mut call = world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
+    let invite = far.hear("INVITE").await;
+    far.say(invite.from, answer(&invite, &far, "first").as_bytes()).await;
+    far.hear("ACK").await;
+    until(&mut call, answered).await;
+    far.say(invite.from, answer(&invite, &far, "second").as_bytes()).await;
+    let ack = far.hear("ACK sip:second").await;
+    assert!(ack.header("to").is_some_and(|to| to.ends_with("tag=second")), "{}", ack.text);
+    let bye = far.hear("BYE sip:second").await;
+    assert!(bye.header("to").is_some_and(|to| to.ends_with("tag=second")), "{}", bye.text);
+    far.say(bye.from, bye.answer("200 OK", "second", "").as_bytes()).await;
+    // The first phone is still on the line.
+    call.send(Command::HangUp { cause: cause::TASK_ENDED }).await;
+    far.hear("BYE sip:first").await;
+    let (_, ending) = rest(&mut call).await;
+    assert_eq!((ending.result, &*ending.cause), (CallResult::Answered, cause::TASK_ENDED));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A sipp process that plays one scenario of `tests/sipp` as the far end.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,13 @@ pub fn free_port() -> u16 {
     socket.local_addr().expect("an address").port()
 }
 
+/// A scenario with its words in brackets filled. sipp itself fills none in the first line of a message.
+fn filled(scenario: &str, keys: &[(&str, &str)]) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
+    let text = std::fs::read_to_string(folder.join(format!("{scenario}.xml"))).expect("a scenario");
+    keys.iter().fold(text, |text, (key, value)| text.replace(&format!("[{key}]"), value))
+}
+
 impl Sipp {
     /// Play a scenario for so many calls. `keys` fill its words in brackets.
     pub fn play(scenario: &str, calls: u32, keys: &[(&str, &str)]) -> Self {
@@ -36,26 +43,22 @@ impl Sipp {
     }
 
     pub fn play_by(by: By, scenario: &str, calls: u32, keys: &[(&str, &str)]) -> Self {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/sipp")
-            .join(format!("{scenario}.xml"));
         let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("scenario.xml");
+        std::fs::write(file, filled(scenario, keys)).expect("a scenario");
         let port = free_port();
         let mut command = Command::new("sipp");
         command
             .current_dir(folder.path())
-            .args(["-sf".as_ref(), file.as_os_str()])
+            .args(["-sf", "scenario.xml"])
             .args(["-i", "127.0.0.1", "-p", &port.to_string()])
             .args(["-mp", &free_port().to_string(), "-cp", &free_port().to_string()])
             .args(["-m", &calls.to_string(), "-nostdin", "-trace_err"])
-            // Its own retransmissions are not what is tested.
+            .args(std::env::var("SIPP_TRACE").ok().map(|_| "-trace_msg"))
             .args(["-timeout", "60", "-t", if by == By::Udp { "u1" } else { "t1" }])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        for (key, value) in keys {
-            command.args(["-key", key, value]);
-        }
         let child = command.spawn().unwrap_or_else(|error| {
             panic!("sipp can't be started ({error}); `scripts/setup tests` installs it")
         });
@@ -95,7 +98,7 @@ impl Sipp {
     fn errors(&self) -> String {
         let files = std::fs::read_dir(self.folder.path()).expect("a folder");
         let errors = files.filter_map(Result::ok).map(|file| std::fs::read_to_string(file.path()));
-        errors.filter_map(Result::ok).collect()
+        errors.filter_map(Result::ok).filter(|text| !text.starts_with("<?xml")).collect()
     }
 }
 

@@ -32,12 +32,14 @@ impl Heard {
     /// A response to it.
     pub fn answer(&self, status: &str, tag: &str, extra: &str) -> String {
         let header = |name| self.header(name).unwrap_or_default();
+        // A request of a call has the tag already.
+        let to = header("to");
+        let to = if to.contains(";tag=") { to.to_owned() } else { format!("{to};tag={tag}") };
         format!(
-            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n{extra}\
+            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{extra}\
              Content-Length: 0\r\n\r\n",
             header("via"),
             header("from"),
-            header("to"),
             header("call-id"),
             header("cseq"),
         )

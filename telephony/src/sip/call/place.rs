@@ -107,8 +107,8 @@ impl Call {
         loop {
             let due = match cancelling {
                 Some((_, give_up)) => give_up,
-                None if heard => *ring_due,
-                None => silent_due.min(*ring_due),
+                None if heard => self.or_grant(*ring_due),
+                None => silent_due.min(self.or_grant(*ring_due)),
             };
             let arrived = match self.next(Some(&mut inviting), due).await {
                 Next::Response(arrived) => arrived,
@@ -126,11 +126,13 @@ impl Call {
                     Some((wanted, _)) => {
                         return Outcome::Placed(Placed::Ended(self.cancelled(wanted, None)));
                     }
-                    None if !heard && tokio::time::Instant::now() < *ring_due => {
+                    None if !heard && tokio::time::Instant::now() >= silent_due => {
                         return Outcome::NextHost;
                     }
                     None => {
-                        cancelling = Some(self.cancel(&inviting, cause::RING_TIMEOUT));
+                        if let Some(wanted) = self.end_for(cause::RING_TIMEOUT) {
+                            cancelling = Some(self.cancel(&inviting, wanted));
+                        }
                         continue;
                     }
                 },

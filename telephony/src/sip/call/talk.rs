@@ -59,7 +59,7 @@ impl Call {
         loop {
             let due_next =
                 [Some(longest), timer_due, self.hearing.due()].into_iter().flatten().min();
-            let due_next = due_next.unwrap_or(longest);
+            let due_next = self.or_grant(due_next.unwrap_or(longest));
             let next = tokio::select! {
                 next = self.next(None, due_next) => next,
                 answer = asking.next() => {
@@ -83,15 +83,16 @@ impl Call {
                 }
                 Next::Command(command) => self.command(&up, command),
                 Next::Media(event) if event.what == Happened::WireSilent => {
-                    return self.bye(&up, cause::NO_MEDIA);
+                    self.end_for(cause::NO_MEDIA);
                 }
                 Next::Media(event) => self.heard(event),
                 Next::LateAnswer(answer) => self.on_late_answer(&answer),
                 Next::Response(_) => {}
                 Next::Due => {
                     let now = tokio::time::Instant::now();
-                    if now >= longest {
-                        return self.bye(&up, cause::MAX_CALL);
+                    let over = self.asked_to_end.is_some() || now >= longest;
+                    if let Some(wanted) = over.then(|| self.end_for(cause::MAX_CALL)).flatten() {
+                        return self.bye(&up, wanted);
                     }
                     if timer_due.is_some_and(|due| due <= now) {
                         match up.timer {
@@ -103,7 +104,10 @@ impl Call {
                                     timer.refresher = Refresher::Them;
                                 }
                             }
-                            _ => return self.bye(&up, cause::SESSION_EXPIRED),
+                            _ => {
+                                timer_due = None;
+                                self.end_for(cause::SESSION_EXPIRED);
+                            }
                         }
                     }
                     self.speech_ends(now);
@@ -159,7 +163,10 @@ impl Call {
                 Asked::Refreshed
             }
             // RFC 5057: the far end knows nothing of the call.
-            408 | 481 => Asked::Ended(self.bye(up, cause::SESSION_EXPIRED)),
+            408 | 481 => {
+                self.end_for(cause::SESSION_EXPIRED);
+                Asked::Nothing
+            }
             422 => {
                 let least = headers::value(&answer, "min-se").and_then(seconds);
                 if let (Some(timer), Some(least)) = (&mut up.timer, least) {
