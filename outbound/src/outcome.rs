@@ -91,6 +91,10 @@ pub mod cause {
     pub const RING_TIMEOUT: &str = "ring_timeout";
     /// The longest call of the task was reached.
     pub const MAX_CALL: &str = "max_call";
+    /// The call was answered, and no voice could be agreed on, or none came any more.
+    pub const NO_MEDIA: &str = "no_media";
+    /// The far end did not say in time that the call goes on (RFC 4028).
+    pub const SESSION_EXPIRED: &str = "session_expired";
     /// The task was ended with `hang_up`.
     pub const TASK_ENDED: &str = "task_ended";
 }

@@ -3,6 +3,7 @@
 //! A call is placed once per order and never again by itself; every act is in the journal before it
 //! is done. Nothing that happens to a call is an error: an error means that no call was placed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use dialog::conversation::Input;
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
-use outbound::outcome::{CallResult, HangupParty};
+use outbound::outcome::{
+    CallResult, CalledStatus, Evidence, HangupParty, cause, classify, line_refused,
+};
 use outbound::phone::Phone;
 use outbound::trunk::TrunkConfig;
 use tokio::time::Instant;
@@ -50,6 +53,9 @@ pub struct Order {
     pub ring_timeout: Duration,
     /// The longest call, from the answer.
     pub max_call: Duration,
+    /// When the attempt was begun. What was decided since, as a phone that was listed, is looked at right before the
+    /// INVITE.
+    pub begun_at: std::time::Instant,
     /// No INVITE leaves later than this. It is looked at right before: a process may be suspended
     /// anywhere on its way here, and wake when the call is another's, or nobody's, to place.
     pub invite_by: std::time::Instant,
@@ -85,8 +91,26 @@ pub enum CallEvent {
         at: Time,
         input: Input,
     },
+    /// How a [`Command::Refer`] goes.
+    Transfer {
+        at: Time,
+        progress: TransferProgress,
+    },
     /// The last event of a call.
     Ended(Ending),
+}
+
+/// How far the far end has come with a call in our place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferProgress {
+    Trying,
+    Ringing,
+    /// The other is on the line; this call is not needed any more.
+    Answered,
+    /// The call goes on here. With the SIP status, where there is one.
+    Failed {
+        sip_code: Option<u16>,
+    },
 }
 
 /// How a call ended.
@@ -104,6 +128,44 @@ pub struct Ending {
     pub trunk_refused: bool,
 }
 
+impl Ending {
+    /// A final refusal by the network or the phone, judged as any line's is.
+    pub fn unanswered(
+        at: Time,
+        evidence: &Evidence,
+        mapping: &BTreeMap<String, CalledStatus>,
+    ) -> Self {
+        let trunk_refused = line_refused(evidence, mapping);
+        let cause = if trunk_refused { cause::TRUNK_REFUSED } else { "" };
+        Self {
+            at,
+            result: classify(evidence, mapping),
+            cause: cause.to_owned(),
+            sip_code: evidence.sip_code,
+            q850_cause: evidence.q850_cause,
+            party: None,
+            trunk_refused,
+        }
+    }
+
+    /// Our own CANCEL: the phone was not answered. No mapping has a say.
+    pub fn cancelled(at: Time, why: &str, sip_code: Option<u16>) -> Self {
+        let status = match why {
+            cause::RING_TIMEOUT => CalledStatus::NoAnswer,
+            _ => CalledStatus::CallFailed,
+        };
+        Self {
+            at,
+            result: CallResult::Unanswered(status),
+            cause: why.to_owned(),
+            sip_code,
+            q850_cause: None,
+            party: Some(HangupParty::System),
+            trunk_refused: false,
+        }
+    }
+}
+
 /// What the conversation wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -119,6 +181,10 @@ pub enum Command {
         end_of_speech_ms: u64,
     },
     SendDigits(String),
+    /// Have the network call somebody else in our place (SIP REFER). A line that can't does nothing.
+    Refer {
+        to: Phone,
+    },
     /// End the call, in whatever phase it is. The cause goes to the record.
     HangUp {
         cause: &'static str,
@@ -131,9 +197,12 @@ pub enum CarrierError {
     /// The line takes no calls now: put the number off, count it against the line.
     #[error("the line takes no calls: {0}")]
     Refused(String),
-    /// The order came too late: what allowed the call is to be asked again.
+    /// The order came too late, or what allowed the call does no longer: it is to be asked again.
     #[error("the order's time to send the INVITE is over")]
     Late,
+    /// An INVITE of this attempt has left this process before. The attempt is that call's.
+    #[error("an INVITE of the attempt has left before")]
+    SecondInvite,
     /// The journal can't be written, and without it no call is placed: stop and mend the disk.
     #[error("the call journal can't be written: {0}")]
     Journal(#[from] std::io::Error),
@@ -163,6 +232,11 @@ impl Timeline {
     /// The business time at which it started.
     pub fn started_at(&self) -> Time {
         self.started_at
+    }
+
+    /// How fast business time runs.
+    pub fn factor(&self) -> u32 {
+        self.factor
     }
 
     /// Business milliseconds since it started.

@@ -1,5 +1,6 @@
-//! Lines to the phone network, one [`carrier::Carrier`] each, and what every line shares: the
-//! journal that is written before each act, its checker, and recordings.
+//! Lines to the phone network, and what every line shares: the gate, the journal that is written before each act,
+//! its checker, the media plane of real calls, and recordings. A [`gate::Driver`] moves packets; behind the gate it
+//! is a [`carrier::Carrier`].
 //!
 //! Nothing here decides whether a call may be placed: whoever calls [`carrier::Carrier::originate`]
 //! has won the slot, the window and the fence before.
@@ -7,7 +8,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod carrier;
+pub mod gate;
 pub mod journal;
+pub mod media;
 pub mod recording;
 pub mod simulated;
+pub mod sip;
 pub mod spoken;
+pub mod voice;

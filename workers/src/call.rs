@@ -83,6 +83,8 @@ impl<'a> Talk<'a> {
                         self.answered(at).await;
                     }
                     CallEvent::Heard { at, input } => self.hear(at, input).await,
+                    // No node of a navigation transfers a call yet.
+                    CallEvent::Transfer { .. } => {}
                     CallEvent::Ended(ending) => break Some(ending),
                 },
                 answer = self.asked.answer() => {

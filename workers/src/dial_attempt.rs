@@ -72,6 +72,8 @@ async fn call(
             Err(CarrierError::Late) => {
                 placed = place(env, ToBegin::again(order.attempt, order.token)).await?;
             }
+            // The call that left is up here or over; its attempt is not ours to give back.
+            Err(error @ CarrierError::SecondInvite) => return Err(error.into()),
             Err(error) => {
                 not_placed(env, &order, &error).await?;
                 return Ok(None);

@@ -182,6 +182,7 @@ pub(super) fn leg(order: &DialOrder) -> Order {
         chain_index: facts.chain_index,
         ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
         max_call: Duration::from_secs(order.max_call_seconds.into()),
+        begun_at: order.fenced,
         invite_by: order.fenced + INVITE_WITHIN,
         hours: Arc::clone(&order.hours),
     }

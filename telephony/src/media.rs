@@ -1,0 +1,43 @@
+//! The media plane: the audio of real calls, on threads of its own.
+//!
+//! Each shard is a thread that owns its calls. It sends a frame of each every 20 ms, with the calls spread over
+//! twenty phases of a millisecond, and between two deadlines it receives, records and listens, one call at a time.
+//! Whoever signals a call opens a [`Session`] before the INVITE, tells it what the SDP says and when the call was
+//! answered, and closes it.
+//!
+//! What comes from the network is never trusted: each packet is parsed by a pure function over bytes ([`rtp`],
+//! [`rtcp`], [`dtmf`]), and what a peer can grow is bounded.
+
+mod bridge;
+mod budget;
+mod config;
+mod counters;
+mod digit;
+mod error;
+mod event;
+mod frame;
+mod g711;
+mod peer;
+mod plane;
+mod playback;
+mod ports;
+mod recorder;
+mod session;
+mod shard;
+mod tones;
+
+pub use bridge::Bridge;
+pub use budget::Noise;
+pub use config::{JITTER_MS_MAX, MediaConfig, SHARDS_MAX, Scheduling};
+pub use counters::{CallCounts, LATE_BOUNDS_MS, Lateness, ShardCounts};
+pub use digit::{Digit, Digits, STEPS_MAX};
+pub use error::MediaError;
+pub use event::{Happened, MediaEvent, SessionEvents};
+pub use frame::{FRAME_MS, FRAME_SAMPLES, Frame};
+pub use g711::Codec;
+pub use peer::{DigitsBy, Direction, MASTER_KEY_BYTES, MasterKey, Peer, SrtpKeys, SrtpSuite};
+pub use plane::{Plane, PlaneCounts};
+pub use playback::{PIECE_SAMPLES_MAX, PlaybackId, Source, SpeechStream};
+pub use recorder::{RecordingFormat, RecordingOutcome, RecordingSpec};
+pub use session::{HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity};
+pub use tones::Tone;

@@ -1,0 +1,13 @@
+//! The unit that everything on the media plane moves by: 20 ms of 8 kHz audio.
+
+/// Milliseconds of a frame.
+pub const FRAME_MS: u64 = 20;
+/// Samples a millisecond.
+pub const SAMPLES_A_MS: usize = 8;
+/// Samples of a frame.
+pub const FRAME_SAMPLES: usize = 160;
+
+/// 20 ms of 8 kHz, 16 bit, mono.
+pub type Frame = [i16; FRAME_SAMPLES];
+
+pub(super) const SILENCE: Frame = [0; FRAME_SAMPLES];

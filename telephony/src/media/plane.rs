@@ -1,0 +1,83 @@
+//! The media plane of one process: its shards, its ports, and the way in.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::bridge::Bridge;
+use super::budget::Budget;
+use super::counters::{Lateness, ShardCounts};
+use super::event::{self, SessionEvents};
+use super::ports::Ports;
+use super::session::{self, Session, SessionSpec};
+use super::shard::{NewCall, Shard};
+use super::{MediaConfig, MediaError};
+
+/// Carries the audio of calls on threads of its own. When it is dropped, calls that are up go on to their end.
+#[derive(Debug)]
+pub struct Plane {
+    config: MediaConfig,
+    ports: Arc<Ports>,
+    shards: Vec<(Shard, Arc<Budget>)>,
+    bridges: AtomicU64,
+}
+
+/// What a plane has counted since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlaneCounts {
+    pub shards: ShardCounts,
+    pub lateness: Lateness,
+    /// Pairs of ports that no call has.
+    pub ports_free: u64,
+}
+
+impl Plane {
+    pub fn start(config: MediaConfig) -> Result<Self, MediaError> {
+        if let Some(fault) = config.fault() {
+            return Err(MediaError::Settings(fault));
+        }
+        let ports = Ports::new(config.bind, &config.ports);
+        let shard = |number| {
+            let budget = Budget::new(config.shard_budget_us);
+            Shard::start(number, &config).map(|shard| (shard, budget)).map_err(MediaError::Thread)
+        };
+        let shards = (0..config.shards).map(shard).collect::<Result<_, _>>()?;
+        Ok(Self { config, ports, shards, bridges: AtomicU64::new(1) })
+    }
+
+    /// Take room and ports for a call, before its INVITE: the SDP needs the address.
+    ///
+    /// [`MediaError::NoRoom`] and [`MediaError::NoPort`] mean: wait until a call ends.
+    pub fn open(&self, spec: SessionSpec) -> Result<(Session, SessionEvents), MediaError> {
+        // The emptiest shard; another call may take its room first, then the next is asked.
+        let mut shards: Vec<_> = self.shards.iter().collect();
+        shards.sort_by_key(|(_, budget)| std::cmp::Reverse(budget.free_us()));
+        let taken = shards
+            .into_iter()
+            .find_map(|(shard, budget)| budget.take(spec.noise).map(|room| (shard, room)));
+        let (shard, room) = taken.ok_or(MediaError::NoRoom)?;
+        let sockets = self.ports.open()?;
+        let bound = sockets.rtp.local_addr().map_err(MediaError::Socket)?;
+        let external = self.config.external.unwrap_or(bound.ip());
+        let announced = SocketAddr::new(external, bound.port());
+        let (session, mailbox) = session::new(announced, bound);
+        let (outbox, events) = event::channel();
+        shard.add(NewCall { spec, sockets, room, mailbox, outbox })?;
+        Ok((session, events))
+    }
+
+    /// Join two sessions, until the bridge is dropped: what one hears, the other sends. Both are recorded as ever.
+    pub fn bridge(&self, one: &Session, other: &Session) -> Result<Bridge, MediaError> {
+        Bridge::join(self.bridges.fetch_add(1, Ordering::Relaxed), one, other)
+    }
+
+    pub fn counts(&self) -> PlaneCounts {
+        let mut counts =
+            PlaneCounts { ports_free: self.ports.free_count() as u64, ..PlaneCounts::default() };
+        for (shard, _) in &self.shards {
+            counts.shards = counts.shards.plus(shard.counts());
+            counts.lateness = counts.lateness.plus(shard.lateness());
+        }
+        counts
+    }
+}

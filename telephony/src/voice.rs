@@ -1,0 +1,43 @@
+//! How words become sound on a line that carries sound.
+
+use std::sync::Arc;
+
+use crate::media::Source;
+use crate::recording::RATE;
+use crate::spoken::{spoken_ms, words};
+
+/// Turns a text into sound at 8 kHz.
+pub trait Voice: Send + Sync {
+    /// The sound of a text; it may still be made while it plays.
+    fn speak(&self, text: &str) -> Source;
+}
+
+/// Tones, each as long as its word: what is heard where no voice is configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Tones;
+
+/// The longest text that is made into tones at once, in milliseconds.
+const SPOKEN_MS_MAX: u64 = 600_000;
+const PITCH_HZ: u64 = 330;
+const LOUDNESS: f64 = 9_000.0;
+const GAP_MS: u64 = 30;
+
+impl Voice for Tones {
+    fn speak(&self, text: &str) -> Source {
+        let samples_a_ms = u64::from(RATE) / 1_000;
+        let length = spoken_ms(text).min(SPOKEN_MS_MAX) * samples_a_ms;
+        let mut samples = vec![0_i16; usize::try_from(length).unwrap_or(0)];
+        let mut from_ms = 0;
+        for word in words(text) {
+            let tone = from_ms * samples_a_ms..(from_ms + word.ms - GAP_MS) * samples_a_ms;
+            for at in tone.take_while(|at| *at < length) {
+                let turn = (at * PITCH_HZ) as f64 / f64::from(RATE) * std::f64::consts::TAU;
+                if let Ok(place) = usize::try_from(at) {
+                    samples[place] = (turn.sin() * LOUDNESS) as i16;
+                }
+            }
+            from_ms += word.ms;
+        }
+        Source::samples(Arc::from(samples))
+    }
+}

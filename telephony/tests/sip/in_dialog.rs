@@ -1,0 +1,83 @@
+//! What the far end and we ask of each other while a call is up.
+
+use std::time::Duration;
+
+use dialog::conversation::Input;
+use outbound::outcome::{CallResult, HangupParty, cause};
+use outbound::phone::Phone;
+use serde_json::json;
+use telephony::carrier::{CallEvent, Carrier, Command, TransferProgress};
+
+use super::sipp::Sipp;
+use super::world::{World, answered, order, rest, trunk, until};
+
+#[tokio::test]
+async fn the_far_end_holds_the_call_changes_its_codec_and_refreshes_it() {
+    for scenario in ["holds", "asks_for_offer", "refreshes"] {
+        let (world, sipp) = (World::new().await, Sipp::play(scenario, 1, &[]));
+        let (events, ending) = world.dial(order(trunk(&[sipp.address], json!({})))).await;
+        assert_eq!(events.iter().filter(|event| answered(event)).count(), 1, "{scenario}");
+        assert_eq!(
+            (ending.result, ending.party),
+            (CallResult::Answered, Some(HangupParty::Customer))
+        );
+        sipp.is_content().await;
+    }
+}
+
+#[tokio::test]
+async fn keys_by_info_are_heard_and_pressed() {
+    let (world, sipp) = (World::new().await, Sipp::play("presses_keys", 1, &[]));
+    let (events, _) = world.dial(order(trunk(&[sipp.address], json!({})))).await;
+    let keys: Vec<char> = events
+        .iter()
+        .filter_map(|event| match event {
+            CallEvent::Heard { input: Input::Digit(key), .. } => Some(*key),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(keys, ['4', '#']);
+    sipp.is_content().await;
+
+    let sipp = Sipp::play("takes_info", 1, &[]);
+    let order = order(trunk(&[sipp.address], json!({ "dtmf": "info" })));
+    let mut call = world.gate.originate(order).await.unwrap();
+    until(&mut call, answered).await;
+    call.send(Command::SendDigits("7".to_owned())).await;
+    // The far end takes the key, and then the BYE.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    call.send(Command::HangUp { cause: "" }).await;
+    rest(&mut call).await;
+    sipp.is_content().await;
+}
+
+#[tokio::test]
+async fn a_transfer_is_followed_to_its_end_and_taken_for_done_no_earlier() {
+    let to = Phone::from_digits(8_613_900_000_009);
+    let progress = |events: &[CallEvent]| -> Vec<TransferProgress> {
+        let of = |event: &CallEvent| match event {
+            CallEvent::Transfer { progress, .. } => Some(*progress),
+            _ => None,
+        };
+        events.iter().filter_map(of).collect()
+    };
+    let (world, sipp) = (World::new().await, Sipp::play("takes_refer", 1, &[]));
+    let mut call = world.gate.originate(order(trunk(&[sipp.address], json!({})))).await.unwrap();
+    until(&mut call, answered).await;
+    call.send(Command::Refer { to }).await;
+    let (events, ending) = rest(&mut call).await;
+    assert_eq!(progress(&events), [TransferProgress::Ringing, TransferProgress::Answered]);
+    assert_eq!(ending.party, Some(HangupParty::Customer));
+    sipp.is_content().await;
+
+    let sipp = Sipp::play("refuses_refer", 1, &[]);
+    let mut call = world.gate.originate(order(trunk(&[sipp.address], json!({})))).await.unwrap();
+    until(&mut call, answered).await;
+    call.send(Command::Refer { to }).await;
+    let refused = until(&mut call, |event| matches!(event, CallEvent::Transfer { .. })).await;
+    let failed = TransferProgress::Failed { sip_code: Some(603) };
+    assert_eq!(progress(&[refused]), [failed]);
+    call.send(Command::HangUp { cause: cause::TASK_ENDED }).await;
+    rest(&mut call).await;
+    sipp.is_content().await;
+}

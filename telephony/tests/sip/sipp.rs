@@ -1,0 +1,111 @@
+//! A sipp process that plays one scenario of `tests/sipp` as the far end.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long sipp may take to listen, and to end after its last call.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How the far end is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Udp,
+    Tcp,
+}
+
+/// One scenario that waits for calls. It is ended when it is dropped.
+pub struct Sipp {
+    child: Child,
+    pub address: SocketAddr,
+    scenario: String,
+    folder: tempfile::TempDir,
+}
+
+/// A port that is free now, and of which few others will think.
+pub fn free_port() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    socket.local_addr().expect("an address").port()
+}
+
+/// A scenario with its words in brackets filled. sipp itself fills none in the first line of a message.
+fn filled(scenario: &str, keys: &[(&str, &str)]) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
+    let text = std::fs::read_to_string(folder.join(format!("{scenario}.xml"))).expect("a scenario");
+    keys.iter().fold(text, |text, (key, value)| text.replace(&format!("[{key}]"), value))
+}
+
+impl Sipp {
+    /// Play a scenario for so many calls. `keys` fill its words in brackets.
+    pub fn play(scenario: &str, calls: u32, keys: &[(&str, &str)]) -> Self {
+        Self::play_by(By::Udp, scenario, calls, keys)
+    }
+
+    pub fn play_by(by: By, scenario: &str, calls: u32, keys: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("scenario.xml");
+        std::fs::write(file, filled(scenario, keys)).expect("a scenario");
+        let port = free_port();
+        let mut command = Command::new("sipp");
+        command
+            .current_dir(folder.path())
+            .args(["-sf", "scenario.xml"])
+            .args(["-i", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-mp", &free_port().to_string(), "-cp", &free_port().to_string()])
+            .args(["-m", &calls.to_string(), "-nostdin", "-trace_err"])
+            .args(std::env::var("SIPP_TRACE").ok().map(|_| "-trace_msg"))
+            .args(["-timeout", "60", "-t", if by == By::Udp { "u1" } else { "t1" }])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("sipp can't be started ({error}); `scripts/setup tests` installs it")
+        });
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut sipp = Self { child, address, scenario: scenario.to_owned(), folder };
+        sipp.wait_until_it_listens(by);
+        sipp
+    }
+
+    fn wait_until_it_listens(&mut self, by: By) {
+        let started = Instant::now();
+        let listens = || match by {
+            By::Udp => UdpSocket::bind(self.address).is_err(),
+            By::Tcp => std::net::TcpListener::bind(self.address).is_err(),
+        };
+        while !listens() {
+            assert!(started.elapsed() < PATIENCE, "sipp does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Wait until it has had its calls, each as its scenario says.
+    pub async fn is_content(mut self) {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                break status;
+            }
+            let (scenario, errors) = (&self.scenario, self.errors());
+            assert!(started.elapsed() < PATIENCE, "{scenario} waits for something: {errors}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert!(status.success(), "{}: {status}; {}", self.scenario, self.errors());
+    }
+
+    /// What it has written down of what went wrong.
+    fn errors(&self) -> String {
+        let files = std::fs::read_dir(self.folder.path()).expect("a folder");
+        let errors = files.filter_map(Result::ok).map(|file| std::fs::read_to_string(file.path()));
+        errors.filter_map(Result::ok).filter(|text| !text.starts_with("<?xml")).collect()
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
