@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,9 +14,12 @@ use anyhow::Result;
 use clock::{Clock, Setting};
 use storage::StoreConfig;
 use storage::objects::ObjectsConfig;
+use storage::sealing::SealKey;
 use workers::fail_point::DieAt;
+use workers::lines::{SipAddresses, VoicePriority};
 
 use crate::metrics_listen::MetricsListen;
+use crate::secrets_key;
 
 /// All of it. A part that a command does not use may be missing.
 #[derive(Debug, Clone)]
@@ -42,6 +46,10 @@ pub struct Config {
     pub drain: Option<Duration>,
     /// Calls that one dialer process carries at a time.
     pub dial_concurrency: usize,
+    /// Where this process is reached by SIP and RTP; without, it dials no SIP trunk.
+    pub sip: Option<SipAddresses>,
+    /// What passwords are sealed with, in hexadecimal; without, a key in the data folder.
+    pub secrets_key: Option<SealKey>,
     /// For chaos: where this process is to die.
     pub die_at: DieAt,
 }
@@ -201,6 +209,8 @@ impl Config {
                 1,
                 10_000,
             ))?,
+            sip: sip(&mut reader),
+            secrets_key: secrets_key(&mut reader),
             die_at: reader.value("CALLWRIGHT_DIE_AT", DieAt::default(), "leave it out in service"),
         };
         if reader.faults.is_empty() {
@@ -230,6 +240,62 @@ fn objects(reader: &mut Reader<'_>) -> Option<ObjectsConfig> {
         access_key,
         secret_key,
     })
+}
+
+fn sip(reader: &mut Reader<'_>) -> Option<SipAddresses> {
+    reader.text("CALLWRIGHT_SIP_LISTEN")?;
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 5060));
+    let listen =
+        reader.value("CALLWRIGHT_SIP_LISTEN", nowhere, "write ADDRESS:PORT, as 192.0.2.10:5060");
+    let external = reader.text("CALLWRIGHT_SIP_EXTERNAL").and_then(|text| match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let fault =
+                format!("CALLWRIGHT_SIP_EXTERNAL: {text} is no IP address; write 203.0.113.5");
+            reader.faults.push(fault);
+            None
+        }
+    });
+    if listen.ip().is_unspecified() && external.is_none() {
+        let fault = "CALLWRIGHT_SIP_LISTEN: far ends are told this address, so it can't be all of them; name one, or \
+                     set CALLWRIGHT_SIP_EXTERNAL";
+        reader.faults.push(fault.into());
+    }
+    let VoicePorts(voice_ports) = reader.value(
+        "CALLWRIGHT_VOICE_PORTS",
+        VoicePorts(20_000..=29_999),
+        "write FIRST-LAST, as 20000-29999",
+    );
+    let voice_priority =
+        reader.value("CALLWRIGHT_VOICE_PRIORITY", VoicePriority::Normal, "write one of them");
+    Some(SipAddresses { listen, external, voice_ports, voice_priority })
+}
+
+/// Ports from the first to the last.
+struct VoicePorts(RangeInclusive<u16>);
+
+impl FromStr for VoicePorts {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port >= 1_024);
+        let range = text.split_once('-').and_then(|(first, last)| port(first).zip(port(last)));
+        match range {
+            Some((first, last)) if first < last => Ok(Self(first..=last)),
+            _ => Err("is no range of ports from 1024 to 65535"),
+        }
+    }
+}
+
+fn secrets_key(reader: &mut Reader<'_>) -> Option<SealKey> {
+    let text = reader.text("CALLWRIGHT_SECRETS_KEY")?;
+    let key = secrets_key::parse(&text);
+    if key.is_none() {
+        // The key itself is not told.
+        let fault = "CALLWRIGHT_SECRETS_KEY: must be 64 hexadecimal digits, as `openssl rand -hex 32` writes them";
+        reader.faults.push(fault.into());
+    }
+    key
 }
 
 fn small(number: u64) -> u32 {

@@ -16,7 +16,7 @@ const OTHERS: u32 = 0o077;
 /// Folders that all users share have this bit: /tmp.
 const STICKY: u32 = 0o1000;
 /// What lies in a data folder. It is closed at each start: somebody may have opened or copied it.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "callwright.lock",
     "client.json",
     "clock",
@@ -26,6 +26,7 @@ const NAMES: [&str; 12] = [
     "postgres.log",
     "redis.log",
     "reminders.xlsx",
+    "secrets.key",
     "servers.json",
     "spool",
     "tmp",

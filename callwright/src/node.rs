@@ -1,7 +1,6 @@
 //! The wiring: from a configuration to what commands work with.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,15 +10,16 @@ use clock::Clock;
 use jobs::{Queues, Tracing};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use storage::Store;
 use storage::objects::Objects;
+use storage::{Store, StoreConfig};
 use telephony::journal::Journal;
-use telephony::simulated::SimulatedCarrier;
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use workers::lines::Lines;
 use workers::{Environment, Settings};
 
 use crate::config::Config;
+use crate::secrets_key;
 
 /// The servers that a process works with.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Node {
         metrics: Option<SocketAddr>,
         stopping: CancellationToken,
     ) -> Result<Environment> {
-        let carrier = SimulatedCarrier::new(self.clock.clone(), Arc::new(journal));
+        let lines = Lines::new(self.store.clone(), self.clock.clone(), journal, config.sip.clone());
         let settings = Settings {
             lease: config.lease,
             die_at: config.die_at.clone(),
@@ -86,7 +86,7 @@ impl Node {
             self.queues.clone(),
             self.objects.clone(),
             self.clock.clone(),
-            Arc::new(carrier),
+            lines,
             &config.spool,
             settings,
             stopping,
@@ -119,7 +119,8 @@ pub async fn store(config: &Config) -> Result<Store> {
     let form = "DATABASE_URL is missing; write postgres://user:password@host:port/database";
     let database = config.database.as_ref().context(form)?;
     storage::reach::database(database).await?;
-    Ok(Store::connect(database)?)
+    let seal_key = secrets_key::of(config)?;
+    Ok(Store::connect(&StoreConfig { seal_key: Some(seal_key), ..database.clone() })?)
 }
 
 async fn queues(config: &Config) -> Result<Queues> {

@@ -1,6 +1,5 @@
 //! A line to the phone network, as a person sets it.
 
-mod asterisk;
 mod number_format;
 mod secret;
 mod simulated;
@@ -17,7 +16,6 @@ use crate::fault::{Fault, NAME_PATTERN, Verdict, count, name, number, verdict};
 use crate::outcome::CalledStatus;
 use crate::task::CALLS_PER_SECOND_MAX;
 
-pub use asterisk::{AsteriskMedia, AsteriskTrunk};
 pub use number_format::NumberFormat;
 pub use secret::{Secret, TrunkSecrets};
 pub use simulated::{PERSONAS, PERSONAS_MAX, SIMULATED_MS_MAX, SimulatedLine};
@@ -64,9 +62,6 @@ pub struct TrunkConfig {
     /// Where and how a trunk of driver `sip` calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip: Option<SipTrunk>,
-    /// Where and how a trunk of driver `asterisk` calls.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asterisk: Option<AsteriskTrunk>,
 }
 
 /// What carries a trunk's calls.
@@ -78,8 +73,6 @@ pub enum Driver {
     Simulated,
     /// A SIP trunk or session border controller; `sip` says which.
     Sip,
-    /// An Asterisk server over its REST interface; `asterisk` says which.
-    Asterisk,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -154,15 +147,9 @@ impl TrunkConfig {
         );
         faults.extend(self.simulated.faults());
         faults.extend(self.sip.iter().flat_map(SipTrunk::faults));
-        faults.extend(self.asterisk.iter().flat_map(AsteriskTrunk::faults));
-        let missing = |section: &str| {
-            let detail = format!("is required on a trunk of driver `{section}`");
-            Fault::new(format!("/{section}"), "required", detail)
-        };
-        match self.driver {
-            Driver::Sip if self.sip.is_none() => faults.push(missing("sip")),
-            Driver::Asterisk if self.asterisk.is_none() => faults.push(missing("asterisk")),
-            Driver::Simulated | Driver::Sip | Driver::Asterisk => {}
+        if self.driver == Driver::Sip && self.sip.is_none() {
+            let detail = "is required on a trunk of driver `sip`";
+            faults.push(Fault::new("/sip", "required", detail));
         }
         verdict(faults)
     }

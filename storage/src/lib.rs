@@ -6,6 +6,7 @@ pub mod objects;
 mod presence;
 pub mod reach;
 pub mod rows;
+pub mod sealing;
 pub mod store;
 
 pub mod attempts;

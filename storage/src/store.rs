@@ -13,6 +13,7 @@ use crate::attempts::immutable::Immutable;
 use crate::attempts::slots::Slots;
 use crate::presence::Presence;
 use crate::reach::database_url;
+use crate::sealing::{SEAL_KEY_BYTES, SealKey};
 
 /// Where PostgreSQL is, and how many connections each use may hold.
 #[derive(Debug, Clone)]
@@ -25,11 +26,19 @@ pub struct StoreConfig {
     pub api_connections: u32,
     /// Imports and exports, which hold a connection for long.
     pub long_connections: u32,
+    /// What passwords of trunks are sealed with; without it none can be kept or used.
+    pub seal_key: Option<SealKey>,
 }
 
 impl StoreConfig {
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), hot_connections: 8, api_connections: 8, long_connections: 6 }
+        Self {
+            url: url.into(),
+            hot_connections: 8,
+            api_connections: 8,
+            long_connections: 6,
+            seal_key: None,
+        }
     }
 }
 
@@ -42,6 +51,7 @@ pub struct Store {
     pub(crate) immutable: Immutable,
     pub(crate) slots: Slots,
     pub(crate) presence: Presence,
+    pub(crate) seal_key: Option<SealKey>,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,6 +105,7 @@ impl Store {
             immutable: Immutable::default(),
             slots,
             presence: Presence::default(),
+            seal_key: config.seal_key.clone(),
         })
     }
 
@@ -107,6 +118,7 @@ impl Store {
             immutable: Immutable::default(),
             slots: Slots::default(),
             presence: Presence::default(),
+            seal_key: Some(SealKey::new([7; SEAL_KEY_BYTES])),
         }
     }
 

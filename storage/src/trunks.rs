@@ -1,5 +1,7 @@
 //! Lines to the phone network, and the caller IDs that belong to them.
 
+mod secrets;
+
 use std::collections::BTreeMap;
 
 use outbound::Time;
@@ -16,6 +18,8 @@ use crate::rows::{Listed, Page, name_taken, phone, phone_column, same_version, t
 use crate::tasks::references::{Referred, faults, refuse, users};
 use crate::tasks::{notify_dispatch, trunk_changed};
 use crate::{Store, StoreError, idempotency, quotas};
+
+pub use secrets::{SipLine, sip_lines};
 
 /// A line as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,11 +87,13 @@ pub async fn create(
     let mut tx = store.api.begin().await?;
     quotas::room(&mut tx, enterprise, Quota::Trunks).await?;
     sqlx::query!(
-        "insert into trunk (id, enterprise_id, name, config, created_at) values ($1, $2, $3, $4, $5)",
+        "insert into trunk (id, enterprise_id, name, config, secrets, created_at)
+         values ($1, $2, $3, $4, $5, $6)",
         id.uuid(),
         enterprise.uuid(),
         config.name,
         Json(&config) as _,
+        secrets::seal(store, enterprise, id, &config)?,
         now
     )
     .execute(&mut *tx)
@@ -165,16 +171,18 @@ pub async fn update(
     enterprise: EnterpriseId,
     id: TrunkId,
     expected: i64,
-    config: TrunkConfig,
+    mut config: TrunkConfig,
     now: Time,
     actor: &str,
 ) -> Result<Trunk, StoreError> {
     let mut tx = store.api.begin().await?;
     let old = lock(&mut tx, enterprise, id).await?;
     same_version(old.version, expected)?;
+    // Who has seen no more than the mask of a password leaves it as it is.
+    config.reunite(&secrets::of(store, &mut tx, enterprise, id).await?);
     refuse(faults(config.check()))?;
     sqlx::query!(
-        "update trunk set name = $2, config = $3, version = version + 1,
+        "update trunk set name = $2, config = $3, secrets = $5, version = version + 1,
                 edited_slot = (select last_value from attempt_slot_seq),
                 breaker = case when $4 then breaker else 'closed' end,
                 breaker_until = case when $4 then breaker_until end
@@ -182,7 +190,8 @@ pub async fn update(
         id.uuid(),
         config.name,
         Json(&config) as _,
-        config.breaker.enabled
+        config.breaker.enabled,
+        secrets::seal(store, enterprise, id, &config)?
     )
     .execute(&mut *tx)
     .await

@@ -4,6 +4,7 @@
 //! is done. Nothing that happens to a call is an error: an error means that no call was placed.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub struct Order {
     pub ring_timeout: Duration,
     /// The longest call, from the answer.
     pub max_call: Duration,
+    /// Where a line that carries sound records the call; none: it is not recorded. The file is whole when the end of the
+    /// call is told.
+    pub recording: Option<PathBuf>,
     /// When the attempt was begun. What was decided since, as a phone that was listed, is looked at right before the
     /// INVITE.
     pub begun_at: std::time::Instant,

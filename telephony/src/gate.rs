@@ -113,6 +113,12 @@ impl<D: Driver> Gate<D> {
         &self.driver
     }
 
+    /// Hang up the call of an attempt if it is up on this line, in this process. Returns whether it was.
+    pub fn hang_up_here(&self, attempt: AttemptId) -> bool {
+        let lost = self.shared.calls.signal_of(attempt);
+        lost.map(|lost| lost.notify_one()).is_some()
+    }
+
     /// Calls that are up in this process.
     pub fn calls_up(&self) -> usize {
         self.shared.calls.up()
@@ -129,8 +135,7 @@ impl<D: Driver> Carrier for Gate<D> {
     /// A call of this process is hung up where it is. One of another process has no network that could
     /// be asked but the journal: it gets its BYE there, as the far end would see it.
     async fn hang_up_lost(&self, attempt: AttemptId) -> bool {
-        if let Some(lost) = self.shared.calls.signal_of(attempt) {
-            lost.notify_one();
+        if self.hang_up_here(attempt) {
             return true;
         }
         let shared = Arc::clone(&self.shared);

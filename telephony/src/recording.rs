@@ -81,6 +81,13 @@ pub fn write(path: &Path, spans: &[Span], length_ms: u64) -> io::Result<Recorded
     Ok(Recorded { bytes: HEADER_BYTES + duration_ms * SAMPLES_A_MS * 4, duration_ms })
 }
 
+/// What there is of a recording that a line has written.
+pub fn of(path: &Path) -> io::Result<Recorded> {
+    let bytes = fs::metadata(path)?.len();
+    let duration_ms = bytes.saturating_sub(HEADER_BYTES) / (SAMPLES_A_MS * 4);
+    Ok(Recorded { bytes, duration_ms })
+}
+
 fn wav_error(error: hound::Error) -> io::Error {
     match error {
         hound::Error::IoError(error) => error,

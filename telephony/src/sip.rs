@@ -24,7 +24,6 @@ mod tls;
 mod watch;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clock::Clock;
@@ -55,25 +54,11 @@ pub struct SipSettings {
     pub user_agent: String,
     /// Calls that are up at a time, at most. More are refused, and wait.
     pub calls_max: usize,
-    /// Where recordings are written, one file a call, named by [`SipSettings::recording_of`]; none: nothing is recorded.
-    pub recordings: Option<PathBuf>,
 }
 
 impl SipSettings {
     pub fn at(bind: SocketAddr) -> Self {
-        Self {
-            bind,
-            external: None,
-            user_agent: "Callwright".to_owned(),
-            calls_max: CALLS_MAX,
-            recordings: None,
-        }
-    }
-
-    /// The file that a call is recorded in.
-    pub fn recording_of(&self, order: &Order) -> Option<PathBuf> {
-        let name = format!("{}-{}.wav", order.attempt.uuid().simple(), order.token);
-        self.recordings.as_ref().map(|folder| folder.join(name))
+        Self { bind, external: None, user_agent: "Callwright".to_owned(), calls_max: CALLS_MAX }
     }
 }
 
@@ -147,8 +132,8 @@ impl Works {
             .ok_or_else(|| CarrierError::Refused("the trunk has no SIP configuration".to_owned()))
     }
 
-    fn recording(&self, order: &Order) -> Option<RecordingSpec> {
-        let path = self.settings.recording_of(order)?;
+    fn recording(order: &Order) -> Option<RecordingSpec> {
+        let path = order.recording.clone()?;
         Some(RecordingSpec { path, format: RecordingFormat::Wav })
     }
 }

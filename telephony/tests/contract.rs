@@ -51,6 +51,7 @@ trait Line {
             chain_index: 0,
             ring_timeout: Duration::from_secs(45),
             max_call: Duration::from_secs(600),
+            recording: None,
             begun_at: Instant::now(),
             invite_by: Instant::now() + Duration::from_secs(3_600),
             hours: Arc::new(Hours::always(chrono_tz::UTC)),

@@ -179,6 +179,7 @@ fn order(attempt: AttemptId, token: i64) -> Order {
         chain_index: 0,
         ring_timeout: Duration::from_secs(45),
         max_call: Duration::from_secs(600),
+        recording: None,
         begun_at: Instant::now(),
         invite_by: Instant::now() + Duration::from_secs(60),
         hours: Arc::new(Hours::always(chrono_tz::UTC)),

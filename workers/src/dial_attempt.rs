@@ -5,7 +5,7 @@ mod record;
 
 use jobs::{Delivery, DialAttempt};
 use storage::attempts::{DialOrder, ToBegin};
-use telephony::carrier::CarrierError;
+use telephony::carrier::{Carrier, CarrierError};
 
 use crate::call::Talk;
 use crate::environment::{DIAL_CONCURRENCY, Environment, Settings};
@@ -66,7 +66,7 @@ async fn call(
         live.begin();
         die_at.pass(FailPoint::Begun);
         let started_at = env.clock.now();
-        match env.carrier.originate(leg(&order)).await {
+        match env.lines.originate(leg(env, &order)).await {
             Ok(call) => break (order, started_at, call),
             // It came too late for the time that its begin allows. Begin it again.
             Err(CarrierError::Late) => {

@@ -11,11 +11,11 @@ use speech::Agent;
 use speech::scripted::ScriptedAgent;
 use storage::Store;
 use storage::objects::Objects;
-use telephony::carrier::Carrier;
 use tokio_util::sync::CancellationToken;
 
 use crate::fail_point::DieAt;
 use crate::ledger::Ledger;
+use crate::lines::Lines;
 use crate::live::LiveCalls;
 use crate::spool::Spool;
 use crate::turns::Turns;
@@ -65,7 +65,7 @@ pub struct Environment {
     pub queues: Queues,
     pub objects: Objects,
     pub clock: Clock,
-    pub carrier: Arc<dyn Carrier>,
+    pub lines: Arc<Lines>,
     pub agent: Arc<dyn Agent>,
     pub spool: Spool,
     pub settings: Settings,
@@ -87,7 +87,7 @@ impl Environment {
         queues: Queues,
         objects: Objects,
         clock: Clock,
-        carrier: Arc<dyn Carrier>,
+        lines: Lines,
         spool: &Path,
         settings: Settings,
         stopping: CancellationToken,
@@ -108,7 +108,7 @@ impl Environment {
             queues,
             objects,
             clock: clock.clone(),
-            carrier,
+            lines: Arc::new(lines),
             agent: Arc::new(ScriptedAgent::new(clock)),
             spool,
             settings,

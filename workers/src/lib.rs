@@ -7,6 +7,7 @@ pub mod environment;
 pub mod fail_point;
 pub mod fleet;
 pub mod group;
+pub mod lines;
 pub mod live;
 pub mod presence;
 pub mod runner;
@@ -30,6 +31,7 @@ mod steps;
 mod turns;
 mod unending;
 mod upload_recording;
+mod voice;
 
 pub use environment::{Environment, Settings};
 pub use import_batch::process::{COMMAND as READ_IMPORT, run as read_import};

@@ -2,6 +2,7 @@
 
 use storage::StoreError;
 use storage::attempts::{LostAttempt, finish_lost};
+use telephony::carrier::Carrier;
 
 use crate::Environment;
 use crate::fail_point::FailPoint;
@@ -16,7 +17,7 @@ pub async fn end(env: &Environment, lost: &[LostAttempt]) -> Result<(), StoreErr
     for lost in lost {
         metrics::counter!("callwright_workers_lost_calls_total").increment(1);
         // The line is asked for the call, and hangs it up where it still stands.
-        let stood = env.carrier.hang_up_lost(lost.attempt).await;
+        let stood = env.lines.hang_up_lost(lost.attempt).await;
         tracing::warn!(attempt = %lost.attempt, stood, "a worker was lost with this call");
     }
     env.settings.die_at.pass(FailPoint::FoundLost);

@@ -16,7 +16,7 @@ use crate::live::Notice;
 use crate::presence::Presence;
 use crate::unending::unending;
 use crate::work::keep;
-use crate::{fleet, leases, sweep};
+use crate::{fleet, leases, lines, sweep};
 
 /// How long hung-up calls may take to be written down.
 const LAST_WORDS: Duration = Duration::from_secs(15);
@@ -49,6 +49,7 @@ impl Running {
                     keep::<ReorderNumbers>(&mut work, &env);
                 }
                 Kind::Dial => {
+                    work.spawn(lines::keep(env.clone()));
                     keep::<DialAttempt>(&mut work, &env);
                     let renewals =
                         apart("renewals", unending("renewals", env.clone(), leases::renew))?;

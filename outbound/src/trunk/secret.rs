@@ -80,8 +80,6 @@ impl JsonSchema for Secret {
 pub struct TrunkSecrets {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sip_password: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ari_password: Option<String>,
 }
 
 impl fmt::Debug for TrunkSecrets {
@@ -95,23 +93,17 @@ impl TrunkConfig {
     pub fn secrets(&self) -> TrunkSecrets {
         let clear = |secret: &Secret| (!secret.is_mask()).then(|| secret.reveal().to_owned());
         let sip = self.sip.as_ref().and_then(|sip| sip.password.as_ref());
-        let ari = self.asterisk.as_ref().map(|asterisk| &asterisk.password);
-        TrunkSecrets { sip_password: sip.and_then(clear), ari_password: ari.and_then(clear) }
+        TrunkSecrets { sip_password: sip.and_then(clear) }
     }
 
     /// Put secrets in where the configuration has only their mask: as it was read from storage, or written back by a
     /// person who has seen no more.
     pub fn reunite(&mut self, secrets: &TrunkSecrets) {
-        let put = |secret: &mut Secret, clear: &Option<String>| {
-            if let Some(clear) = clear.as_ref().filter(|_| secret.is_mask()) {
-                *secret = Secret::new(clear.clone());
-            }
-        };
-        if let Some(password) = self.sip.as_mut().and_then(|sip| sip.password.as_mut()) {
-            put(password, &secrets.sip_password);
-        }
-        if let Some(asterisk) = self.asterisk.as_mut() {
-            put(&mut asterisk.password, &secrets.ari_password);
+        let password = self.sip.as_mut().and_then(|sip| sip.password.as_mut());
+        if let Some(secret) = password.filter(|secret| secret.is_mask())
+            && let Some(clear) = &secrets.sip_password
+        {
+            *secret = Secret::new(clear.clone());
         }
     }
 }

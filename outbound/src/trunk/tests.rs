@@ -98,17 +98,6 @@ fn sip(json: serde_json::Value) -> TrunkConfig {
     trunk(serde_json::json!({ "driver": "sip", "sip": section }))
 }
 
-fn asterisk(json: serde_json::Value) -> TrunkConfig {
-    let mut section = serde_json::json!({
-        "ari_url": "http://pbx.example.com:8088/ari",
-        "user": "callwright",
-        "password": "hush",
-        "dial_string": "PJSIP/{number}@carrier",
-    });
-    section.as_object_mut().unwrap().extend(json.as_object().unwrap().clone());
-    trunk(serde_json::json!({ "driver": "asterisk", "asterisk": section }))
-}
-
 fn codes(trunk: &TrunkConfig) -> Vec<(String, String)> {
     let faults = trunk.check().err().unwrap_or_default();
     faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
@@ -116,17 +105,12 @@ fn codes(trunk: &TrunkConfig) -> Vec<(String, String)> {
 
 #[test]
 fn a_driver_needs_its_section_and_takes_its_defaults() {
-    for driver in ["sip", "asterisk"] {
-        let bare = trunk(serde_json::json!({ "driver": driver }));
-        assert_eq!(codes(&bare), [(format!("/{driver}"), "required".to_owned())]);
-    }
+    let bare = trunk(serde_json::json!({ "driver": "sip" }));
+    assert_eq!(codes(&bare), [("/sip".to_owned(), "required".to_owned())]);
     assert_eq!(sip(serde_json::json!({})).check(), Ok(()));
-    assert_eq!(asterisk(serde_json::json!({})).check(), Ok(()));
     let section = sip(serde_json::json!({})).sip.unwrap();
     assert_eq!((section.transport, section.srtp), (SipTransport::Udp, Srtp::Off));
     assert_eq!((section.options_seconds, section.prack), (Some(30), Prack::Supported));
-    let kinds = asterisk(serde_json::json!({})).asterisk.unwrap().audio_kinds;
-    assert_eq!((kinds[&0x10], kinds[&0x12], kinds[&0x18]), (8_000, 16_000, 192_000));
 }
 
 #[test]
@@ -182,47 +166,17 @@ fn each_bound_of_a_sip_trunk_is_named() {
 }
 
 #[test]
-fn each_bound_of_an_asterisk_trunk_is_named() {
-    for (json, pointer, code) in [
-        (serde_json::json!({ "ari_url": "pbx:8088" }), "/asterisk/ari_url", "not_a_url"),
-        (serde_json::json!({ "ari_url": "http://u:p@pbx" }), "/asterisk/ari_url", "not_a_url"),
-        (serde_json::json!({ "user": "a:b" }), "/asterisk/user", "not_a_word"),
-        (serde_json::json!({ "app": "a b" }), "/asterisk/app", "not_a_word"),
-        (
-            serde_json::json!({ "dial_string": "PJSIP/a" }),
-            "/asterisk/dial_string",
-            "not_a_dial_string",
-        ),
-        (serde_json::json!({ "audio_kinds": {} }), "/asterisk/audio_kinds", "too_few"),
-        (
-            serde_json::json!({ "audio_kinds": { "15": 8000 } }),
-            "/asterisk/audio_kinds/15",
-            "not_an_audio_kind",
-        ),
-    ] {
-        let found = codes(&asterisk(json.clone()));
-        assert_eq!(found, [(pointer.to_owned(), code.to_owned())], "{json}");
-    }
-    let dialled = asterisk(serde_json::json!({})).asterisk.unwrap().dial("8613800000001");
-    assert_eq!(dialled, "PJSIP/8613800000001@carrier");
-}
-
-#[test]
 fn a_password_is_written_and_never_read_back() {
-    for config in [
-        sip(serde_json::json!({ "user": "a", "password": "hush" })),
-        asterisk(serde_json::json!({})),
-    ] {
-        let shown = format!("{config:?} {}", serde_json::json!(config));
-        assert!(!shown.contains("hush") && shown.contains("********"), "{shown}");
-        let secrets = config.secrets();
-        assert!(!format!("{secrets:?}").contains("hush"));
-        // As it is stored, read, and written back by a person who has seen the mask.
-        let stored = serde_json::json!(secrets);
-        let mut read: TrunkConfig = serde_json::from_value(serde_json::json!(config)).unwrap();
-        assert!(read.check().is_err(), "a mask is no password");
-        read.reunite(&serde_json::from_value(stored).unwrap());
-        assert_eq!(read, config);
-        assert_eq!(read.check(), Ok(()));
-    }
+    let config = sip(serde_json::json!({ "user": "a", "password": "hush" }));
+    let shown = format!("{config:?} {}", serde_json::json!(config));
+    assert!(!shown.contains("hush") && shown.contains("********"), "{shown}");
+    let secrets = config.secrets();
+    assert!(!format!("{secrets:?}").contains("hush"));
+    // As it is stored, read, and written back by a person who has seen the mask.
+    let stored = serde_json::json!(secrets);
+    let mut read: TrunkConfig = serde_json::from_value(serde_json::json!(config)).unwrap();
+    assert!(read.check().is_err(), "a mask is no password");
+    read.reunite(&serde_json::from_value(stored).unwrap());
+    assert_eq!(read, config);
+    assert_eq!(read.check(), Ok(()));
 }

@@ -167,8 +167,8 @@ impl Call {
             Placed::Answered(up) => self.talk(*up).await,
             Placed::Ended(ending) => ending,
         };
-        let Self { session, events, works, order, .. } = *self;
-        if works.settings.recording_of(&order).is_some() {
+        let Self { session, events, order, .. } = *self;
+        if order.recording.is_some() {
             // Whoever is told of the end finds the recording whole.
             let closed = tokio::time::timeout(RECORDING_WAIT, session.close()).await;
             if closed.is_err() {

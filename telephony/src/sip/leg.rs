@@ -49,7 +49,7 @@ pub(super) async fn ready(
     }
     let spec = SessionSpec {
         noise: Noise::Untouched,
-        recording: works.recording(&order),
+        recording: Works::recording(&order),
         voice: VoiceActivity::On,
     };
     let (session, media) = works.plane.open(spec).map_err(|error| refused(error.to_string()))?;

@@ -89,6 +89,7 @@ pub fn order(trunk: TrunkConfig) -> Order {
         chain_index: 0,
         ring_timeout: Duration::from_secs(30),
         max_call: Duration::from_secs(60),
+        recording: None,
         begun_at: Instant::now(),
         invite_by: Instant::now() + Duration::from_secs(60),
         hours: Arc::new(Hours::always(chrono_tz::UTC)),

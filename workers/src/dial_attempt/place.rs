@@ -167,7 +167,7 @@ pub(super) async fn not_placed(
     Ok(())
 }
 
-pub(super) fn leg(order: &DialOrder) -> Order {
+pub(super) fn leg(env: &Environment, order: &DialOrder) -> Order {
     let facts = &order.facts;
     Order {
         attempt: order.attempt,
@@ -182,6 +182,7 @@ pub(super) fn leg(order: &DialOrder) -> Order {
         chain_index: facts.chain_index,
         ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
         max_call: Duration::from_secs(order.max_call_seconds.into()),
+        recording: order.recording.then(|| env.spool.path(order.attempt)),
         begun_at: order.fenced,
         invite_by: order.fenced + INVITE_WITHIN,
         hours: Arc::clone(&order.hours),

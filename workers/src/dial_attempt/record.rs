@@ -5,6 +5,7 @@ use dialog::transcript::Speaker;
 use jobs::Delivery;
 use outbound::outcome::RobotResult;
 use outbound::record::CallRecord;
+use outbound::trunk::Driver;
 use storage::attempts::DialOrder;
 use storage::finish::{Finished, NewConversation, NewRecording};
 use telephony::recording::{self, Side, Span};
@@ -78,7 +79,12 @@ async fn record_call(
     let length_ms = (account.ending.at - account.answered_at?).num_milliseconds();
     let length_ms = u64::try_from(length_ms).unwrap_or(0);
     let spans = spans(report);
-    let written = tokio::task::spawn_blocking(move || recording::write(&path, &spans, length_ms));
+    let driver = order.line.driver;
+    let written = tokio::task::spawn_blocking(move || match driver {
+        Driver::Simulated => recording::write(&path, &spans, length_ms),
+        // It was recorded while it was up.
+        Driver::Sip => recording::of(&path),
+    });
     let failed = match written.await {
         Ok(Ok(recorded)) => {
             let key = storage::objects::keys::recording(
