@@ -10,21 +10,28 @@
 
 mod bridge;
 mod budget;
+mod concealment;
 mod config;
 mod counters;
 mod digit;
+pub mod dtmf;
 mod error;
 mod event;
 mod frame;
 mod g711;
+pub mod jitter;
 mod peer;
 mod plane;
 mod playback;
 mod ports;
 mod recorder;
+pub mod rtcp;
+pub mod rtp;
 mod session;
 mod shard;
-mod tones;
+mod srtp;
+pub mod tones;
+mod voice;
 
 pub use bridge::Bridge;
 pub use budget::Noise;
