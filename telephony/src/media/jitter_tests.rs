@@ -22,6 +22,12 @@ fn pull(buffer: &mut JitterBuffer) -> (i16, Heard) {
     (frame[0], heard)
 }
 
+fn pull_away(buffer: &mut JitterBuffer, frames: usize) {
+    for _ in 0..frames {
+        pull(buffer);
+    }
+}
+
 #[test]
 fn packets_are_heard_in_order_after_the_delay() {
     let mut buffer = JitterBuffer::new(40);
@@ -77,7 +83,7 @@ fn when_all_packets_are_late_the_delay_follows_them() {
         pull(&mut buffer);
     }
     // The path is 200 ms longer from now on.
-    (0..10).for_each(|_| drop(pull(&mut buffer)));
+    pull_away(&mut buffer, 10);
     let mut whole = 0;
     for index in 10..60 {
         insert(&mut buffer, index);
@@ -96,7 +102,7 @@ fn a_stream_that_jumps_goes_on_there() {
     let there = START ^ 0x4000_0000;
     assert_eq!(buffer.insert(there, &[7; FRAME_SAMPLES]), Inserted::Stray);
     assert_eq!(buffer.insert(there.wrapping_add(LENGTH), &[8; FRAME_SAMPLES]), Inserted::Kept);
-    (0..2).for_each(|_| drop(pull(&mut buffer)));
+    pull_away(&mut buffer, 2);
     assert_eq!(pull(&mut buffer), (8, Heard::Whole));
 }
 
@@ -132,7 +138,7 @@ fn silence_of_the_peer_is_as_long_as_it_was() {
         insert(&mut buffer, index);
         pull(&mut buffer);
     }
-    (0..100).for_each(|_| drop(pull(&mut buffer)));
+    pull_away(&mut buffer, 100);
     assert_eq!(pull(&mut buffer).1, Heard::Silent);
     insert(&mut buffer, 111);
     pull(&mut buffer);
@@ -168,7 +174,9 @@ fn a_wrong_clock_never_grows_the_delay() {
 fn a_burst_that_waits_is_worked_off() {
     let mut buffer = JitterBuffer::new(40);
     insert(&mut buffer, 0);
-    (1..15).for_each(|index| drop(insert(&mut buffer, index)));
+    for index in 1..15 {
+        insert(&mut buffer, index);
+    }
     assert!(buffer.waiting_ms() >= 280);
     for index in 15..400 {
         insert(&mut buffer, index);
@@ -199,7 +207,9 @@ proptest! {
         for frame in 0..trips.len() + 40 {
             for (index, trip) in trips.iter().enumerate() {
                 if index + usize::from(trip.delay_frames) == frame {
-                    (0..trip.copies).for_each(|_| drop(insert(&mut buffer, index as u32)));
+                    for _ in 0..trip.copies {
+                        insert(&mut buffer, index as u32);
+                    }
                 }
             }
             let before = match buffer.state {
