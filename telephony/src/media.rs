@@ -10,21 +10,37 @@
 
 mod bridge;
 mod budget;
+mod call;
+mod concealment;
 mod config;
 mod counters;
+mod deadline;
 mod digit;
+pub mod dtmf;
 mod error;
 mod event;
 mod frame;
 mod g711;
+pub mod jitter;
+pub mod measure;
 mod peer;
 mod plane;
 mod playback;
 mod ports;
+mod receiving;
+mod reception;
 mod recorder;
+mod reports;
+pub mod rtcp;
+pub mod rtp;
+mod sending;
 mod session;
 mod shard;
-mod tones;
+mod srtp;
+pub mod tones;
+mod voice;
+mod wire;
+mod writer;
 
 pub use bridge::Bridge;
 pub use budget::Noise;

@@ -23,6 +23,7 @@ pub struct Bridge {
 }
 
 /// One session's end of a bridge.
+#[derive(Debug)]
 pub(super) struct BridgeEnd {
     pub(super) number: u64,
     to: SyncSender<Frame>,

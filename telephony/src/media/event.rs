@@ -30,7 +30,7 @@ pub enum Happened {
     PlaybackFinished { playback: PlaybackId, played_ms: u64 },
     /// A playback was stopped, by a request, another playback or the end of the call, after so much of it had left.
     PlaybackStopped { playback: PlaybackId, played_ms: u64 },
-    /// Voice is heard.
+    /// Voice is heard. After the answer only.
     SpeechStarted,
     /// Voice is no longer heard.
     SpeechStopped,
@@ -38,6 +38,8 @@ pub enum Happened {
     Digit { digit: Digit },
     /// All digits of one request have left.
     DigitsSent,
+    /// So many digits wait that those of a request had no room. None of them will be sent.
+    DigitsRefused,
     /// The network plays a tone; told once until another is heard. Before the answer only.
     Tone { tone: Tone },
     /// No packet came for [`MediaConfig::wire_silent_after`](super::MediaConfig::wire_silent_after).
@@ -72,6 +74,7 @@ impl SessionEvents {
 }
 
 /// The plane's end: gathers what happens in 20 ms and passes it on in one piece.
+#[derive(Debug)]
 pub(super) struct Outbox {
     groups: mpsc::Sender<Vec<MediaEvent>>,
     waiting: Vec<MediaEvent>,

@@ -11,6 +11,7 @@ use super::event::{self, SessionEvents};
 use super::ports::Ports;
 use super::session::{self, Session, SessionSpec};
 use super::shard::{NewCall, Shard};
+use super::writer::Writer;
 use super::{MediaConfig, MediaError};
 
 /// Carries the audio of calls on threads of its own. When it is dropped, calls that are up go on to their end.
@@ -36,10 +37,13 @@ impl Plane {
         if let Some(fault) = config.fault() {
             return Err(MediaError::Settings(fault));
         }
+        let writer = Writer::start().map_err(MediaError::Thread)?;
         let ports = Ports::new(config.bind, &config.ports);
         let shard = |number| {
             let budget = Budget::new(config.shard_budget_us);
-            Shard::start(number, &config).map(|shard| (shard, budget)).map_err(MediaError::Thread)
+            Shard::start(number, &config, writer.clone())
+                .map(|shard| (shard, budget))
+                .map_err(MediaError::Thread)
         };
         let shards = (0..config.shards).map(shard).collect::<Result<_, _>>()?;
         Ok(Self { config, ports, shards, bridges: AtomicU64::new(1) })

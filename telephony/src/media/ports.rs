@@ -22,7 +22,7 @@ pub(super) struct Sockets {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
     /// Frees the port; a field after the sockets, so that they are closed by then.
-    lease: Lease,
+    _lease: Lease,
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Lease {
 
 impl Ports {
     pub(super) fn new(bind: IpAddr, range: &RangeInclusive<u16>) -> Arc<Self> {
-        let free = range.clone().filter(|port| port % 2 == 0 && port + 1 <= *range.end());
+        let free = range.clone().filter(|port| port % 2 == 0 && port < range.end());
         Arc::new(Self { bind, free: Mutex::new(free.collect()) })
     }
 
@@ -44,7 +44,7 @@ impl Ports {
             let Some(rtp_port) = self.take() else { break };
             let lease = Lease { ports: Arc::clone(self), rtp_port };
             match self.bind(rtp_port) {
-                Ok((rtp, rtcp)) => return Ok(Sockets { rtp, rtcp, lease }),
+                Ok((rtp, rtcp)) => return Ok(Sockets { rtp, rtcp, _lease: lease }),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {}
                 Err(error) => return Err(MediaError::Socket(error)),
             }
@@ -69,12 +69,6 @@ impl Ports {
     }
 }
 
-impl Sockets {
-    pub(super) fn rtp_port(&self) -> u16 {
-        self.lease.rtp_port
-    }
-}
-
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut free = self.ports.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,30 +78,40 @@ impl Drop for Lease {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
-    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    /// An address that only this process uses, so that its ports are free.
+    fn own_address() -> IpAddr {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        IpAddr::from(Ipv4Addr::new(127, 41, high, low.max(1)))
+    }
+
+    fn port(sockets: &Sockets) -> u16 {
+        sockets.rtp.local_addr().unwrap().port()
+    }
 
     #[test]
     fn ports_are_even_and_come_back_when_a_call_ends() {
-        let ports = Ports::new(LOOPBACK, &(41_001..=41_006));
+        let ports = Ports::new(own_address(), &(21_001..=21_006));
         assert_eq!(ports.free_count(), 2);
         let (first, second) = (ports.open().unwrap(), ports.open().unwrap());
-        assert_eq!((first.rtp_port(), second.rtp_port()), (41_002, 41_004));
-        assert_eq!(first.rtcp.local_addr().unwrap().port(), 41_003);
+        assert_eq!((port(&first), port(&second)), (21_002, 21_004));
+        assert_eq!(first.rtcp.local_addr().unwrap().port(), 21_003);
         assert!(matches!(ports.open(), Err(MediaError::NoPort)));
         drop(first);
-        assert_eq!(ports.open().unwrap().rtp_port(), 41_002);
+        assert_eq!(port(&ports.open().unwrap()), 21_002);
         drop(second);
         assert_eq!(ports.free_count(), 2);
     }
 
     #[test]
     fn a_port_of_another_program_is_passed_over() {
-        let ports = Ports::new(LOOPBACK, &(41_010..=41_013));
-        let others = UdpSocket::bind((LOOPBACK, 41_011)).unwrap();
+        let ports = Ports::new(own_address(), &(21_010..=21_013));
+        let others = UdpSocket::bind((own_address(), 21_011)).unwrap();
         let taken = ports.open().unwrap();
-        assert_eq!(taken.rtp_port(), 41_012);
+        assert_eq!(port(&taken), 21_012);
         assert!(matches!(ports.open(), Err(MediaError::NoPort)));
         drop((others, taken));
         assert_eq!(ports.free_count(), 2);
@@ -115,8 +119,8 @@ mod tests {
 
     #[test]
     fn the_port_that_is_free_for_longest_is_next() {
-        let ports = Ports::new(LOOPBACK, &(41_020..=41_025));
+        let ports = Ports::new(own_address(), &(21_020..=21_025));
         drop(ports.open().unwrap());
-        assert_eq!(ports.open().unwrap().rtp_port(), 41_022);
+        assert_eq!(port(&ports.open().unwrap()), 21_022);
     }
 }

@@ -1,8 +1,24 @@
-//! A call's recording on its shard.
+//! A call's recording on its shard: puts both sides in step with the wire and hands them to the writer, a second at a
+//! time.
+//!
+//! A sample's place is its time since the answer. What is sent is on the wire as it is recorded; what was received was on
+//! the wire earlier, by the delay of the jitter buffer, so it is put that much earlier. A lost packet leaves what
+//! was concealed, hold and stalls leave silence; nothing ever shifts.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::recording::Recorded;
+use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS, SILENCE};
+use super::writer::{Draft, HandOver, Piece, Writer};
+use crate::recording::{LENGTH_MS_MAX, Recorded};
+
+/// Samples of a piece, both sides: one second.
+const PIECE_SAMPLES: usize = 16_000;
+/// What gathers while the writer takes nothing; then the recording is given up.
+const WAITING_SAMPLES_MAX: usize = 4 * PIECE_SAMPLES;
+/// An answer can't be older than this when the shard learns of it.
+const ANSWER_AGE_MAX: Duration = Duration::from_secs(5);
 
 /// What is recorded, from the answer on: stereo, the peer left and what is sent right, both in step with the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,3 +43,124 @@ pub enum RecordingOutcome {
         reason: String,
     },
 }
+
+pub(super) struct Recorder {
+    writer: Writer,
+    draft: Draft,
+    /// Frames that were heard before the answer and come out of the jitter buffer after it.
+    early_frames: u64,
+    /// What was sent and has no other side yet.
+    sent: VecDeque<Frame>,
+    piece: Vec<i16>,
+    samples_left: u64,
+    state: Recording,
+}
+
+/// Whether a recording is still being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recording {
+    GoesOn,
+    Lost,
+}
+
+impl Recorder {
+    /// Begin, for a call that was answered so long ago. The first `early_frames` that come out of the jitter buffer
+    /// were heard before the answer.
+    pub(super) fn start(
+        writer: Writer,
+        spec: &RecordingSpec,
+        answered_ago: Duration,
+        early_frames: u64,
+    ) -> Self {
+        let draft = Draft::new(spec.clone());
+        let mut piece = Vec::with_capacity(PIECE_SAMPLES + 2 * FRAME_SAMPLES);
+        // Silence between the answer and the first frame.
+        piece.resize(lead(answered_ago) * 2, 0);
+        Self {
+            writer,
+            draft,
+            early_frames,
+            sent: VecDeque::new(),
+            piece,
+            samples_left: LENGTH_MS_MAX * SAMPLES_A_MS as u64,
+            state: Recording::GoesOn,
+        }
+    }
+
+    /// A frame left.
+    pub(super) fn sent(&mut self, frame: &Frame) {
+        if self.state == Recording::GoesOn {
+            self.sent.push_back(*frame);
+        }
+    }
+
+    /// A frame came out of the jitter buffer. [`Recording::Lost`] is said once.
+    pub(super) fn heard(&mut self, frame: &Frame) -> Recording {
+        if self.state == Recording::Lost {
+            return Recording::GoesOn;
+        }
+        if self.early_frames > 0 {
+            self.early_frames -= 1;
+            return Recording::GoesOn;
+        }
+        let right = self.sent.pop_front().unwrap_or(SILENCE);
+        let count = self.samples_left.min(FRAME_SAMPLES as u64) as usize;
+        self.samples_left -= count as u64;
+        for (left, right) in frame.iter().zip(&right).take(count) {
+            self.piece.extend_from_slice(&[*left, *right]);
+        }
+        if self.piece.len() < PIECE_SAMPLES {
+            return Recording::GoesOn;
+        }
+        self.state = self.hand_over();
+        if self.state == Recording::Lost {
+            self.sent = VecDeque::new();
+            self.piece = Vec::new();
+        }
+        self.state
+    }
+
+    /// How many frames were sent whose other side is still in the jitter buffer.
+    pub(super) fn unheard(&self) -> usize {
+        self.sent.len()
+    }
+
+    fn hand_over(&mut self) -> Recording {
+        if self.draft.has_failed() {
+            return Recording::Lost;
+        }
+        let samples = std::mem::take(&mut self.piece);
+        match self.writer.add(Piece { draft: self.draft.clone(), samples }) {
+            HandOver::Taken => {
+                self.piece = Vec::with_capacity(PIECE_SAMPLES + 2 * FRAME_SAMPLES);
+                Recording::GoesOn
+            }
+            HandOver::Full(samples) if samples.len() < WAITING_SAMPLES_MAX => {
+                self.piece = samples;
+                Recording::GoesOn
+            }
+            HandOver::Full(_) => {
+                self.draft.fail("the disk is too slow");
+                Recording::Lost
+            }
+            HandOver::Over => {
+                self.draft.fail("the writer is gone");
+                Recording::Lost
+            }
+        }
+    }
+
+    /// The call is over: what is left, for the writer to finish with.
+    pub(super) fn finish(self) -> (Writer, Piece) {
+        (self.writer, Piece { draft: self.draft, samples: self.piece })
+    }
+}
+
+fn lead(answered_ago: Duration) -> usize {
+    let ago = answered_ago.min(ANSWER_AGE_MAX);
+    usize::try_from(ago.as_micros()).unwrap_or(0) * SAMPLES_A_MS / 1_000
+}
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

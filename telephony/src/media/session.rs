@@ -68,6 +68,7 @@ pub struct SessionSummary {
 }
 
 /// What the shard is asked for.
+#[derive(Debug)]
 pub(super) enum Request {
     Connect(Box<Peer>),
     Answer { at: Instant },
@@ -87,6 +88,7 @@ pub(super) struct Shared {
 }
 
 /// The shard's end of a session.
+#[derive(Debug)]
 pub(super) struct Mailbox {
     pub(super) requests: Receiver<Request>,
     pub(super) shared: Arc<Shared>,

@@ -1,20 +1,47 @@
-//! A thread that owns calls.
+//! A thread that owns calls and wakes at absolute deadlines.
+//!
+//! Calls are spread over twenty phases of a millisecond, as those whose frames are due at one moment make each other
+//! late. At a deadline the phase's frames leave first, all of them; then the next ones are built. What is left of the
+//! time goes to hearing, one call at a time with a look at the clock in between, so that no frame waits for it.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Once};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use thread_priority::unix::{set_thread_priority_and_policy, thread_native_id};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+};
 
 use super::budget::Room;
+use super::call::{Call, Care, Going, Rules, UNHEARD_FRAMES_MAX};
 use super::counters::{Lateness, LatenessCounters, ShardCounters, ShardCounts};
+use super::deadline::{Sleeper, thread_cpu_us};
 use super::event::Outbox;
 use super::ports::Sockets;
 use super::session::{Mailbox, SessionSpec};
-use super::{MediaConfig, MediaError};
+use super::wire::Scratch;
+use super::writer::{Last, Writer};
+use super::{MediaConfig, MediaError, Scheduling};
 
 /// Calls that wait to be taken over by the thread, which looks at least every 20 ms.
 const NEW_CALLS_MAX: usize = 1_024;
+const PHASES: usize = 20;
+const PHASE: Duration = Duration::from_millis(1);
+const ROUND: Duration = Duration::from_millis(PHASES as u64);
+/// After a longer stall the frames that are over are left out: a burst of them would help nobody.
+const STALL: Duration = Duration::from_millis(200);
+/// A priority above normal threads; the kernel's own are at 50 and above.
+const REAL_TIME_PRIORITY: u8 = 10;
+/// Ended recordings that wait for the writer, and how long each may.
+const ENDED_MAX: usize = 1_024;
+const ENDED_WAIT: Duration = Duration::from_secs(5);
 
 /// A call on its way to a shard.
+#[derive(Debug)]
 pub(super) struct NewCall {
     pub(super) spec: SessionSpec,
     pub(super) sockets: Sockets,
@@ -30,16 +57,26 @@ pub(super) struct Shard {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counted {
-    pub(super) counters: ShardCounters,
-    pub(super) lateness: LatenessCounters,
+struct Counted {
+    counters: ShardCounters,
+    lateness: LatenessCounters,
 }
 
 impl Shard {
-    pub(super) fn start(_number: usize, _config: &MediaConfig) -> io::Result<Self> {
+    /// The thread ends when this is dropped and its last call is over.
+    pub(super) fn start(number: usize, config: &MediaConfig, writer: Writer) -> io::Result<Self> {
         let (calls, new) = sync_channel(NEW_CALLS_MAX);
-        std::thread::spawn(move || new.into_iter().for_each(drop::<NewCall>));
-        Ok(Self { calls, counted: Arc::default() })
+        let counted = Arc::new(Counted::default());
+        let (scheduling, counts) = (config.scheduling, Arc::clone(&counted));
+        let rules =
+            Rules { jitter_ms: config.jitter_ms, wire_silent_after: config.wire_silent_after };
+        thread::Builder::new().name(format!("media-{number}")).spawn(move || {
+            if scheduling == Scheduling::RealTime {
+                ask_for_real_time();
+            }
+            Running::new(new, counts, rules, writer).run();
+        })?;
+        Ok(Self { calls, counted })
     }
 
     pub(super) fn add(&self, call: NewCall) -> Result<(), MediaError> {
@@ -52,5 +89,234 @@ impl Shard {
 
     pub(super) fn lateness(&self) -> Lateness {
         self.counted.lateness.read()
+    }
+}
+
+fn ask_for_real_time() {
+    static SAID: Once = Once::new();
+    let priority = ThreadPriorityValue::try_from(REAL_TIME_PRIORITY)
+        .map_or(ThreadPriority::Max, ThreadPriority::Crossplatform);
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority, policy) {
+        SAID.call_once(|| {
+            tracing::warn!(%error, "no real-time priority for audio (it needs CAP_SYS_NICE); it goes on at normal priority");
+        });
+    }
+}
+
+/// What the thread has.
+struct Running {
+    new: Receiver<NewCall>,
+    open: Open,
+    /// Calls by their place; a place that is free is used again.
+    calls: Vec<Option<Box<Call>>>,
+    free: Vec<usize>,
+    phases: [Vec<usize>; PHASES],
+    /// Places of calls that were sent and not heard yet, in that order.
+    unheard: VecDeque<usize>,
+    /// Recordings of calls that are over, with when they are given up.
+    ended: Vec<(Writer, Box<Last>, Instant)>,
+    counted: Arc<Counted>,
+    rules: Rules,
+    writer: Writer,
+    scratch: Scratch,
+    sleeper: Sleeper,
+    /// The next deadline and its phase.
+    next: Instant,
+    phase: usize,
+}
+
+/// Whether calls can still come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Yes,
+    No,
+}
+
+impl Running {
+    fn new(new: Receiver<NewCall>, counted: Arc<Counted>, rules: Rules, writer: Writer) -> Self {
+        Self {
+            new,
+            open: Open::Yes,
+            calls: Vec::new(),
+            free: Vec::new(),
+            phases: std::array::from_fn(|_| Vec::new()),
+            unheard: VecDeque::new(),
+            ended: Vec::new(),
+            counted,
+            rules,
+            writer,
+            scratch: Scratch::new(),
+            sleeper: Sleeper::new(),
+            next: Instant::now(),
+            phase: 0,
+        }
+    }
+
+    fn run(mut self) {
+        while self.take_new_calls() == Going::On {
+            self.hear_until_deadline();
+            self.sleeper.sleep_until(self.next);
+            self.catch_up();
+            self.send_phase();
+            self.retry_ended();
+            self.go_to_next_phase();
+        }
+    }
+
+    /// Without calls it waits here, without waking.
+    fn take_new_calls(&mut self) -> Going {
+        if self.up() == 0 && self.ended.is_empty() {
+            let Some(call) = self.wait_for_call() else { return Going::Over };
+            self.add(call);
+            self.next = Instant::now();
+        }
+        while self.open == Open::Yes {
+            match self.new.try_recv() {
+                Ok(call) => self.add(call),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => self.open = Open::No,
+            }
+        }
+        Going::On
+    }
+
+    fn wait_for_call(&self) -> Option<NewCall> {
+        self.new.recv().ok()
+    }
+
+    fn up(&self) -> usize {
+        self.calls.len() - self.free.len()
+    }
+
+    fn add(&mut self, call: NewCall) {
+        let call = Call::new(call, self.rules, self.writer.clone(), Instant::now());
+        let place = match self.free.pop() {
+            Some(place) => place,
+            None => {
+                self.calls.push(None);
+                self.calls.len() - 1
+            }
+        };
+        self.calls[place] = Some(Box::new(call));
+        // The emptiest phase; of those, one that is far from the last.
+        let spread = |phase: &usize| (self.phases[*phase].len(), phase * 7 % PHASES);
+        let phase = (0..PHASES).min_by_key(spread).unwrap_or(0);
+        self.phases[phase].push(place);
+        self.counted.counters.calls.set(self.up() as u64);
+    }
+
+    fn hear_until_deadline(&mut self) {
+        while let Some(place) = self.unheard.front().copied() {
+            if Instant::now() >= self.next {
+                return;
+            }
+            self.unheard.pop_front();
+            self.hear(place);
+        }
+    }
+
+    fn hear(&mut self, place: usize) {
+        let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) else { return };
+        // More than one frame waits: the thread has no time for everything.
+        let care = if call.unheard() > 1 { Care::Reduced } else { Care::Full };
+        if care == Care::Reduced {
+            self.counted.counters.voice_shed.add(u64::from(call.unheard()));
+        }
+        call.hear(&mut self.scratch, care);
+    }
+
+    /// Where the thread was not run for long, pass over the rounds that are over.
+    fn catch_up(&mut self) {
+        let late = Instant::now().saturating_duration_since(self.next);
+        if late < STALL {
+            return;
+        }
+        let rounds = u32::try_from(late.as_millis() / ROUND.as_millis()).unwrap_or(u32::MAX);
+        for call in self.calls.iter_mut().flatten() {
+            call.skip(rounds, &mut self.scratch);
+        }
+        self.next += ROUND * rounds;
+        self.counted.counters.frames_skipped.add(u64::from(rounds) * self.up() as u64);
+    }
+
+    fn send_phase(&mut self) {
+        let mut places = std::mem::take(&mut self.phases[self.phase]);
+        places.retain(|place| self.send(*place) == Going::On);
+        for place in &places {
+            if let Some(call) = self.calls[*place].as_mut() {
+                call.build(Instant::now());
+                if call.unheard() >= UNHEARD_FRAMES_MAX {
+                    self.hear(*place);
+                }
+            }
+        }
+        self.phases[self.phase] = places;
+    }
+
+    fn send(&mut self, place: usize) -> Going {
+        let Some(call) = self.calls[place].as_mut() else { return Going::Over };
+        let now = Instant::now();
+        let (going, left) = call.send(now);
+        if going == Going::Over {
+            self.end(place);
+            return Going::Over;
+        }
+        if left {
+            let late = now.saturating_duration_since(self.next);
+            let late_us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+            let Counted { counters, lateness } = &*self.counted;
+            counters.frames_sent.add(1);
+            counters.frames_late_5_ms.add(u64::from(late_us > 5_000));
+            counters.frames_late_10_ms.add(u64::from(late_us > 10_000));
+            lateness.add(late_us, 1);
+        }
+        if call.unheard() == 1 {
+            self.unheard.push_back(place);
+        }
+        Going::On
+    }
+
+    fn end(&mut self, place: usize) {
+        let Some(call) = self.calls[place].take() else { return };
+        self.free.push(place);
+        self.counted.counters.calls.set(self.up() as u64);
+        if let Some((writer, last)) = call.end(&mut self.scratch) {
+            self.ended.push((writer, last, Instant::now() + ENDED_WAIT));
+        }
+    }
+
+    /// Hand over what is left of recordings. One that the writer does not take in time is lost.
+    fn retry_ended(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let too_many = self.ended.len() > ENDED_MAX;
+        let mut waiting = Vec::new();
+        for (writer, last, give_up_at) in std::mem::take(&mut self.ended) {
+            let Some(last) = writer.finish(last) else { continue };
+            if too_many || now >= give_up_at {
+                self.counted.counters.recordings_failed.add(1);
+                last.give_up();
+            } else {
+                waiting.push((writer, last, give_up_at));
+            }
+        }
+        self.ended = waiting;
+    }
+
+    /// Go on to the next phase that has calls.
+    fn go_to_next_phase(&mut self) {
+        for _ in 0..PHASES {
+            self.next += PHASE;
+            self.phase = (self.phase + 1) % PHASES;
+            if !self.phases[self.phase].is_empty() {
+                break;
+            }
+        }
+        if self.phase == 0 || self.up() < PHASES {
+            self.counted.counters.cpu_us.set(thread_cpu_us());
+        }
     }
 }

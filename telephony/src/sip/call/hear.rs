@@ -59,6 +59,9 @@ impl Call {
             Happened::RecordingFailed => {
                 tracing::error!(attempt = %self.order.attempt, "a recording is lost; the call goes on");
             }
+            Happened::DigitsRefused => {
+                tracing::warn!(attempt = %self.order.attempt, "keys can't be pressed on this call");
+            }
             Happened::SpeechStopped
             | Happened::DigitsSent
             | Happened::Tone { .. }

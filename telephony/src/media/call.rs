@@ -1,0 +1,390 @@
+//! A call on its shard: sends a frame at its deadline, builds the next, and in between hears what has come.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::budget::Room;
+use super::event::{Happened, Outbox};
+use super::frame::{FRAME_MS, Frame, SILENCE};
+use super::peer::{Direction, Peer};
+use super::receiving::{Content, Receiving};
+use super::recorder::{Recorder, Recording};
+use super::reports::Reports;
+use super::rtcp::{self, Farewell};
+use super::rtp;
+use super::sending::Sending;
+use super::session::{HeardFrame, Request, SessionSpec, SessionSummary, Shared, VoiceActivity};
+use super::shard::NewCall;
+use super::tones::ToneDetector;
+use super::voice::{VoiceChange, VoiceDetector};
+use super::wire::{Received, Scratch, Wire};
+use super::writer::{Last, Writer};
+
+/// Packets that are read in one go; a flood's rest waits, or is lost.
+const PACKETS_A_LOOK_MAX: usize = 32;
+/// RTCP is looked at each so many frames: 200 ms.
+const RTCP_EVERY_FRAMES: u64 = 10;
+/// Frames whose hearing waits for time; a call with so many is heard before anything else is sent.
+pub(super) const UNHEARD_FRAMES_MAX: u32 = 25;
+
+/// What all calls of a plane go by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) jitter_ms: u32,
+    pub(super) wire_silent_after: Duration,
+}
+
+pub(super) struct Call {
+    spec: SessionSpec,
+    rules: Rules,
+    requests: Receiver<Request>,
+    shared: Arc<Shared>,
+    summary: oneshot::Sender<SessionSummary>,
+    outbox: Outbox,
+    wire: Wire,
+    sending: Sending,
+    receiving: Receiving,
+    reports: Reports,
+    writer: Writer,
+    recorder: Option<Recorder>,
+    tones: ToneDetector,
+    voice: Option<VoiceDetector>,
+    listener: Option<mpsc::Sender<HeardFrame>>,
+    answered: Option<Answered>,
+    life: Life,
+    /// Frames that were sent, and whose other side is still to be heard.
+    unheard: u32,
+    frames_heard: u64,
+    _room: Room,
+}
+
+/// When the call was answered, as its frames count.
+#[derive(Debug, Clone, Copy)]
+struct Answered {
+    /// What was heard before.
+    frames_before: u64,
+    /// From the answer to the first frame.
+    lead_ms: u64,
+}
+
+/// Whether the peer still sends.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    /// The last packet, or when packets could first come.
+    last: Instant,
+    told: Told,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Silent,
+}
+
+/// How hearing goes: with everything, or without what can be left out for want of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    Full,
+    /// No voice detection.
+    Reduced,
+}
+
+/// Whether the call goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Going {
+    On,
+    Over,
+}
+
+impl Call {
+    pub(super) fn new(new: NewCall, rules: Rules, writer: Writer, now: Instant) -> Self {
+        let NewCall { spec, sockets, room, mailbox, outbox } = new;
+        // Made here, as it can't change threads.
+        let voice = (spec.voice == VoiceActivity::On).then(VoiceDetector::new);
+        Self {
+            spec,
+            rules,
+            requests: mailbox.requests,
+            wire: Wire::new(sockets, Arc::clone(&mailbox.shared)),
+            shared: mailbox.shared,
+            summary: mailbox.summary,
+            outbox,
+            sending: Sending::new(),
+            receiving: Receiving::new(rules.jitter_ms),
+            reports: Reports::new(now),
+            writer,
+            recorder: None,
+            tones: ToneDetector::default(),
+            voice,
+            listener: None,
+            answered: None,
+            life: Life { last: now, told: Told::Nothing },
+            unheard: 0,
+            frames_heard: 0,
+            _room: room,
+        }
+    }
+
+    /// Send the frame that was built. Whether a packet left.
+    pub(super) fn send(&mut self, now: Instant) -> (Going, bool) {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return (Going::Over, false);
+        }
+        let mut asked = false;
+        while let Ok(request) = self.requests.try_recv() {
+            self.carry_out(request, now);
+            asked = true;
+        }
+        if asked {
+            self.build(now);
+        }
+        let packet = self.sending.packet();
+        let leaves = !packet.is_empty();
+        if leaves {
+            self.wire.send_rtp(packet);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sent(self.sending.frame());
+        }
+        self.sending.sent(now, &mut self.outbox);
+        self.unheard += 1;
+        (Going::On, leaves)
+    }
+
+    /// Build the frame that is sent next.
+    pub(super) fn build(&mut self, now: Instant) {
+        let answered = self.answered.is_some();
+        let peer = self.wire.peer().filter(|peer| answered && peer.direction.sends());
+        if let Some(packet) = self.sending.build(peer, now, &mut self.outbox)
+            && !self.wire.protect(packet)
+        {
+            packet.clear();
+            self.shared.counters.send_failures.add(1);
+        }
+    }
+
+    /// The thread was not run for so many frames. Their time has passed: they are silence on both sides of the
+    /// recording, and the stream's timestamps go on.
+    pub(super) fn skip(&mut self, frames: u32, scratch: &mut Scratch) {
+        for _ in 0..frames {
+            self.sending.skip();
+            if let Some(recorder) = &mut self.recorder {
+                recorder.sent(&SILENCE);
+            }
+            self.unheard += 1;
+            if self.unheard >= UNHEARD_FRAMES_MAX {
+                self.hear(scratch, Care::Reduced);
+            }
+        }
+    }
+
+    pub(super) fn unheard(&self) -> u32 {
+        self.unheard
+    }
+
+    /// Take what has come, and hear as many frames as were sent.
+    pub(super) fn hear(&mut self, scratch: &mut Scratch, care: Care) {
+        let now = Instant::now();
+        self.receive(scratch, now);
+        while self.unheard > 0 {
+            self.unheard -= 1;
+            self.hear_frame(now, care);
+        }
+        self.look_for_life(now);
+        if self.frames_heard.is_multiple_of(RTCP_EVERY_FRAMES) {
+            self.receive_reports(scratch, now);
+        }
+        if self.reports.is_due(now) {
+            self.report(now, Farewell::GoesOn);
+        }
+        self.outbox.flush();
+        self.shared.counters.events_lost.add(self.outbox.take_lost());
+    }
+
+    /// End the call. What is left of its recording, if there is one, goes to the writer.
+    pub(super) fn end(mut self, scratch: &mut Scratch) -> Option<(Writer, Box<Last>)> {
+        self.hear(scratch, Care::Reduced);
+        let now = Instant::now();
+        self.report(now, Farewell::Goodbye);
+        self.sending.stop_playback(now, &mut self.outbox);
+        while self.recorder.as_ref().is_some_and(|recorder| recorder.unheard() > 0) {
+            self.hear_frame(now, Care::Reduced);
+        }
+        self.outbox.flush();
+        let summary = SessionSummary { recording: None, counts: self.shared.counters.read() };
+        match self.recorder {
+            Some(recorder) => {
+                let (writer, piece) = recorder.finish();
+                Some((writer, Box::new(Last { piece, summary, waits: self.summary })))
+            }
+            None => {
+                // Who dropped the session does not wait.
+                let _ = self.summary.send(summary);
+                None
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: Request, now: Instant) {
+        match request {
+            Request::Connect(peer) => self.connect(*peer, now),
+            Request::Answer { at } => self.answer(at, now),
+            Request::Play { playback, source } => {
+                self.sending.play(playback, source, now, &mut self.outbox);
+            }
+            Request::Stop { playback } => self.sending.stop(playback, now, &mut self.outbox),
+            Request::SendDigits(digits) => {
+                if !self.sending.dial(&digits) {
+                    self.outbox.push(now, Happened::DigitsRefused);
+                }
+            }
+            Request::Listen(listener) => self.listener = Some(listener),
+            Request::Bridge(end) => self.sending.join(end),
+            Request::Unbridge { bridge } => self.sending.leave(bridge),
+        }
+    }
+
+    fn connect(&mut self, peer: Peer, now: Instant) {
+        let before = self.wire.peer().map(|peer| peer.direction);
+        if before != Some(peer.direction) {
+            self.life = Life { last: now, told: Told::Nothing };
+        }
+        if let Err(error) = self.wire.connect(peer, now) {
+            tracing::error!(%error, "a call goes on as it was before its peer changed");
+        }
+    }
+
+    fn answer(&mut self, at: Instant, now: Instant) {
+        if self.answered.is_some() {
+            return;
+        }
+        let ago = now.saturating_duration_since(at);
+        let lead_ms = u64::try_from(ago.as_millis()).unwrap_or(0);
+        // Frames that were sent before are still to be heard; they are before the answer, too.
+        let frames_before = self.frames_heard + u64::from(self.unheard);
+        self.answered = Some(Answered { frames_before, lead_ms });
+        self.life.last = now;
+        if let Some(spec) = &self.spec.recording {
+            let held_back = u64::from(self.rules.jitter_ms) / FRAME_MS;
+            let early_frames = u64::from(self.unheard) + held_back;
+            let writer = self.writer.clone();
+            self.recorder = Some(Recorder::start(writer, spec, ago, early_frames));
+        }
+    }
+
+    fn receive(&mut self, scratch: &mut Scratch, now: Instant) {
+        for _ in 0..PACKETS_A_LOOK_MAX {
+            match self.wire.receive(scratch) {
+                Received::Nothing => return,
+                Received::Refused => {}
+                Received::Rtcp => self.hear_report(&scratch.packet, now),
+                Received::Rtp { from } => {
+                    let Some(packet) = rtp::parse(&scratch.packet) else {
+                        self.shared.counters.packets_garbage.add(1);
+                        continue;
+                    };
+                    let Some(peer) = self.wire.peer() else { continue };
+                    let counters = &self.shared.counters;
+                    match self.receiving.hear(&packet, peer, now, counters) {
+                        Content::Nothing => continue,
+                        Content::Stream => {}
+                        Content::Digit(digit) => self.outbox.push(now, Happened::Digit { digit }),
+                    }
+                    self.wire.pin(from, now);
+                    self.life.last = now;
+                }
+            }
+        }
+    }
+
+    fn hear_frame(&mut self, now: Instant, care: Care) {
+        let mut frame = SILENCE;
+        self.receiving.pull(&mut frame, &self.shared.counters);
+        if let Some(recorder) = &mut self.recorder
+            && recorder.heard(&frame) == Recording::Lost
+        {
+            self.outbox.push(now, Happened::RecordingFailed);
+        }
+        self.sending.pass_on(&frame);
+        if self.answered.is_none() {
+            if let Some(tone) = self.tones.hear(&frame) {
+                self.outbox.push(now, Happened::Tone { tone });
+            }
+        } else if care == Care::Full
+            && let Some(change) = self.voice.as_mut().and_then(|voice| voice.hear(&frame))
+        {
+            let what = match change {
+                VoiceChange::Started => Happened::SpeechStarted,
+                VoiceChange::Stopped => Happened::SpeechStopped,
+            };
+            self.outbox.push(now, what);
+        }
+        self.give(&frame);
+        self.frames_heard += 1;
+    }
+
+    /// Give a frame to who listens, with its place on the wire.
+    fn give(&mut self, frame: &Frame) {
+        let Some(listener) = &self.listener else { return };
+        let at_ms = match self.answered {
+            Some(Answered { frames_before, lead_ms }) => (lead_ms
+                + (self.frames_heard - frames_before) * FRAME_MS)
+                .saturating_sub(u64::from(self.rules.jitter_ms)),
+            None => self.frames_heard * FRAME_MS,
+        };
+        match listener.try_send(HeardFrame { at_ms, samples: *frame }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => self.shared.counters.heard_frames_lost.add(1),
+            Err(TrySendError::Closed(_)) => self.listener = None,
+        }
+    }
+
+    fn look_for_life(&mut self, now: Instant) {
+        let both = self.wire.peer().is_some_and(|peer| peer.direction == Direction::Both);
+        if self.answered.is_none() || !both {
+            return;
+        }
+        let silent = now.saturating_duration_since(self.life.last) > self.rules.wire_silent_after;
+        match (self.life.told, silent) {
+            (Told::Nothing, true) => {
+                self.life.told = Told::Silent;
+                self.outbox.push(now, Happened::WireSilent);
+            }
+            (Told::Silent, false) => {
+                self.life.told = Told::Nothing;
+                self.outbox.push(now, Happened::WireBack);
+            }
+            _ => {}
+        }
+    }
+
+    fn receive_reports(&mut self, scratch: &mut Scratch, now: Instant) {
+        for _ in 0..PACKETS_A_LOOK_MAX {
+            match self.wire.receive_rtcp(scratch) {
+                Received::Rtcp => self.hear_report(&scratch.packet, now),
+                Received::Nothing => return,
+                Received::Refused | Received::Rtp { .. } => {}
+            }
+        }
+    }
+
+    fn hear_report(&mut self, packet: &[u8], now: Instant) {
+        let counters = &self.shared.counters;
+        let Some(compound) = rtcp::parse(packet) else { return counters.packets_garbage.add(1) };
+        self.reports.hear(now, &compound, self.sending.stream().ssrc, counters);
+        if compound.goodbye.is_some_and(|ssrc| self.receiving.is_stream(ssrc)) {
+            self.outbox.push(now, Happened::PeerSaidBye);
+        }
+    }
+
+    fn report(&mut self, now: Instant, farewell: Farewell) {
+        let own = self.sending.stream();
+        let packet = self.reports.write(now, own, self.receiving.stream(), farewell);
+        self.wire.send_rtcp(packet);
+    }
+}
