@@ -8,7 +8,8 @@ pub mod asks;
 pub mod campaign;
 pub mod files;
 pub mod gate;
-pub mod world;
+pub mod sipp;
+mod world;
 
 pub use asks::{Answer, ask};
 pub use world::{Line, World, at, eventually, program};

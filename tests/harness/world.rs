@@ -20,9 +20,11 @@ use storage::{Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workers::fail_point::{DieAt, FailPoint};
+use workers::lines::{SipAddresses, VoicePriority};
 use workers::{Kind, Running, Settings};
 
 use crate::gate::Gate;
+use crate::sipp::free_udp_port;
 
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -152,6 +154,18 @@ impl World {
         env.settings =
             Settings { sweep_every: Duration::from_millis(50), reader: program(), ..env.settings };
         self.running = Some(Running::start(env, kinds).expect("a thread"));
+    }
+
+    /// Start the workers anew, with an address for SIP on loopback.
+    pub async fn open_sip(&mut self) {
+        self.stop_workers().await;
+        self.config.sip = Some(SipAddresses {
+            listen: SocketAddr::from(([127, 0, 0, 1], free_udp_port())),
+            external: None,
+            voice_ports: 30_000..=49_999,
+            voice_priority: VoicePriority::Normal,
+        });
+        self.run(&Kind::WORK);
     }
 
     /// Start the workers anew, to fail at this point, once.
@@ -328,14 +342,17 @@ impl World {
     }
 
     /// Damage a row, or mend it, past every crate that could refuse it.
-    pub async fn sql(&self, statement: &str) {
+    ///
+    /// Gives what the statement says.
+    pub async fn sql(&self, statement: &str) -> String {
         let database = self.config.database.as_ref().expect("a database");
         let done = tokio::process::Command::new("psql")
-            .args([&database.url, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .args([&database.url, "-X", "-q", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement])
             .output()
             .await
             .expect("psql runs");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     /// Nothing that the journal and the database say breaks a rule.

@@ -33,6 +33,7 @@ mod redial;
 mod requests;
 mod retention;
 mod scheduled_tasks;
+mod sip_trunks;
 mod spreadsheets;
 mod strangers;
 mod templates;

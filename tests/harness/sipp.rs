@@ -1,0 +1,58 @@
+//! Phones on a SIP trunk: sipp processes that play scenarios of `telephony/tests/sipp`.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::world::eventually;
+
+/// One scenario that waits for calls. It is ended when it is dropped.
+pub struct Sipp {
+    child: Child,
+    pub address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+/// A UDP port that nobody has now.
+pub fn free_udp_port() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    socket.local_addr().expect("an address").port()
+}
+
+impl Sipp {
+    /// Play a scenario for every call that comes. `keys` fill its words in brackets.
+    pub async fn play(scenario: &str, keys: &[(&str, &str)]) -> Self {
+        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../telephony/tests/sipp");
+        let text = std::fs::read_to_string(scenarios.join(format!("{scenario}.xml")));
+        let text = keys.iter().fold(text.expect("a scenario"), |text, (key, value)| {
+            text.replace(&format!("[{key}]"), value)
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("scenario.xml"), text).expect("a scenario");
+        let port = free_udp_port();
+        let child = Command::new("sipp")
+            .current_dir(folder.path())
+            .args(["-sf", "scenario.xml"])
+            .args(["-i", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-mp", &free_udp_port().to_string(), "-cp", &free_udp_port().to_string()])
+            .args(["-nostdin", "-timeout", "300"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("sipp can't be started ({error}); `scripts/setup tests` installs it")
+            });
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        eventually("sipp to listen", || async { UdpSocket::bind(address).err() }).await;
+        Self { child, address, _folder: folder }
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
