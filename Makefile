@@ -5,7 +5,7 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test check mutants fuzz bench chaos openapi limits fmt
+.PHONY: help setup build up demo test check mutants fuzz bench chaos sip-demo openapi limits fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,11 @@ up: build ## Run everything on this machine, with a demo campaign the first time
 
 demo: build ## The same, ending by itself when the campaign has ended well
 	@$(CALLWRIGHT) up --until-done
+
+sip-demo: ## A campaign over SIP to phones that sipp plays, checked against its log: NUMBERS=200
+	@scripts/setup tests
+	@cargo build $(CARGO_PROFILE) --locked -p callwright
+	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- python3 tests/sip/demo.py
 
 test: ## Set up, then every check: format, lints, licences, units, stories, contracts
 	@scripts/test

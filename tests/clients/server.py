@@ -83,9 +83,12 @@ class Server:
         return pathlib.Path(self.log.name).read_text()[-4000:]
 
     def get(self, path):
+        return json.loads(self.fetch(path))
+
+    def fetch(self, path):
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.key}"})
         with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.load(reply)
+            return reply.read()
 
     def post(self, path, body, more=None):
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **(more or {})}
