@@ -10,6 +10,7 @@
 pub mod carrier;
 pub mod gate;
 pub mod journal;
+pub mod lines;
 pub mod media;
 pub mod recording;
 pub mod simulated;

@@ -100,7 +100,8 @@ async fn the_same_seed_gives_the_same_calls() {
                 let at = match &event {
                     CallEvent::Ringing { at }
                     | CallEvent::Answered { at }
-                    | CallEvent::Heard { at, .. } => *at,
+                    | CallEvent::Heard { at, .. }
+                    | CallEvent::Transfer { at, .. } => *at,
                     CallEvent::Ended(ending) => ending.at,
                 };
                 let since = at - *first.get_or_insert(at);

@@ -145,14 +145,14 @@ async fn a_call_through_a_proxy_ends_by_either_side() {
                 let (_, ending) = rest(&mut call).await;
                 assert_eq!(ending.result, CallResult::Answered, "{transport}");
             }
-            phone.is_content().await;
+            phone.ends_well().await;
         });
         running.spawn(async move {
             let (world, phone) = (World::new().await, Sipp::play("hangs_up", 1, &[]));
             let proxy = Kamailio::before(&phone);
             let (_, ending) = world.dial(order(proxy.trunk(transport))).await;
             assert_eq!(ending.party, Some(HangupParty::Customer), "{transport}: {}", proxy.log());
-            phone.is_content().await;
+            phone.ends_well().await;
         });
     }
     while let Some(done) = running.join_next().await {

@@ -81,7 +81,7 @@ impl Sipp {
     }
 
     /// Wait until it has had its calls, each as its scenario says.
-    pub async fn is_content(mut self) {
+    pub async fn ends_well(mut self) {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a status") {
