@@ -232,8 +232,7 @@ impl Asked {
             let health = locked(&self.health);
             health.hosts.get(*place).is_some_and(|host| host.health == Health::Down)
         };
-        let (down, up): (Vec<usize>, Vec<usize>) =
-            (0..self.trunk.hosts.len()).partition(is_down);
+        let (down, up): (Vec<usize>, Vec<usize>) = (0..self.trunk.hosts.len()).partition(is_down);
         for place in up.into_iter().chain(down) {
             let Some(flow) = self.flow(place).await else { continue };
             let contact = contact(&self.endpoint, &flow);

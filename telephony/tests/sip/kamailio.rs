@@ -1,6 +1,6 @@
 //! Calls through Kamailio: over TCP and TLS, with 407 and Record-Route, hung up by either side.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use outbound::trunk::TrunkConfig;
 use serde_json::json;
 use telephony::carrier::{Carrier, CarrierError, Command as Ask};
 
-use super::sipp::Sipp;
+use super::sipp::{Sipp, free_port};
 use super::world::{World, answered, order, rest, trunk, until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,12 +25,6 @@ struct Kamailio {
     tls: SocketAddr,
     certificates: String,
     folder: tempfile::TempDir,
-}
-
-/// A free port for TCP, which UDP most likely has free as well.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 impl Kamailio {
