@@ -21,8 +21,7 @@ pub use secret::{Secret, TrunkSecrets};
 pub use simulated::{PERSONAS, PERSONAS_MAX, SIMULATED_MS_MAX, SimulatedLine};
 pub use sip::SipTrunk;
 pub use sip_parts::{
-    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp,
-    TimerMode, Transfer,
+    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp, TimerMode,
 };
 
 /// Entries of a trunk's own status mapping, at most.

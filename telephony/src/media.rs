@@ -9,6 +9,7 @@
 //! [`rtcp`], [`dtmf`]), and what a peer can grow is bounded.
 
 mod bridge;
+mod bridge_end;
 mod budget;
 mod call;
 mod concealment;
@@ -30,12 +31,14 @@ mod ports;
 mod receiving;
 mod reception;
 mod recorder;
+mod recording;
 mod reports;
 pub mod rtcp;
 pub mod rtp;
 mod sending;
 mod session;
 mod shard;
+mod sink;
 mod srtp;
 pub mod tones;
 mod voice;
@@ -54,6 +57,6 @@ pub use g711::Codec;
 pub use peer::{DigitsBy, Direction, MASTER_KEY_BYTES, MasterKey, Peer, SrtpKeys, SrtpSuite};
 pub use plane::{Plane, PlaneCounts};
 pub use playback::{PIECE_SAMPLES_MAX, PlaybackId, Source, SpeechStream};
-pub use recorder::{RecordingFormat, RecordingOutcome, RecordingSpec};
+pub use recording::{RecordingFormat, RecordingOutcome, RecordingSpec};
 pub use session::{HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity};
 pub use tones::Tone;

@@ -19,7 +19,7 @@ use clock::Clock;
 use crate::carrier::{CarrierError, Order, Timeline};
 use crate::gate::{Driver, Gate, Permit};
 use crate::journal::Journal;
-use call::SimulatedCall;
+pub use call::SimulatedCall;
 
 pub use persona::persona_names;
 pub use plan::{RULES, Rule};

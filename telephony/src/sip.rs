@@ -23,18 +23,20 @@ mod session_timer;
 mod tls;
 mod watch;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock::Clock;
 use outbound::ids::TrunkId;
-use outbound::trunk::{SipTrunk, TrunkConfig};
+use outbound::trunk::{SipHost, SipTrunk, TrunkConfig};
 
 use crate::carrier::{CarrierError, Order};
 use crate::gate::{Driver, Permit};
 use crate::media::{Plane, RecordingFormat, RecordingSpec};
 use crate::voice::Voice;
 use endpoint::Endpoint;
+use flow::{Flow, Target};
 use watch::Watches;
 
 pub use endpoint::CannotListen;
@@ -54,11 +56,19 @@ pub struct SipSettings {
     pub user_agent: String,
     /// Calls that are up at a time, at most. More are refused, and wait.
     pub calls_max: usize,
+    /// The shortest session interval that is kept, in seconds (RFC 4028: 90). Shorter ones are for tests.
+    pub session_seconds_min: u32,
 }
 
 impl SipSettings {
     pub fn at(bind: SocketAddr) -> Self {
-        Self { bind, external: None, user_agent: "Callwright".to_owned(), calls_max: CALLS_MAX }
+        Self {
+            bind,
+            external: None,
+            user_agent: "Callwright".to_owned(),
+            calls_max: CALLS_MAX,
+            session_seconds_min: session_timer::MIN_SECONDS,
+        }
     }
 }
 
@@ -130,6 +140,23 @@ impl Works {
         let section = order.line.sip.clone().map(Arc::new);
         section
             .ok_or_else(|| CarrierError::Refused("the trunk has no SIP configuration".to_owned()))
+    }
+
+    /// The first host that a packet can be sent to. It is taken out of `hosts`, with those before it.
+    async fn first_reached(
+        &self,
+        trunk: &SipTrunk,
+        hosts: &mut VecDeque<SipHost>,
+    ) -> Option<(SipHost, Flow)> {
+        while let Some(host) = hosts.pop_front() {
+            match self.endpoint.flow(&Target::of(trunk, &host)).await {
+                Ok(flow) => return Some((host, flow)),
+                Err(error) => {
+                    tracing::warn!(host = %host.host, %error, "a host of a SIP trunk can't be reached");
+                }
+            }
+        }
+        None
     }
 
     fn recording(order: &Order) -> Option<RecordingSpec> {

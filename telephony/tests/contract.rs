@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "contract/simulated_line.rs"]
+mod simulated_line;
+#[path = "contract/sip_line.rs"]
+mod sip_line;
 #[expect(dead_code, reason = "the SIP tests use the rest of it")]
 #[path = "sip/sipp.rs"]
 mod sipp;
@@ -12,10 +16,9 @@ mod sipp;
 mod world;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clock::Clock;
 use dialog::conversation::Input;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
@@ -24,10 +27,8 @@ use outbound::period::{PeriodConfig, PeriodKind, Range};
 use outbound::phone::{Phone, parse};
 use outbound::trunk::TrunkConfig;
 use telephony::carrier::{Call, CallEvent, Carrier, CarrierError, Command, Ending, Order};
-use telephony::journal::{Event, Journal, read_all};
-use telephony::simulated::SimulatedCarrier;
+use telephony::journal::{Event, read_all};
 use telephony::spoken::spoken_ms;
-use tempfile::TempDir;
 
 /// A carrier and phones on its far end that act as they are asked to.
 trait Line {
@@ -94,63 +95,6 @@ trait Line {
     fn journaled(&self, attempt: AttemptId) -> Vec<Event> {
         let entries = read_all(self.folder()).unwrap();
         entries.iter().filter(|entry| entry.attempt == attempt).map(|entry| entry.event).collect()
-    }
-}
-
-struct Simulated {
-    carrier: SimulatedCarrier,
-    folder: TempDir,
-}
-
-impl Simulated {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Arc::new(Journal::open(folder.path(), "contract").unwrap());
-        Self { carrier: SimulatedCarrier::new(Clock::wall(), journal), folder }
-    }
-
-    fn phone(suffix: u32) -> Phone {
-        parse(&format!("1380000{suffix:04}"), "CN").unwrap()
-    }
-}
-
-impl Line for Simulated {
-    type Carrier = SimulatedCarrier;
-
-    fn carrier(&self) -> &SimulatedCarrier {
-        &self.carrier
-    }
-
-    fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn trunk(&self, _: Phone) -> TrunkConfig {
-        serde_json::from_value(serde_json::json!({ "name": "line", "concurrency": 10 })).unwrap()
-    }
-
-    fn answers(&self) -> Phone {
-        Self::phone(1)
-    }
-
-    fn busy(&self) -> Phone {
-        Self::phone(2)
-    }
-
-    fn rings_for_ever(&self) -> Phone {
-        Self::phone(20)
-    }
-
-    fn silent(&self) -> Phone {
-        Self::phone(15)
-    }
-
-    fn hangs_up(&self) -> Phone {
-        Self::phone(13)
-    }
-
-    fn refused(&self) -> Phone {
-        Self::phone(14)
     }
 }
 
@@ -367,110 +311,6 @@ async fn next_can_be_given_up_and_asked_again(line: &impl Line) {
     assert_eq!(events.iter().filter(|event| answered(event)).count(), 1);
 }
 
-/// SIP to phones that sipp plays, one process for each way to act.
-struct Sip {
-    world: world::World,
-    phones: Mutex<Vec<(&'static str, sipp::Sipp)>>,
-}
-
-/// How a phone acts, by its number.
-const PHONES: [(u64, &str); 5] = [
-    (8_613_800_000_001, "hangs_up"),
-    (8_613_800_000_002, "refuses_at_once"),
-    (8_613_800_000_003, "rings_for_ever"),
-    (8_613_800_000_004, "answers"),
-    (8_613_800_000_005, "takes_no_call"),
-];
-
-impl Sip {
-    async fn new() -> Self {
-        Self { world: world::World::new().await, phones: Mutex::default() }
-    }
-
-    fn phone(&self, scenario: &str) -> Phone {
-        let place = PHONES.iter().position(|(_, known)| *known == scenario).unwrap();
-        Phone::from_digits(PHONES[place].0)
-    }
-
-    /// Where a phone is reached. It is started with its first call.
-    fn address(&self, callee: Phone) -> std::net::SocketAddr {
-        let (_, scenario) = PHONES.iter().find(|(known, _)| *known == callee.digits()).unwrap();
-        let mut phones = self.phones.lock().unwrap();
-        if let Some((_, phone)) = phones.iter().find(|(known, _)| known == scenario) {
-            return phone.address;
-        }
-        let (file, keys): (_, &[_]) = match *scenario {
-            "refuses_at_once" => {
-                (*scenario, &[("code", "486"), ("extra", "Reason: Q.850;cause=17")])
-            }
-            "takes_no_call" => {
-                ("refuses_at_once", &[("code", "500"), ("extra", "X-Nothing: here")])
-            }
-            other => (other, &[]),
-        };
-        let phone = sipp::Sipp::play(file, 1_000, keys);
-        let address = phone.address;
-        phones.push((scenario, phone));
-        address
-    }
-}
-
-impl Line for Sip {
-    type Carrier = telephony::gate::Gate<telephony::sip::Sip>;
-
-    fn carrier(&self) -> &Self::Carrier {
-        &self.world.gate
-    }
-
-    fn folder(&self) -> &Path {
-        self.world.folder.path()
-    }
-
-    fn trunk(&self, callee: Phone) -> TrunkConfig {
-        world::trunk(&[self.address(callee)], serde_json::json!({}))
-    }
-
-    fn answers(&self) -> Phone {
-        self.phone("hangs_up")
-    }
-
-    fn busy(&self) -> Phone {
-        self.phone("refuses_at_once")
-    }
-
-    fn rings_for_ever(&self) -> Phone {
-        self.phone("rings_for_ever")
-    }
-
-    fn silent(&self) -> Phone {
-        self.phone("answers")
-    }
-
-    fn hangs_up(&self) -> Phone {
-        self.phone("hangs_up")
-    }
-
-    fn refused(&self) -> Phone {
-        self.phone("takes_no_call")
-    }
-
-    fn ring_timeout(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn max_call(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn slack_ms(&self) -> i64 {
-        120
-    }
-
-    async fn pass(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-}
-
 macro_rules! contract {
     ($clock:tt, $line:expr => $($test:ident,)*) => {$(
         #[tokio::test $clock]
@@ -500,13 +340,13 @@ macro_rules! suite {
 }
 
 mod simulated {
-    use super::Simulated;
+    use super::simulated_line::Simulated;
 
     suite! { (start_paused = true), Simulated::new() }
 }
 
 mod sip {
-    use super::Sip;
+    use super::sip_line::Sip;
 
     suite! { (flavor = "current_thread"), Sip::new().await }
 }

@@ -11,6 +11,8 @@ mod answers;
 mod hosts;
 #[path = "sip/in_dialog.rs"]
 mod in_dialog;
+#[path = "sip/kamailio.rs"]
+mod kamailio;
 #[path = "sip/sipp.rs"]
 mod sipp;
 #[path = "sip/socket.rs"]

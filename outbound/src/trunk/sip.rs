@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::number_format::NumberFormat;
 use super::secret::Secret;
 use super::sip_parts::{
-    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp, Transfer,
-    host_name,
+    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp, host_name,
 };
 use crate::fault::{Fault, count, number, text};
 
@@ -76,8 +75,6 @@ pub struct SipTrunk {
     pub prack: Prack,
     #[serde(default)]
     pub dtmf: Dtmf,
-    #[serde(default)]
-    pub transfer: Transfer,
 }
 
 fn options_seconds() -> Option<u32> {

@@ -64,17 +64,6 @@ pub enum Prack {
     Required,
 }
 
-/// How a call is handed to a person.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Transfer {
-    /// A second call, joined to the first here.
-    #[default]
-    Bridge,
-    /// SIP REFER: the trunk places the second call.
-    Refer,
-}
-
 /// Whether session timers (RFC 4028) are asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

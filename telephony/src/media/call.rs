@@ -1,34 +1,33 @@
-//! A call on its shard: sends a frame at its deadline, builds the next, and in between hears what has come.
+//! A call on its shard: sends a frame at its deadline, builds the next, and in between hears what has come
+//! ([`hearing`]).
+
+mod hearing;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::budget::Room;
 use super::event::{Happened, Outbox};
-use super::frame::{FRAME_MS, Frame, SILENCE};
-use super::peer::{Direction, Peer};
-use super::receiving::{Content, Receiving};
-use super::recorder::{Recorder, Recording};
+use super::frame::{FRAME_MS, SILENCE};
+use super::peer::Peer;
+use super::ports::Sockets;
+use super::receiving::Receiving;
+use super::recorder::Recorder;
 use super::reports::Reports;
-use super::rtcp::{self, Farewell};
-use super::rtp;
+use super::rtcp::Farewell;
 use super::sending::Sending;
-use super::session::{HeardFrame, Request, SessionSpec, SessionSummary, Shared, VoiceActivity};
-use super::shard::NewCall;
+use super::session::{
+    HeardFrame, Mailbox, Request, SessionSpec, SessionSummary, Shared, VoiceActivity,
+};
 use super::tones::ToneDetector;
-use super::voice::{VoiceChange, VoiceDetector};
-use super::wire::{Received, Scratch, Wire};
+use super::voice::VoiceDetector;
+use super::wire::{Scratch, Wire};
 use super::writer::{Last, Writer};
 
-/// Packets that are read in one go; a flood's rest waits, or is lost.
-const PACKETS_A_LOOK_MAX: usize = 32;
-/// RTCP is looked at each so many frames: 200 ms.
-const RTCP_EVERY_FRAMES: u64 = 10;
 /// Frames whose hearing waits for time; a call with so many is heard before anything else is sent.
 pub(super) const UNHEARD_FRAMES_MAX: u32 = 25;
 
@@ -37,6 +36,16 @@ pub(super) const UNHEARD_FRAMES_MAX: u32 = 25;
 pub(super) struct Rules {
     pub(super) jitter_ms: u32,
     pub(super) wire_silent_after: Duration,
+}
+
+/// A call on its way to a shard.
+#[derive(Debug)]
+pub(super) struct NewCall {
+    pub(super) spec: SessionSpec,
+    pub(super) sockets: Sockets,
+    pub(super) room: Room,
+    pub(super) mailbox: Mailbox,
+    pub(super) outbox: Outbox,
 }
 
 pub(super) struct Call {
@@ -60,6 +69,8 @@ pub(super) struct Call {
     /// Frames that were sent, and whose other side is still to be heard.
     unheard: u32,
     frames_heard: u64,
+    /// At so many frames heard, RTCP is looked at again.
+    next_reports: u64,
     _room: Room,
 }
 
@@ -94,10 +105,13 @@ pub(super) enum Care {
     Reduced,
 }
 
-/// Whether the call goes on.
+/// What a deadline was to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Going {
-    On,
+pub(super) enum Sent {
+    Packet,
+    /// Nothing was to be sent.
+    Nothing,
+    /// The call is over.
     Over,
 }
 
@@ -126,14 +140,15 @@ impl Call {
             life: Life { last: now, told: Told::Nothing },
             unheard: 0,
             frames_heard: 0,
+            next_reports: 0,
             _room: room,
         }
     }
 
-    /// Send the frame that was built. Whether a packet left.
-    pub(super) fn send(&mut self, now: Instant) -> (Going, bool) {
+    /// Send the frame that was built.
+    pub(super) fn send(&mut self, now: Instant) -> Sent {
         if self.shared.closed.load(Ordering::Acquire) {
-            return (Going::Over, false);
+            return Sent::Over;
         }
         let mut asked = false;
         while let Ok(request) = self.requests.try_recv() {
@@ -144,8 +159,8 @@ impl Call {
             self.build(now);
         }
         let packet = self.sending.packet();
-        let leaves = !packet.is_empty();
-        if leaves {
+        let sent = if packet.is_empty() { Sent::Nothing } else { Sent::Packet };
+        if sent == Sent::Packet {
             self.wire.send_rtp(packet);
         }
         if let Some(recorder) = &mut self.recorder {
@@ -153,7 +168,7 @@ impl Call {
         }
         self.sending.sent(now, &mut self.outbox);
         self.unheard += 1;
-        (Going::On, leaves)
+        sent
     }
 
     /// Build the frame that is sent next.
@@ -185,25 +200,6 @@ impl Call {
 
     pub(super) fn unheard(&self) -> u32 {
         self.unheard
-    }
-
-    /// Take what has come, and hear as many frames as were sent.
-    pub(super) fn hear(&mut self, scratch: &mut Scratch, care: Care) {
-        let now = Instant::now();
-        self.receive(scratch, now);
-        while self.unheard > 0 {
-            self.unheard -= 1;
-            self.hear_frame(now, care);
-        }
-        self.look_for_life(now);
-        if self.frames_heard.is_multiple_of(RTCP_EVERY_FRAMES) {
-            self.receive_reports(scratch, now);
-        }
-        if self.reports.is_due(now) {
-            self.report(now, Farewell::GoesOn);
-        }
-        self.outbox.flush();
-        self.shared.counters.events_lost.add(self.outbox.take_lost());
     }
 
     /// End the call. What is left of its recording, if there is one, goes to the writer.
@@ -245,7 +241,6 @@ impl Call {
             }
             Request::Listen(listener) => self.listener = Some(listener),
             Request::Bridge(end) => self.sending.join(end),
-            Request::Unbridge { bridge } => self.sending.leave(bridge),
         }
     }
 
@@ -274,111 +269,6 @@ impl Call {
             let early_frames = u64::from(self.unheard) + held_back;
             let writer = self.writer.clone();
             self.recorder = Some(Recorder::start(writer, spec, ago, early_frames));
-        }
-    }
-
-    fn receive(&mut self, scratch: &mut Scratch, now: Instant) {
-        for _ in 0..PACKETS_A_LOOK_MAX {
-            match self.wire.receive(scratch) {
-                Received::Nothing => return,
-                Received::Refused => {}
-                Received::Rtcp => self.hear_report(&scratch.packet, now),
-                Received::Rtp { from } => {
-                    let Some(packet) = rtp::parse(&scratch.packet) else {
-                        self.shared.counters.packets_garbage.add(1);
-                        continue;
-                    };
-                    let Some(peer) = self.wire.peer() else { continue };
-                    let counters = &self.shared.counters;
-                    match self.receiving.hear(&packet, peer, now, counters) {
-                        Content::Nothing => continue,
-                        Content::Stream => {}
-                        Content::Digit(digit) => self.outbox.push(now, Happened::Digit { digit }),
-                    }
-                    self.wire.pin(from, now);
-                    self.life.last = now;
-                }
-            }
-        }
-    }
-
-    fn hear_frame(&mut self, now: Instant, care: Care) {
-        let mut frame = SILENCE;
-        self.receiving.pull(&mut frame, &self.shared.counters);
-        if let Some(recorder) = &mut self.recorder
-            && recorder.heard(&frame) == Recording::Lost
-        {
-            self.outbox.push(now, Happened::RecordingFailed);
-        }
-        self.sending.pass_on(&frame);
-        if self.answered.is_none() {
-            if let Some(tone) = self.tones.hear(&frame) {
-                self.outbox.push(now, Happened::Tone { tone });
-            }
-        } else if care == Care::Full
-            && let Some(change) = self.voice.as_mut().and_then(|voice| voice.hear(&frame))
-        {
-            let what = match change {
-                VoiceChange::Started => Happened::SpeechStarted,
-                VoiceChange::Stopped => Happened::SpeechStopped,
-            };
-            self.outbox.push(now, what);
-        }
-        self.give(&frame);
-        self.frames_heard += 1;
-    }
-
-    /// Give a frame to who listens, with its place on the wire.
-    fn give(&mut self, frame: &Frame) {
-        let Some(listener) = &self.listener else { return };
-        let at_ms = match self.answered {
-            Some(Answered { frames_before, lead_ms }) => (lead_ms
-                + (self.frames_heard - frames_before) * FRAME_MS)
-                .saturating_sub(u64::from(self.rules.jitter_ms)),
-            None => self.frames_heard * FRAME_MS,
-        };
-        match listener.try_send(HeardFrame { at_ms, samples: *frame }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.shared.counters.heard_frames_lost.add(1),
-            Err(TrySendError::Closed(_)) => self.listener = None,
-        }
-    }
-
-    fn look_for_life(&mut self, now: Instant) {
-        let both = self.wire.peer().is_some_and(|peer| peer.direction == Direction::Both);
-        if self.answered.is_none() || !both {
-            return;
-        }
-        let silent = now.saturating_duration_since(self.life.last) > self.rules.wire_silent_after;
-        match (self.life.told, silent) {
-            (Told::Nothing, true) => {
-                self.life.told = Told::Silent;
-                self.outbox.push(now, Happened::WireSilent);
-            }
-            (Told::Silent, false) => {
-                self.life.told = Told::Nothing;
-                self.outbox.push(now, Happened::WireBack);
-            }
-            _ => {}
-        }
-    }
-
-    fn receive_reports(&mut self, scratch: &mut Scratch, now: Instant) {
-        for _ in 0..PACKETS_A_LOOK_MAX {
-            match self.wire.receive_rtcp(scratch) {
-                Received::Rtcp => self.hear_report(&scratch.packet, now),
-                Received::Nothing => return,
-                Received::Refused | Received::Rtp { .. } => {}
-            }
-        }
-    }
-
-    fn hear_report(&mut self, packet: &[u8], now: Instant) {
-        let counters = &self.shared.counters;
-        let Some(compound) = rtcp::parse(packet) else { return counters.packets_garbage.add(1) };
-        self.reports.hear(now, &compound, self.sending.stream().ssrc, counters);
-        if compound.goodbye.is_some_and(|ssrc| self.receiving.is_stream(ssrc)) {
-            self.outbox.push(now, Happened::PeerSaidBye);
         }
     }
 

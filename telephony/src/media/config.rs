@@ -9,12 +9,13 @@ pub const SHARDS_MAX: usize = 64;
 /// The longest time that received audio waits for packets that are under way.
 pub const JITTER_MS_MAX: u32 = 200;
 
-/// The settings of one media plane. [`MediaConfig::default`] suits a machine with its own address.
+/// The settings of one media plane. [`MediaConfig::default`] is for calls on this machine: set `bind` for others.
 #[derive(Debug, Clone)]
 pub struct MediaConfig {
     /// The address that sockets are bound to.
     pub bind: IpAddr,
-    /// The address that the peer is told to send to, where it is not `bind`: that of the NAT in front.
+    /// The address that the peer is told to send to, where it is not `bind`: that of the NAT in front. Needed where
+    /// `bind` is every address.
     pub external: Option<IpAddr>,
     /// Ports of calls. RTP takes the even ones, RTCP the one after each.
     pub ports: RangeInclusive<u16>,
@@ -33,7 +34,7 @@ pub struct MediaConfig {
 impl Default for MediaConfig {
     fn default() -> Self {
         Self {
-            bind: IpAddr::from([0, 0, 0, 0]),
+            bind: IpAddr::from([127, 0, 0, 1]),
             external: None,
             ports: 20_000..=29_999,
             shards: 1,
@@ -50,6 +51,8 @@ impl MediaConfig {
     pub fn fault(&self) -> Option<&'static str> {
         if self.shards == 0 || self.shards > SHARDS_MAX {
             Some("shards must be 1 to 64")
+        } else if self.bind.is_unspecified() && self.external.is_none() {
+            Some("bind is every address, so external must say which one peers send to")
         } else if self.ports.end().saturating_sub(*self.ports.start()) < 1 {
             Some("the port range must hold at least one even port and the one after it")
         } else if *self.ports.start() < 1_024 {

@@ -51,6 +51,8 @@ pub struct JitterBuffer {
     /// By timestamp, without two of the same.
     pieces: VecDeque<Piece>,
     state: State,
+    /// The first packet of this stretch of audio; before it nothing is missing.
+    first: u32,
     /// The spare time that a packet should have when it comes.
     target: u32,
     concealment: Concealment,
@@ -97,6 +99,7 @@ impl JitterBuffer {
         Self {
             pieces: VecDeque::new(),
             state: State::Empty,
+            first: 0,
             target: delay_ms * SAMPLES_A_MS as u32,
             concealment: Concealment::new(),
             late_in_row: 0,
@@ -149,12 +152,13 @@ impl JitterBuffer {
             return Heard::Silent;
         };
         let (given, given_until) = self.give(next, given_until, frame);
+        let before_first = difference(self.first, next) >= FRAME_SAMPLES as i32;
         let next = self.steer(next.wrapping_add(FRAME_SAMPLES as u32));
         let quiet_frames = quiet_frames.saturating_add(1);
         self.state = State::Running { next, given_until, newest_end, quiet_frames };
         if given == FRAME_SAMPLES {
             Heard::Whole
-        } else if given == 0 && quiet_frames > WINDOW_FRAMES / 2 {
+        } else if given == 0 && (before_first || quiet_frames > WINDOW_FRAMES / 2) {
             Heard::Silent
         } else {
             Heard::Concealed
@@ -194,6 +198,7 @@ impl JitterBuffer {
         self.stray_end = None;
         self.late_in_row = 0;
         self.window = Window::default();
+        self.first = timestamp;
         self.run(timestamp.wrapping_sub(self.target), given_until, end);
     }
 

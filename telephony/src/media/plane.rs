@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bridge::Bridge;
 use super::budget::Budget;
+use super::call::NewCall;
 use super::counters::{Lateness, ShardCounts};
 use super::event::{self, SessionEvents};
 use super::ports::Ports;
 use super::session::{self, Session, SessionSpec};
-use super::shard::{NewCall, Shard};
+use super::shard::Shard;
 use super::writer::Writer;
 use super::{MediaConfig, MediaError};
 
@@ -20,7 +20,6 @@ pub struct Plane {
     config: MediaConfig,
     ports: Arc<Ports>,
     shards: Vec<(Shard, Arc<Budget>)>,
-    bridges: AtomicU64,
 }
 
 /// What a plane has counted since it started.
@@ -46,7 +45,7 @@ impl Plane {
                 .map_err(MediaError::Thread)
         };
         let shards = (0..config.shards).map(shard).collect::<Result<_, _>>()?;
-        Ok(Self { config, ports, shards, bridges: AtomicU64::new(1) })
+        Ok(Self { config, ports, shards })
     }
 
     /// Take room and ports for a call, before its INVITE: the SDP needs the address.
@@ -72,7 +71,7 @@ impl Plane {
 
     /// Join two sessions, until the bridge is dropped: what one hears, the other sends. Both are recorded as ever.
     pub fn bridge(&self, one: &Session, other: &Session) -> Result<Bridge, MediaError> {
-        Bridge::join(self.bridges.fetch_add(1, Ordering::Relaxed), one, other)
+        Bridge::join(one, other)
     }
 
     pub fn counts(&self) -> PlaneCounts {

@@ -30,6 +30,8 @@ pub(super) struct Reception {
     /// A bit for each of the newest packet and those before it.
     seen: u64,
     received: u32,
+    /// Lost before the count began anew.
+    lost_before: u32,
     /// The number after the last one that was far off.
     restart_at: Option<u16>,
     jitter: f64,
@@ -54,6 +56,7 @@ impl Reception {
             newest: first,
             seen: 0,
             received: 0,
+            lost_before: 0,
             restart_at: None,
             jitter: 0.0,
             transit: None,
@@ -82,7 +85,8 @@ impl Reception {
             return Order::Next;
         }
         if self.restart_at == Some(packet.sequence) {
-            *self = Self { jitter: self.jitter, ..Self::new(packet) };
+            let (jitter, lost_before) = (self.jitter, self.lost());
+            *self = Self { jitter, lost_before, ..Self::new(packet) };
             return self.hear(packet);
         }
         self.restart_at = Some(packet.sequence.wrapping_add(1));
@@ -108,7 +112,7 @@ impl Reception {
 
     /// Packets that are missing; copies do not count, so it is never negative.
     pub(super) fn lost(&self) -> u32 {
-        self.expected().saturating_sub(self.received)
+        self.lost_before + self.expected().saturating_sub(self.received)
     }
 
     pub(super) fn jitter_us(&self) -> u64 {
@@ -177,8 +181,8 @@ mod tests {
     fn one_stray_number_is_nothing_and_two_in_a_row_are_a_new_start() {
         let (stream, _) = hear([100, 101, 40_000, 102, 103]);
         assert_eq!(stream.lost(), 0);
-        let (stream, _) = hear([100, 101, 40_000, 40_001, 40_002]);
-        assert_eq!((stream.lost(), stream.newest as u16), (0, 40_002));
+        let (stream, _) = hear([100, 102, 40_000, 40_001, 40_002]);
+        assert_eq!((stream.lost(), stream.newest as u16), (1, 40_002));
     }
 
     #[test]

@@ -6,12 +6,12 @@
 //! was concealed, hold and stalls leave silence; nothing ever shifts.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS, SILENCE};
+use super::recording::RecordingSpec;
 use super::writer::{Draft, HandOver, Piece, Writer};
-use crate::recording::{LENGTH_MS_MAX, Recorded};
+use crate::recording::LENGTH_MS_MAX;
 
 /// Samples of a piece, both sides: one second.
 const PIECE_SAMPLES: usize = 16_000;
@@ -19,30 +19,6 @@ const PIECE_SAMPLES: usize = 16_000;
 const WAITING_SAMPLES_MAX: usize = 4 * PIECE_SAMPLES;
 /// An answer can't be older than this when the shard learns of it.
 const ANSWER_AGE_MAX: Duration = Duration::from_secs(5);
-
-/// What is recorded, from the answer on: stereo, the peer left and what is sent right, both in step with the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordingSpec {
-    /// Where it appears when it is whole and on the disk; until then it has the extension `part`. The folder exists.
-    pub path: PathBuf,
-    pub format: RecordingFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordingFormat {
-    /// 16 bit, 8 kHz.
-    Wav,
-}
-
-/// What became of a recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordingOutcome {
-    Whole(Recorded),
-    /// It could not be written, all of it; nothing is there under its name.
-    Failed {
-        reason: String,
-    },
-}
 
 pub(super) struct Recorder {
     writer: Writer,

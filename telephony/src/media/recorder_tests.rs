@@ -6,9 +6,11 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::super::counters::CallCounts;
+use super::super::recording::{RecordingFormat, RecordingOutcome};
 use super::super::session::SessionSummary;
 use super::super::writer::Last;
 use super::*;
+use crate::recording::Recorded;
 
 fn spec(path: &Path) -> RecordingSpec {
     RecordingSpec { path: path.to_owned(), format: RecordingFormat::Wav }

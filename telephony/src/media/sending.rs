@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::bridge::{BridgeEnd, OtherEnd};
+use super::bridge_end::{BridgeEnd, OtherEnd};
 use super::digit::{Digit, Digits};
 use super::dtmf::{self, DialProgress, Dialled, Dialler, EVENT_BYTES};
 use super::event::{Happened, Outbox};
@@ -108,12 +108,6 @@ impl Sending {
         self.bridge = Some(end);
     }
 
-    pub(super) fn leave(&mut self, bridge: u64) {
-        if self.bridge.as_ref().is_some_and(|end| end.number == bridge) {
-            self.bridge = None;
-        }
-    }
-
     /// What this call hears goes to the other side of its bridge.
     pub(super) fn pass_on(&self, frame: &Frame) {
         if let Some(bridge) = &self.bridge {
@@ -131,8 +125,10 @@ impl Sending {
         self.packet.clear();
         self.frame = SILENCE;
         let other_end = self.bridge.as_mut().map(|bridge| bridge.peek(&mut self.frame));
-        if other_end == Some(OtherEnd::Gone) {
+        if other_end.is_some_and(|other| other != OtherEnd::There) {
             self.bridge = None;
+        }
+        if other_end == Some(OtherEnd::Gone) {
             outbox.push(now, Happened::BridgeEnded);
         }
         let Some(peer) = to else {

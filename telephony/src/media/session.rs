@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::bridge::BridgeEnd;
+use super::bridge_end::BridgeEnd;
 use super::budget::Noise;
 use super::counters::{CallCounters, CallCounts};
 use super::digit::Digits;
 use super::frame::Frame;
 use super::playback::{PlaybackId, Source};
-use super::recorder::{RecordingOutcome, RecordingSpec};
+use super::recording::{RecordingOutcome, RecordingSpec};
 use super::{MediaError, Peer};
 
 /// Requests that wait for the call's next frame.
@@ -77,7 +77,6 @@ pub(super) enum Request {
     SendDigits(Digits),
     Listen(mpsc::Sender<HeardFrame>),
     Bridge(BridgeEnd),
-    Unbridge { bridge: u64 },
 }
 
 /// What both ends of a session look at.
@@ -187,29 +186,15 @@ impl Session {
     }
 
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        self.requester().request(request)
-    }
-
-    pub(super) fn requester(&self) -> Requester {
-        Requester(self.requests.clone())
+        self.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => MediaError::Busy,
+            TrySendError::Disconnected(_) => MediaError::Over,
+        })
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
-    }
-}
-
-/// A way to ask a session for something that does not keep it up.
-#[derive(Debug, Clone)]
-pub(super) struct Requester(SyncSender<Request>);
-
-impl Requester {
-    pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        self.0.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => MediaError::Busy,
-            TrySendError::Disconnected(_) => MediaError::Over,
-        })
     }
 }

@@ -16,13 +16,9 @@ use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
 };
 
-use super::budget::Room;
-use super::call::{Call, Care, Going, Rules, UNHEARD_FRAMES_MAX};
+use super::call::{Call, Care, NewCall, Rules, Sent, UNHEARD_FRAMES_MAX};
 use super::counters::{Lateness, LatenessCounters, ShardCounters, ShardCounts};
 use super::deadline::{Sleeper, thread_cpu_us};
-use super::event::Outbox;
-use super::ports::Sockets;
-use super::session::{Mailbox, SessionSpec};
 use super::wire::Scratch;
 use super::writer::{Last, Writer};
 use super::{MediaConfig, MediaError, Scheduling};
@@ -39,16 +35,6 @@ const REAL_TIME_PRIORITY: u8 = 10;
 /// Ended recordings that wait for the writer, and how long each may.
 const ENDED_MAX: usize = 1_024;
 const ENDED_WAIT: Duration = Duration::from_secs(5);
-
-/// A call on its way to a shard.
-#[derive(Debug)]
-pub(super) struct NewCall {
-    pub(super) spec: SessionSpec,
-    pub(super) sockets: Sockets,
-    pub(super) room: Room,
-    pub(super) mailbox: Mailbox,
-    pub(super) outbox: Outbox,
-}
 
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -92,6 +78,12 @@ impl Shard {
     }
 }
 
+/// The phase for the next call: one with the fewest, and of those one that is far from the last.
+fn emptiest(phases: &[Vec<usize>; PHASES]) -> usize {
+    let key = |phase: &usize| (phases[*phase].len(), phase * 7 % PHASES);
+    (0..PHASES).min_by_key(key).unwrap_or(0)
+}
+
 fn ask_for_real_time() {
     static SAID: Once = Once::new();
     let priority = ThreadPriorityValue::try_from(REAL_TIME_PRIORITY)
@@ -124,6 +116,13 @@ struct Running {
     /// The next deadline and its phase.
     next: Instant,
     phase: usize,
+}
+
+/// Whether a call, or the thread, goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    Over,
 }
 
 /// Whether calls can still come.
@@ -199,10 +198,7 @@ impl Running {
             }
         };
         self.calls[place] = Some(Box::new(call));
-        // The emptiest phase; of those, one that is far from the last.
-        let spread = |phase: &usize| (self.phases[*phase].len(), phase * 7 % PHASES);
-        let phase = (0..PHASES).min_by_key(spread).unwrap_or(0);
-        self.phases[phase].push(place);
+        self.phases[emptiest(&self.phases)].push(place);
         self.counted.counters.calls.set(self.up() as u64);
     }
 
@@ -257,12 +253,12 @@ impl Running {
     fn send(&mut self, place: usize) -> Going {
         let Some(call) = self.calls[place].as_mut() else { return Going::Over };
         let now = Instant::now();
-        let (going, left) = call.send(now);
-        if going == Going::Over {
+        let sent = call.send(now);
+        if sent == Sent::Over {
             self.end(place);
             return Going::Over;
         }
-        if left {
+        if sent == Sent::Packet {
             let late = now.saturating_duration_since(self.next);
             let late_us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
             let Counted { counters, lateness } = &*self.counted;
@@ -318,5 +314,27 @@ impl Running {
         if self.phase == 0 || self.up() < PHASES {
             self.counted.counters.cpu_us.set(thread_cpu_us());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_spread_over_all_phases() {
+        let mut phases: [Vec<usize>; PHASES] = std::array::from_fn(|_| Vec::new());
+        let mut last = None::<usize>;
+        for call in 0..PHASES * 3 {
+            let phase = emptiest(&phases);
+            // Two calls that come one after another are not sent one after another.
+            assert!(last.is_none_or(|last| last.abs_diff(phase) > 1), "{call}");
+            phases[phase].push(call);
+            last = Some(phase);
+        }
+        assert!(phases.iter().all(|calls| calls.len() == 3));
+        // The place of a call that has ended is taken first.
+        phases[11].pop();
+        assert_eq!(emptiest(&phases), 11);
     }
 }

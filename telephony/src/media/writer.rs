@@ -5,20 +5,19 @@
 //! its call goes on.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 
-use hound::{SampleFormat, WavSpec, WavWriter};
 use tokio::sync::oneshot;
 
-use super::recorder::{RecordingFormat, RecordingOutcome, RecordingSpec};
+use super::recording::{RecordingOutcome, RecordingSpec};
 use super::session::SessionSummary;
-use crate::recording::{RATE, Recorded};
+use super::sink::Sink;
 
 /// Pieces of a second (32 kB) that wait for the disk, of all calls together.
 const PIECES_MAX: usize = 512;
@@ -26,8 +25,6 @@ const PIECES_MAX: usize = 512;
 const WHOLE_MAX: usize = 1_024;
 /// After so many pieces the writer looks for recordings whose call has given them up.
 const LOOK_EVERY: u32 = 256;
-const HEADER_BYTES: u64 = 44;
-const BYTES_A_ROW: u64 = 4;
 
 /// A recording that is being made. Its call and the writer share it; when the call has dropped it unfinished, the
 /// writer deletes the file.
@@ -261,67 +258,15 @@ fn answer(
     let _ = waits.send(SessionSummary { recording: Some(outcome), ..summary });
 }
 
-fn remove(path: &PathBuf) {
+fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path) {
         tracing::warn!(%error, path = %path.display(), "a part of a lost recording stays behind");
     }
 }
 
-fn sync_folder(path: &std::path::Path) -> io::Result<()> {
+fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
-    }
-}
-
-/// A file of one format.
-enum Sink {
-    Wav { wav: WavWriter<BufWriter<File>>, file: File, rows: u64 },
-}
-
-impl Sink {
-    fn create(path: &PathBuf, format: RecordingFormat) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-        match format {
-            RecordingFormat::Wav => {
-                let spec = WavSpec {
-                    channels: 2,
-                    sample_rate: RATE,
-                    bits_per_sample: 16,
-                    sample_format: SampleFormat::Int,
-                };
-                let buffered = BufWriter::with_capacity(32_768, file.try_clone()?);
-                let wav = WavWriter::new(buffered, spec).map_err(wav_error)?;
-                Ok(Self::Wav { wav, file, rows: 0 })
-            }
-        }
-    }
-
-    fn write(&mut self, samples: &[i16]) -> io::Result<()> {
-        let Self::Wav { wav, rows, .. } = self;
-        let count = u32::try_from(samples.len()).map_err(io::Error::other)?;
-        let mut into = wav.get_i16_writer(count);
-        for sample in samples {
-            into.write_sample(*sample);
-        }
-        into.flush().map_err(wav_error)?;
-        *rows += samples.len() as u64 / 2;
-        Ok(())
-    }
-
-    /// All of it is on the disk when this returns.
-    fn finish(self) -> io::Result<Recorded> {
-        let Self::Wav { wav, file, rows } = self;
-        wav.finalize().map_err(wav_error)?;
-        file.sync_data()?;
-        let bytes = HEADER_BYTES + rows * BYTES_A_ROW;
-        Ok(Recorded { bytes, duration_ms: rows * 1_000 / u64::from(RATE) })
-    }
-}
-
-fn wav_error(error: hound::Error) -> io::Error {
-    match error {
-        hound::Error::IoError(error) => error,
-        other => io::Error::other(other),
     }
 }

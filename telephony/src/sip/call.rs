@@ -21,7 +21,7 @@ use super::flow::Flow;
 use super::inviting::{Arrived, Inviting};
 use super::playlist::Playlist;
 use super::sdp::Local;
-use crate::carrier::{CallEvent, Command, Ending, Order, Timeline};
+use crate::carrier::{CallEvent, Command, Order, Timeline};
 use crate::gate::Permit;
 use crate::media::{MediaEvent, Session, SessionEvents};
 use hear::Hearing;
@@ -75,6 +75,8 @@ pub(super) struct Placing {
     pub(super) flow: Flow,
     pub(super) permit: Permit,
     pub(super) tag: Tag,
+    /// Until then it may ring.
+    pub(super) ring_due: tokio::time::Instant,
 }
 
 /// See the module.
@@ -237,10 +239,6 @@ impl Call {
     /// The moment after so much business time from now.
     fn due_in(&self, business: Duration) -> tokio::time::Instant {
         tokio::time::Instant::now() + self.works.clock.real(business)
-    }
-
-    fn end(&self, ending: Ending) -> Placed {
-        Placed::Ended(ending)
     }
 }
 

@@ -160,7 +160,7 @@ impl Flows {
             match target.transport {
                 SipTransport::Tls => {
                     let name = target.server_name.as_ref().unwrap_or(&target.host);
-                    let config = tls::config(name, target.certificates.as_deref())?;
+                    let config = tls::config(name, target.certificates.as_deref());
                     let opened =
                         TlsConnection::connect(destination, Some(&config), None, stop).await;
                     opened.map(SipConnection::Tls).map_err(|error| Unreachable(error.to_string()))

@@ -186,7 +186,8 @@ impl Task {
             };
             match received {
                 Some(SipMessage::Response(response)) => {
-                    if !self.take(Instant::now(), response).await {
+                    let goes_on = self.take(Instant::now(), response).await;
+                    if !goes_on {
                         return;
                     }
                 }

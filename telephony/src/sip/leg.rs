@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use outbound::Time;
 use outbound::outcome::{CallResult, CalledStatus};
-use outbound::trunk::{Codec as TrunkCodec, SipHost, SipTrunk};
+use outbound::trunk::Codec as TrunkCodec;
 use rsipstack::transaction::{Transaction, make_tag};
 use tokio::sync::{mpsc, watch};
 
 use super::Works;
 use super::call::{Call, Events, Placing, Told};
-use super::flow::{Flow, Target};
 use super::sdp::Local;
 use crate::carrier::{CallEvent, CarrierError, Command, Ending, Order, Timeline};
 use crate::gate::{Leg, Permit};
@@ -54,7 +53,7 @@ pub(super) async fn ready(
     };
     let (session, media) = works.plane.open(spec).map_err(|error| refused(error.to_string()))?;
     let mut hosts = works.watches.in_order(order.trunk, &trunk);
-    let reaching = first_reached(works, &trunk, &mut hosts);
+    let reaching = works.first_reached(&trunk, &mut hosts);
     let reached = tokio::time::timeout(READY_WAIT, reaching).await;
     let (host, flow) = reached
         .ok()
@@ -72,7 +71,8 @@ pub(super) async fn ready(
     let (hang_up, hung_up) = watch::channel(None);
     let (owned, requests): (_, mpsc::Receiver<Transaction>) = works.endpoint.own(&call_id);
     let timeline = Timeline::start(&works.clock);
-    let placing = Placing { host, hosts, flow, permit, tag: make_tag() };
+    let ring_due = tokio::time::Instant::now();
+    let placing = Placing { host, hosts, flow, permit, tag: make_tag(), ring_due };
     let call = Call::new(
         Arc::clone(works),
         order,
@@ -97,23 +97,6 @@ pub(super) async fn ready(
         hang_up,
         over: false,
     })
-}
-
-/// The first host that a packet can be sent to. It is taken out of `hosts`, with those before it.
-pub(super) async fn first_reached(
-    works: &Works,
-    trunk: &SipTrunk,
-    hosts: &mut VecDeque<SipHost>,
-) -> Option<(SipHost, Flow)> {
-    while let Some(host) = hosts.pop_front() {
-        match works.endpoint.flow(&Target::of(trunk, &host)).await {
-            Ok(flow) => return Some((host, flow)),
-            Err(error) => {
-                tracing::warn!(host = %host.host, %error, "a host of a SIP trunk can't be reached");
-            }
-        }
-    }
-    None
 }
 
 impl Leg for SipLeg {

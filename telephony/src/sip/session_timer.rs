@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The shortest interval that we take.
+/// The shortest interval that RFC 4028 allows.
 pub(super) const MIN_SECONDS: u32 = 90;
 /// The longest that is kept; a longer one counts as this.
 const MAX_SECONDS: u32 = 86_400;
@@ -32,9 +32,10 @@ impl SessionTimer {
         }
     }
 
-    /// `1800;refresher=uac` in a 2xx to our own request. Without a refresher we are it.
-    pub(super) fn from_response(value: &str) -> Option<Self> {
-        let (seconds, refresher) = parts(value)?;
+    /// `1800;refresher=uac` in a 2xx to our own request. Without a refresher we are it. `least` is the shortest interval
+    /// that is kept, in seconds.
+    pub(super) fn from_response(value: &str, least: u32) -> Option<Self> {
+        let (seconds, refresher) = parts(value, least)?;
         let refresher = match refresher {
             Some("uas") => Refresher::Them,
             _ => Refresher::Us,
@@ -43,8 +44,8 @@ impl SessionTimer {
     }
 
     /// The same in a request of the far end. Without a refresher it is the far end.
-    pub(super) fn from_request(value: &str) -> Option<Self> {
-        let (seconds, refresher) = parts(value)?;
+    pub(super) fn from_request(value: &str, least: u32) -> Option<Self> {
+        let (seconds, refresher) = parts(value, least)?;
         let refresher = match refresher {
             Some("uas") => Refresher::Us,
             _ => Refresher::Them,
@@ -77,9 +78,9 @@ pub(super) fn seconds(value: &str) -> Option<u32> {
     u32::try_from(number).ok().or(Some(MAX_SECONDS)).map(|seconds| seconds.min(MAX_SECONDS))
 }
 
-fn parts(value: &str) -> Option<(u32, Option<&str>)> {
+fn parts(value: &str, least: u32) -> Option<(u32, Option<&str>)> {
     // One shorter than allowed would have us refresh without pause.
-    let seconds = seconds(value)?.max(MIN_SECONDS);
+    let seconds = seconds(value)?.max(least);
     let refresher = value.split(';').skip(1).find_map(|part| {
         let (name, who) = part.split_once('=')?;
         name.trim().eq_ignore_ascii_case("refresher").then(|| who.trim())
@@ -104,8 +105,8 @@ mod tests {
             ("99999999999", timer(86_400, Refresher::Us), timer(86_400, Refresher::Them)),
             ("soon", None, None),
         ] {
-            assert_eq!(SessionTimer::from_response(value), response, "{value}");
-            assert_eq!(SessionTimer::from_request(value), request, "{value}");
+            assert_eq!(SessionTimer::from_response(value, MIN_SECONDS), response, "{value}");
+            assert_eq!(SessionTimer::from_request(value, MIN_SECONDS), request, "{value}");
         }
     }
 

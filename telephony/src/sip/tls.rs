@@ -5,26 +5,21 @@ use std::sync::OnceLock;
 use base64::Engine;
 use rsipstack::transport::TlsConfig;
 
-use super::flow::Unreachable;
-
 /// The certificates that the machine trusts, in PEM. Read once.
 static TRUSTED: OnceLock<Vec<u8>> = OnceLock::new();
 
 /// A connection to a far end that must prove to be `server_name`, by a certificate that comes from `certificates`
 /// (PEM), or from one that the machine trusts.
-pub(super) fn config(
-    server_name: &str,
-    certificates: Option<&str>,
-) -> Result<TlsConfig, Unreachable> {
+pub(super) fn config(server_name: &str, certificates: Option<&str>) -> TlsConfig {
     let trusted = match certificates {
         Some(pem) => pem.as_bytes().to_vec(),
         None => TRUSTED.get_or_init(trusted_by_the_machine).clone(),
     };
-    Ok(TlsConfig {
+    TlsConfig {
         ca_certs: Some(trusted),
         sni_hostname: Some(server_name.to_owned()),
         ..TlsConfig::default()
-    })
+    }
 }
 
 /// Make `ring` the provider of cryptography, where the process has chosen none.

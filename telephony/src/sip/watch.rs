@@ -226,9 +226,14 @@ impl Asked {
         locked(&self.health).registered = registered;
     }
 
-    /// Register with the first host that answers.
+    /// Register with the first host that answers. Those that are known to be down are asked last.
     async fn register_once(&self, expires: u32) -> Option<Response> {
-        for place in 0..self.trunk.hosts.len() {
+        let is_down = |place: &usize| {
+            let health = locked(&self.health);
+            health.hosts.get(*place).is_some_and(|host| host.health == Health::Down)
+        };
+        let (down, up): (Vec<usize>, Vec<usize>) = (0..self.trunk.hosts.len()).partition(is_down);
+        for place in up.into_iter().chain(down) {
             let Some(flow) = self.flow(place).await else { continue };
             let contact = contact(&self.endpoint, &flow);
             let with = vec![

@@ -44,6 +44,7 @@ async fn measure_many_calls() {
         config.scheduling = telephony::media::Scheduling::RealTime;
     }
     let plane = Plane::start(config).unwrap();
+    let empty_kb = resident_kb();
     let sessions = talking_pairs(&plane, calls / 2, Some(folder.path())).unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (before, started) = (plane.counts(), Instant::now());
@@ -57,6 +58,7 @@ async fn measure_many_calls() {
         let late = after.lateness.later_than(bound) - before.lateness.later_than(bound);
         println!("later than {bound} ms: {:.3} %", late as f64 / frames * 100.0);
     }
+    println!("memory per call {} kB", (resident_kb() - empty_kb) / calls as u64);
     let (mut lost, mut concealed) = (0, 0);
     for (session, _) in sessions {
         let counts = session.close().await.unwrap().counts;
@@ -65,4 +67,11 @@ async fn measure_many_calls() {
     }
     println!("packets lost {lost}  frames concealed {concealed}");
     println!("skipped {}  voice shed {}", after.shards.frames_skipped, after.shards.voice_shed);
+}
+
+/// Memory of this process.
+fn resident_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

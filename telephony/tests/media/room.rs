@@ -58,6 +58,7 @@ fn settings_that_can_not_work_are_refused() {
         MediaConfig { shards: 0, ..config() },
         MediaConfig { ports: 5_001..=5_001, ..config() },
         MediaConfig { jitter_ms: 0, ..config() },
+        MediaConfig { bind: [0, 0, 0, 0].into(), ..config() },
     ] {
         assert!(matches!(Plane::start(wrong), Err(MediaError::Settings(_))));
     }

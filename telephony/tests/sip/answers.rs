@@ -7,7 +7,7 @@ use telephony::carrier::{CallEvent, Carrier, Command, Order};
 use telephony::journal::Event;
 
 use super::sipp::{By, Sipp};
-use super::socket::{Heard, Socket};
+use super::socket::Socket;
 use super::world::{World, answered, order, rest, ringing, trunk, until};
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn a_phone_rings_answers_and_hangs_up() {
     let journaled = world.journaled(attempt);
     assert_eq!(journaled, [Event::Invite, Event::Ring, Event::Answer, Event::Bye]);
     assert_eq!(world.gate.calls_up(), 0);
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn we_hang_up_over_udp_and_tcp() {
         let (_, ending) = rest(&mut call).await;
         assert_eq!((ending.result, &*ending.cause), (CallResult::Answered, cause::TASK_ENDED));
         assert_eq!(ending.party, Some(HangupParty::System));
-        sipp.is_content().await;
+        sipp.ends_well().await;
     }
 }
 
@@ -49,7 +49,7 @@ async fn a_phone_that_rings_too_long_is_cancelled() {
     assert!(ringing(&events[0]) && events.len() == 1, "{events:?}");
     assert_eq!(ending.result, CallResult::Unanswered(CalledStatus::NoAnswer));
     assert_eq!((ending.sip_code, &*ending.cause), (Some(487), cause::RING_TIMEOUT));
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -64,17 +64,7 @@ async fn an_answer_that_crosses_our_cancel_is_hung_up_and_recorded_as_an_answer(
     assert_eq!((&*ending.cause, ending.party), (cause::RING_TIMEOUT, Some(HangupParty::System)));
     let journaled = world.journaled(attempt);
     assert_eq!(journaled, [Event::Invite, Event::Ring, Event::Bye, Event::Answer, Event::Bye]);
-    sipp.is_content().await;
-}
-
-/// What a phone says when it is picked up.
-fn answer(invite: &Heard, far: &Socket, tag: &str) -> String {
-    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n";
-    let contact =
-        format!("Contact: <sip:{tag}@{}>\r\nContent-Type: application/sdp\r\n", far.address());
-    let empty = invite.answer("200 OK", tag, &contact);
-    let length = format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len());
-    empty.replace("Content-Length: 0\r\n\r\n", &length)
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -82,7 +72,7 @@ async fn an_answer_that_is_repeated_is_acknowledged_again() {
     let (world, far) = (World::new().await, Socket::new().await);
     let mut call = world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
     let invite = far.hear("INVITE").await;
-    let picked_up = answer(&invite, &far, "far");
+    let picked_up = far.picks_up(&invite, "far", "");
     for _ in 0..3 {
         far.say(invite.from, picked_up.as_bytes()).await;
         let ack = far.hear("ACK").await;
@@ -105,10 +95,10 @@ async fn the_second_phone_that_picks_up_is_hung_up() {
     let (world, far) = (World::new().await, Socket::new().await);
     let mut call = world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
     let invite = far.hear("INVITE").await;
-    far.say(invite.from, answer(&invite, &far, "first").as_bytes()).await;
+    far.say(invite.from, far.picks_up(&invite, "first", "").as_bytes()).await;
     far.hear("ACK").await;
     until(&mut call, answered).await;
-    far.say(invite.from, answer(&invite, &far, "second").as_bytes()).await;
+    far.say(invite.from, far.picks_up(&invite, "second", "").as_bytes()).await;
     let ack = far.hear("ACK sip:second").await;
     assert!(ack.header("to").is_some_and(|to| to.ends_with("tag=second")), "{}", ack.text);
     let bye = far.hear("BYE sip:second").await;
@@ -128,7 +118,7 @@ async fn a_reliable_response_is_acknowledged_and_its_call_answered() {
     let mut call = world.gate.originate(order).await.unwrap();
     until(&mut call, answered).await;
     drop(call);
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -139,13 +129,13 @@ async fn who_asks_who_we_are_is_told_once() {
         let mut call = world.gate.originate(order).await.unwrap();
         until(&mut call, answered).await;
         drop(call);
-        sipp.is_content().await;
+        sipp.ends_well().await;
     }
     let (world, sipp) = (World::new().await, Sipp::play("never_believes", 1, &[]));
     let order = order(trunk(&[sipp.address], json!({ "user": "clara", "password": "wrong" })));
     let (_, ending) = world.dial(order).await;
     assert!(ending.trunk_refused && ending.sip_code == Some(401), "{ending:?}");
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -155,7 +145,7 @@ async fn a_session_interval_that_is_too_short_is_raised() {
     let mut call = world.gate.originate(order(trunk(&[sipp.address], timer))).await.unwrap();
     until(&mut call, answered).await;
     drop(call);
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -166,6 +156,6 @@ async fn an_answer_without_a_voice_for_us_is_hung_up() {
         assert!(!events.iter().any(|event| matches!(event, CallEvent::Answered { .. })));
         assert_eq!(ending.result, CallResult::Unanswered(CalledStatus::CallFailed), "{scenario}");
         assert_eq!((&*ending.cause, ending.sip_code), (cause::NO_MEDIA, Some(200)));
-        sipp.is_content().await;
+        sipp.ends_well().await;
     }
 }

@@ -38,7 +38,7 @@ async fn the_next_host_is_called_when_the_first_is_silent_or_takes_no_calls() {
     call.send(Command::HangUp { cause: "" }).await;
     rest(&mut call).await;
     assert_eq!(world.journaled(attempt).len(), 4, "one INVITE, one ring, one answer, one BYE");
-    second.is_content().await;
+    second.ends_well().await;
 
     let full = Sipp::play("refuses_at_once", 1, &[("code", "503"), ("extra", "X-Nothing: here")]);
     let second = Sipp::play("answers", 1, &[]);
@@ -46,8 +46,8 @@ async fn the_next_host_is_called_when_the_first_is_silent_or_takes_no_calls() {
     let mut call = world.gate.originate(order_).await.unwrap();
     until(&mut call, answered).await;
     drop(call);
-    full.is_content().await;
-    second.is_content().await;
+    full.ends_well().await;
+    second.ends_well().await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_host_that_takes_no_connection_is_passed_over() {
     let mut call = world.gate.originate(order_).await.unwrap();
     until(&mut call, answered).await;
     drop(call);
-    second.is_content().await;
+    second.ends_well().await;
     let order_ = order(trunk(&[dead], json!({ "transport": "tcp" })));
     let attempt = order_.attempt;
     let placed = world.gate.originate(order_).await.map(drop);
@@ -83,7 +83,7 @@ async fn no_second_host_is_called_once_the_first_has_answered() {
             assert_eq!(ending.sip_code, Some(code));
             let heard = second.hear_for(Duration::from_millis(700)).await;
             assert!(heard.is_empty(), "{}", heard[0].text);
-            first.is_content().await;
+            first.ends_well().await;
         });
     }
     while let Some(done) = running.join_next().await {

@@ -9,6 +9,7 @@ use serde_json::json;
 use telephony::carrier::{CallEvent, Carrier, Command, TransferProgress};
 
 use super::sipp::Sipp;
+use super::socket::Socket;
 use super::world::{World, answered, order, rest, trunk, until};
 
 #[tokio::test]
@@ -21,7 +22,7 @@ async fn the_far_end_holds_the_call_changes_its_codec_and_refreshes_it() {
             (ending.result, ending.party),
             (CallResult::Answered, Some(HangupParty::Customer))
         );
-        sipp.is_content().await;
+        sipp.ends_well().await;
     }
 }
 
@@ -37,7 +38,7 @@ async fn keys_by_info_are_heard_and_pressed() {
         })
         .collect();
     assert_eq!(keys, ['4', '#']);
-    sipp.is_content().await;
+    sipp.ends_well().await;
 
     let sipp = Sipp::play("takes_info", 1, &[]);
     let order = order(trunk(&[sipp.address], json!({ "dtmf": "info" })));
@@ -48,7 +49,7 @@ async fn keys_by_info_are_heard_and_pressed() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     call.send(Command::HangUp { cause: "" }).await;
     rest(&mut call).await;
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }
 
 #[tokio::test]
@@ -68,7 +69,7 @@ async fn a_transfer_is_followed_to_its_end_and_taken_for_done_no_earlier() {
     let (events, ending) = rest(&mut call).await;
     assert_eq!(progress(&events), [TransferProgress::Ringing, TransferProgress::Answered]);
     assert_eq!(ending.party, Some(HangupParty::Customer));
-    sipp.is_content().await;
+    sipp.ends_well().await;
 
     let sipp = Sipp::play("refuses_refer", 1, &[]);
     let mut call = world.gate.originate(order(trunk(&[sipp.address], json!({})))).await.unwrap();
@@ -79,5 +80,49 @@ async fn a_transfer_is_followed_to_its_end_and_taken_for_done_no_earlier() {
     assert_eq!(progress(&[refused]), [failed]);
     call.send(Command::HangUp { cause: cause::TASK_ENDED }).await;
     rest(&mut call).await;
-    sipp.is_content().await;
+    sipp.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_session_is_refreshed_by_us_and_ends_when_nobody_confirms_it() {
+    for (allow, refresh) in
+        [("Allow: INVITE, UPDATE\r\n", "UPDATE"), ("Allow: INVITE\r\n", "INVITE")]
+    {
+        let world = World::with(|settings| settings.session_seconds_min = 2).await;
+        let far = Socket::new().await;
+        let mut call =
+            world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
+        let invite = far.hear("INVITE").await;
+        let timer = format!("{allow}Session-Expires: 2;refresher=uac\r\nRequire: timer\r\n");
+        far.say(invite.from, far.picks_up(&invite, "far", &timer).as_bytes()).await;
+        far.hear("ACK").await;
+        until(&mut call, answered).await;
+        for number in 2..=3 {
+            let refreshed = far.hear(refresh).await;
+            assert_eq!(refreshed.header("cseq"), Some(&*format!("{number} {refresh}")));
+            assert_eq!(refreshed.header("session-expires"), Some("2;refresher=uac"));
+            far.say(refreshed.from, far.picks_up(&refreshed, "far", &timer).as_bytes()).await;
+        }
+        // Nobody answers the next one: the far end is gone.
+        far.hear(refresh).await;
+        let (_, ending) = rest(&mut call).await;
+        assert_eq!((ending.result, &*ending.cause), (CallResult::Answered, cause::SESSION_EXPIRED));
+        far.hear("BYE").await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_the_far_end_does_not_refresh_ends() {
+    let world = World::with(|settings| settings.session_seconds_min = 2).await;
+    let far = Socket::new().await;
+    let mut call = world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
+    let invite = far.hear("INVITE").await;
+    let timer = "Session-Expires: 2;refresher=uas\r\nRequire: timer\r\n";
+    far.say(invite.from, far.picks_up(&invite, "far", timer).as_bytes()).await;
+    until(&mut call, answered).await;
+    let up = std::time::Instant::now();
+    let (_, ending) = rest(&mut call).await;
+    assert_eq!((&*ending.cause, ending.party), (cause::SESSION_EXPIRED, Some(HangupParty::System)));
+    assert!((1_200..2_000).contains(&up.elapsed().as_millis()), "{:?}", up.elapsed());
+    far.hear("BYE").await;
 }

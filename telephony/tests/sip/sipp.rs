@@ -1,8 +1,9 @@
 //! A sipp process that plays one scenario of `tests/sipp` as the far end.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long sipp may take to listen, and to end after its last call.
@@ -23,10 +24,25 @@ pub struct Sipp {
     folder: tempfile::TempDir,
 }
 
-/// A port that is free now, and of which few others will think.
+/// Ports that the system gives nobody by itself, and how many of them a process of tests has.
+const PORTS_FROM: u32 = 10_000;
+const PORTS_EACH: u32 = 2_000;
+/// sipp takes several ports beside the one that it is told for audio.
+const BLOCK: u32 = 10;
+
+/// The first of ten ports that are given to nobody else: sipp and Kamailio share ports with whoever lets them, and then
+/// each hears half.
 pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let own = PORTS_FROM + std::process::id() % 6 * PORTS_EACH;
+    loop {
+        let port = own + NEXT.fetch_add(BLOCK, Ordering::Relaxed) % PORTS_EACH;
+        let port = u16::try_from(port).expect("a port");
+        let address = (Ipv4Addr::LOCALHOST, port);
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A scenario with its words in brackets filled. sipp itself fills none in the first line of a message.
@@ -52,7 +68,7 @@ impl Sipp {
             .current_dir(folder.path())
             .args(["-sf", "scenario.xml"])
             .args(["-i", "127.0.0.1", "-p", &port.to_string()])
-            .args(["-mp", &free_port().to_string(), "-cp", &free_port().to_string()])
+            .args(["-mp", &(port + 4).to_string(), "-cp", &(port + 1).to_string()])
             .args(["-m", &calls.to_string(), "-nostdin", "-trace_err"])
             .args(std::env::var("SIPP_TRACE").ok().map(|_| "-trace_msg"))
             .args(["-timeout", "60", "-t", if by == By::Udp { "u1" } else { "t1" }])
@@ -72,7 +88,7 @@ impl Sipp {
         let started = Instant::now();
         let listens = || match by {
             By::Udp => UdpSocket::bind(self.address).is_err(),
-            By::Tcp => std::net::TcpListener::bind(self.address).is_err(),
+            By::Tcp => TcpListener::bind(self.address).is_err(),
         };
         while !listens() {
             assert!(started.elapsed() < PATIENCE, "sipp does not listen");
@@ -81,7 +97,7 @@ impl Sipp {
     }
 
     /// Wait until it has had its calls, each as its scenario says.
-    pub async fn is_content(mut self) {
+    pub async fn ends_well(mut self) {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a status") {

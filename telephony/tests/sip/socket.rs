@@ -55,6 +55,15 @@ impl Socket {
         self.socket.local_addr().expect("an address")
     }
 
+    /// What a phone here says to an INVITE when it is picked up.
+    pub fn picks_up(&self, invite: &Heard, tag: &str, extra: &str) -> String {
+        let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n";
+        let contact = format!("Contact: <sip:{tag}@{}>\r\n", self.address());
+        let headers = format!("{contact}{extra}Content-Type: application/sdp\r\n");
+        let length = format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len());
+        invite.answer("200 OK", tag, &headers).replace("Content-Length: 0\r\n\r\n", &length)
+    }
+
     /// The next message that begins so.
     pub async fn hear(&self, start: &str) -> Heard {
         let hearing = async {

@@ -14,7 +14,7 @@ async fn refusal(code: u16, extra: &str, progress: u16) -> (bool, telephony::car
         [("code", &*code.to_string()), ("extra", extra), ("progress", &*progress.to_string())];
     let (world, sipp) = (World::new().await, Sipp::play("status", 1, &keys));
     let (events, ending) = world.dial(order(trunk(&[sipp.address], json!({})))).await;
-    sipp.is_content().await;
+    sipp.ends_well().await;
     (events.iter().any(ringing), ending)
 }
 
@@ -90,5 +90,5 @@ async fn a_refusal_without_any_progress_is_a_refusal() {
         (World::new().await, Sipp::play("refuses_at_once", 1, &[("code", "486"), ("extra", NONE)]));
     let (events, ending) = world.dial(order(trunk(&[sipp.address], json!({})))).await;
     assert_eq!((events.len(), ending.sip_code), (0, Some(486)));
-    sipp.is_content().await;
+    sipp.ends_well().await;
 }

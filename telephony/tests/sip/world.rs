@@ -39,8 +39,14 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings than usual.
+    pub async fn with(change: impl FnOnce(&mut SipSettings)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let settings = SipSettings::at("127.0.0.1:0".parse().expect("an address"));
+        let mut settings = SipSettings::at("127.0.0.1:0".parse().expect("an address"));
+        change(&mut settings);
         let voice = Arc::new(Tones);
         let sip = Sip::start(settings, Arc::clone(&PLANE), voice, Clock::wall()).await;
         let journal = Journal::open(folder.path(), "sip").expect("a journal");

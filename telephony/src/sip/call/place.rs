@@ -7,13 +7,12 @@ use rsipstack::sip::{Method, Response};
 
 use super::super::dialog::{Dialog, Sequence};
 use super::super::invite::{Wording, credential};
-use super::super::inviting::{Inviting, Parts};
-use super::super::leg::first_reached;
+use super::super::inviting::{Arrived, Inviting, Parts};
 use super::super::session_timer::SessionTimer;
 use super::super::{headers, sdp};
 use super::{Call, Next};
 use crate::carrier::{CallEvent, Ending};
-use crate::media::{Happened, Tone};
+use crate::media::{Happened, MediaEvent, Tone};
 
 /// How long a host may be silent before the next one is tried.
 const SILENCE_WAIT: Duration = Duration::from_secs(4);
@@ -44,33 +43,44 @@ enum Outcome {
     NextHost,
 }
 
+/// An INVITE that is waited for.
+struct Waiting {
+    inviting: Inviting,
+    /// Until then the host must have answered something.
+    silent_due: tokio::time::Instant,
+    heard: bool,
+    rung: bool,
+    /// What early media told.
+    tone: Option<Tone>,
+    /// We have given it up for this cause, and wait so long for its end.
+    cancelling: Option<(&'static str, tokio::time::Instant)>,
+}
+
+impl Waiting {
+    fn cause(&self) -> Option<&'static str> {
+        self.cancelling.map(|(cause, _)| cause)
+    }
+}
+
 impl Call {
     /// Send the INVITE, to one host after another while none has answered anything.
     pub(super) async fn place(&mut self) -> Placed {
-        let mut due = self.due_in(self.order.ring_timeout);
+        self.placing.ring_due = self.due_in(self.order.ring_timeout);
         loop {
             let inviting = self.invite();
-            match self.answer_of(inviting, &mut due).await {
-                Outcome::Placed(placed) => return placed,
-                Outcome::NextHost => {}
+            if let Outcome::Placed(placed) = self.answer_of(inviting).await {
+                return placed;
             }
-            let next = first_reached(&self.works, &self.trunk, &mut self.placing.hosts);
+            let next = self.works.first_reached(&self.trunk, &mut self.placing.hosts);
             let next = tokio::select! {
                 next = next => next,
                 wanted = super::hang_up(&mut self.hang_up) => {
-                    let ending = self.cancelled(wanted, None);
-                    return self.end(ending);
+                    return Placed::Ended(self.cancelled(wanted, None));
                 }
             };
-            let Some((host, flow)) = next else {
-                let ending = self.dead();
-                return self.end(ending);
-            };
             // Seconds have passed since the gate has looked.
-            if !self.placing.permit.holds() {
-                let ending = self.dead();
-                return self.end(ending);
-            }
+            let next = next.filter(|_| self.placing.permit.holds());
+            let Some((host, flow)) = next else { return Placed::Ended(self.dead()) };
             (self.placing.host, self.placing.flow) = (host, flow);
         }
     }
@@ -96,108 +106,106 @@ impl Call {
         })
     }
 
-    async fn answer_of(
-        &mut self,
-        mut inviting: Inviting,
-        ring_due: &mut tokio::time::Instant,
-    ) -> Outcome {
+    async fn answer_of(&mut self, inviting: Inviting) -> Outcome {
         let silent_due = tokio::time::Instant::now() + SILENCE_WAIT;
-        let (mut heard, mut rung, mut tone) = (false, false, None);
-        let mut cancelling: Option<(&'static str, tokio::time::Instant)> = None;
+        let (heard, rung, tone, cancelling) = (false, false, None, None);
+        let mut waiting = Waiting { inviting, silent_due, heard, rung, tone, cancelling };
         loop {
-            let due = match cancelling {
+            let ring_due = self.or_grant(self.placing.ring_due);
+            let due = match waiting.cancelling {
                 Some((_, give_up)) => give_up,
-                None if heard => self.or_grant(*ring_due),
-                None => silent_due.min(self.or_grant(*ring_due)),
+                None if waiting.heard => ring_due,
+                None => waiting.silent_due.min(ring_due),
             };
-            let arrived = match self.next(Some(&mut inviting), due).await {
-                Next::Response(arrived) => arrived,
+            let outcome = match self.next(Some(&mut waiting.inviting), due).await {
+                Next::Response(Some(arrived)) => self.on_response(&mut waiting, arrived).await,
+                Next::Response(None) => Some(self.on_nothing(&waiting)),
                 Next::Request(request) => {
                     self.on_early_request(*request).await;
-                    continue;
+                    None
                 }
                 Next::HangUp(wanted) => {
-                    if cancelling.is_none() {
-                        cancelling = Some(self.cancel(&inviting, wanted));
-                    }
-                    continue;
+                    self.cancel(&mut waiting, wanted);
+                    None
                 }
-                Next::Due => match cancelling {
-                    Some((wanted, _)) => {
-                        return Outcome::Placed(Placed::Ended(self.cancelled(wanted, None)));
-                    }
-                    None if !heard && tokio::time::Instant::now() >= silent_due => {
-                        return Outcome::NextHost;
-                    }
-                    None => {
-                        if let Some(wanted) = self.end_for(cause::RING_TIMEOUT) {
-                            cancelling = Some(self.cancel(&inviting, wanted));
-                        }
-                        continue;
-                    }
-                },
+                Next::Due => self.on_due(&mut waiting),
                 Next::Media(event) => {
-                    match event.what {
-                        Happened::Tone { tone: Tone::Ringback } if !rung => {
-                            rung = true;
-                            self.ringing(event.at, ring_due);
-                        }
-                        Happened::Tone { tone: other } => tone = Some(other),
-                        _ => {}
-                    }
-                    continue;
+                    self.on_early_media(&mut waiting, event);
+                    None
                 }
                 // Nothing is played before the answer.
-                Next::Command(_) | Next::LateAnswer(_) => continue,
+                Next::Command(_) | Next::LateAnswer(_) => None,
             };
-            let Some(arrived) = arrived else {
-                return match cancelling {
-                    Some((wanted, _)) => {
-                        Outcome::Placed(Placed::Ended(self.cancelled(wanted, None)))
-                    }
-                    None if heard => Outcome::Placed(Placed::Ended(self.dead())),
-                    None => Outcome::NextHost,
-                };
-            };
-            let (at, response) = (arrived.at, arrived.response);
-            match response.status_code.code() {
-                code @ 100..=199 => {
-                    heard = true;
-                    self.early(&response);
-                    if code == 180 && !rung && cancelling.is_none() {
-                        rung = true;
-                        self.ringing(at, ring_due);
-                    }
-                }
-                200..=299 => {
-                    let wanted = cancelling.map(|(wanted, _)| wanted);
-                    return Outcome::Placed(self.answered(&inviting, at, &response, wanted).await);
-                }
-                // The host takes no calls, and the phone was not tried.
-                503 if !heard && cancelling.is_none() => return Outcome::NextHost,
-                _ => {
-                    let wanted = cancelling.map(|(wanted, _)| wanted);
-                    return Outcome::Placed(Placed::Ended(
-                        self.refused(at, &response, wanted, tone),
-                    ));
-                }
+            if let Some(outcome) = outcome {
+                return outcome;
             }
         }
     }
 
-    fn ringing(&mut self, at: Instant, ring_due: &mut tokio::time::Instant) {
-        *ring_due = self.due_in(self.order.ring_timeout);
+    async fn on_response(&mut self, waiting: &mut Waiting, arrived: Arrived) -> Option<Outcome> {
+        let Arrived { at, response } = arrived;
+        let placed = match response.status_code.code() {
+            code @ 100..=199 => {
+                waiting.heard = true;
+                self.early(&response);
+                if code == 180 {
+                    self.ringing(waiting, at);
+                }
+                return None;
+            }
+            200..=299 => self.answered(waiting, at, &response).await,
+            // The host takes no calls, and the phone was not tried.
+            503 if !waiting.heard && waiting.cancelling.is_none() => {
+                return Some(Outcome::NextHost);
+            }
+            _ => Placed::Ended(self.refused(waiting, at, &response)),
+        };
+        Some(Outcome::Placed(placed))
+    }
+
+    /// Nothing more will come of the INVITE.
+    fn on_nothing(&mut self, waiting: &Waiting) -> Outcome {
+        match waiting.cause() {
+            Some(wanted) => Outcome::Placed(Placed::Ended(self.cancelled(wanted, None))),
+            None if waiting.heard => Outcome::Placed(Placed::Ended(self.dead())),
+            None => Outcome::NextHost,
+        }
+    }
+
+    /// A time is over: of the wait for our CANCEL, of a silent host, or of the ringing.
+    fn on_due(&mut self, waiting: &mut Waiting) -> Option<Outcome> {
+        let silent = !waiting.heard && tokio::time::Instant::now() >= waiting.silent_due;
+        if waiting.cancelling.is_some() || silent {
+            return Some(self.on_nothing(waiting));
+        }
+        if let Some(wanted) = self.end_for(cause::RING_TIMEOUT) {
+            self.cancel(waiting, wanted);
+        }
+        None
+    }
+
+    fn on_early_media(&mut self, waiting: &mut Waiting, event: MediaEvent) {
+        match event.what {
+            Happened::Tone { tone: Tone::Ringback } => self.ringing(waiting, event.at),
+            Happened::Tone { tone } => waiting.tone = Some(tone),
+            _ => {}
+        }
+    }
+
+    fn ringing(&mut self, waiting: &mut Waiting, at: Instant) {
+        if waiting.cancelling.is_some() || std::mem::replace(&mut waiting.rung, true) {
+            return;
+        }
+        self.placing.ring_due = self.due_in(self.order.ring_timeout);
         let at = self.at(at);
         self.events.tell(CallEvent::Ringing { at });
     }
 
-    fn cancel(
-        &mut self,
-        inviting: &Inviting,
-        wanted: &'static str,
-    ) -> (&'static str, tokio::time::Instant) {
-        inviting.cancel();
-        (wanted, tokio::time::Instant::now() + CANCEL_WAIT)
+    fn cancel(&mut self, waiting: &mut Waiting, wanted: &'static str) {
+        if waiting.cancelling.is_none() {
+            waiting.inviting.cancel();
+            waiting.cancelling = Some((wanted, tokio::time::Instant::now() + CANCEL_WAIT));
+        }
     }
 
     /// What a response says of the voice. Before the answer it is provisional: the answer may say otherwise.
@@ -213,25 +221,20 @@ impl Call {
     }
 
     /// The phone was picked up. If that crossed our CANCEL, it is hung up at once, and recorded as what it was.
-    async fn answered(
-        &mut self,
-        inviting: &Inviting,
-        at: Instant,
-        response: &Response,
-        cancelled: Option<&'static str>,
-    ) -> Placed {
-        let parts = inviting.parts().clone();
+    async fn answered(&mut self, waiting: &Waiting, at: Instant, response: &Response) -> Placed {
+        let parts = waiting.inviting.parts().clone();
         let Some(dialog) = Dialog::opened(&parts.invite, response, &parts.sequence) else {
             return Placed::Ended(self.dead());
         };
+        let least = self.works.settings.session_seconds_min;
         let up = Up {
             dialog,
             parts,
             timer: headers::value(response, "session-expires")
-                .and_then(SessionTimer::from_response),
+                .and_then(|told| SessionTimer::from_response(told, least)),
             takes_update: headers::lists(response, "allow", "update"),
         };
-        if let Some(wanted) = cancelled {
+        if let Some(wanted) = waiting.cause() {
             let at = self.at(at);
             self.events.tell(CallEvent::Answered { at });
             return Placed::Ended(self.bye(&up, wanted));
@@ -273,18 +276,12 @@ impl Call {
     }
 
     /// The network or the phone said no.
-    fn refused(
-        &mut self,
-        at: Instant,
-        response: &Response,
-        cancelled: Option<&'static str>,
-        tone: Option<Tone>,
-    ) -> Ending {
+    fn refused(&mut self, waiting: &Waiting, at: Instant, response: &Response) -> Ending {
         let code = response.status_code.code();
-        if let Some(wanted) = cancelled.filter(|_| code == CANCELLED) {
+        if let Some(wanted) = waiting.cause().filter(|_| code == CANCELLED) {
             return self.cancelled(wanted, Some(code));
         }
-        let heard = match tone {
+        let heard = match waiting.tone {
             Some(Tone::Busy) => Some(CalledStatus::Busy),
             Some(Tone::Congestion) => Some(CalledStatus::CallFailed),
             _ => None,

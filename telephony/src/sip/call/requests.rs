@@ -11,7 +11,7 @@ use rsipstack::transaction::Transaction;
 use super::super::endpoint::{ALLOWED, reply};
 use super::super::exchange::exchange;
 use super::super::flow::Target;
-use super::super::session_timer::{MIN_SECONDS, SessionTimer, seconds};
+use super::super::session_timer::{SessionTimer, seconds};
 use super::super::{headers, sdp};
 use super::Call;
 use super::place::Up;
@@ -108,12 +108,13 @@ impl Call {
     /// on; it is never a new one. Returns whether it was taken.
     async fn renegotiate(&mut self, request: &mut Transaction, up: Option<&mut Up>) -> bool {
         let asked = headers::value(&request.original, "session-expires");
-        if asked.and_then(seconds).is_some_and(|seconds| seconds < MIN_SECONDS) {
-            let least = vec![Header::MinSE(MIN_SECONDS.to_string().into())];
+        let least = self.works.settings.session_seconds_min;
+        if asked.and_then(seconds).is_some_and(|seconds| seconds < least) {
+            let least = vec![Header::MinSE(least.to_string().into())];
             reply(request, StatusCode::SessionIntervalTooSmall, least, None).await;
             return false;
         }
-        let timer = asked.and_then(SessionTimer::from_request);
+        let timer = asked.and_then(|asked| SessionTimer::from_request(asked, least));
         let Some(body) = self.description(request) else {
             reply(request, StatusCode::NotAcceptableHere, Vec::new(), None).await;
             return false;

@@ -154,7 +154,8 @@ impl Call {
             200..=299 => {
                 up.dialog.moved(headers::contact(&answer));
                 let told = headers::value(&answer, "session-expires");
-                up.timer = told.and_then(SessionTimer::from_response);
+                let least = self.works.settings.session_seconds_min;
+                up.timer = told.and_then(|told| SessionTimer::from_response(told, least));
                 if let Ok(answer) = sdp::read(&answer.body)
                     && let Ok(agreed) = sdp::agree(&self.local, &answer)
                 {
