@@ -241,6 +241,8 @@ impl Call {
             }
             Request::Listen(listener) => self.listener = Some(listener),
             Request::Bridge(end) => self.sending.join(end),
+            #[cfg(test)]
+            Request::Panic => panic!("as the test asked for"),
         }
     }
 

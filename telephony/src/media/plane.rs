@@ -84,3 +84,30 @@ impl Plane {
         counts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::Request;
+    use super::super::{Noise, VoiceActivity};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_ends_its_own_call_and_no_other() {
+        let plane = Plane::start(MediaConfig::default()).unwrap();
+        let spec =
+            SessionSpec { noise: Noise::Untouched, recording: None, voice: VoiceActivity::Off };
+        let mut sessions: Vec<_> = (0..3).map(|_| plane.open(spec.clone()).unwrap()).collect();
+        let (broken, mut events) = sessions.remove(1);
+        broken.request(Request::Panic).unwrap();
+        assert_eq!(events.next().await, None);
+        assert!(matches!(broken.close().await, Err(MediaError::Over)));
+        for (session, _) in sessions {
+            session.close().await.unwrap();
+        }
+        let counts = plane.counts().shards;
+        assert_eq!((counts.calls_broken, counts.calls), (1, 0));
+        // Its place is taken again, and works.
+        let (session, _events) = plane.open(spec).unwrap();
+        session.close().await.unwrap();
+    }
+}

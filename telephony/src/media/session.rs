@@ -71,12 +71,22 @@ pub struct SessionSummary {
 #[derive(Debug)]
 pub(super) enum Request {
     Connect(Box<Peer>),
-    Answer { at: Instant },
-    Play { playback: PlaybackId, source: Source },
-    Stop { playback: PlaybackId },
+    Answer {
+        at: Instant,
+    },
+    Play {
+        playback: PlaybackId,
+        source: Source,
+    },
+    Stop {
+        playback: PlaybackId,
+    },
     SendDigits(Digits),
     Listen(mpsc::Sender<HeardFrame>),
     Bridge(BridgeEnd),
+    /// A fault of ours, for a test.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What both ends of a session look at.

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Once};
 use std::thread;
@@ -82,6 +83,11 @@ impl Shard {
 fn emptiest(phases: &[Vec<usize>; PHASES]) -> usize {
     let key = |phase: &usize| (phases[*phase].len(), phase * 7 % PHASES);
     (0..PHASES).min_by_key(key).unwrap_or(0)
+}
+
+/// Do something with one call; none where it panicked. Hundreds of calls share the thread, and must not end for it.
+fn guarded<T>(act: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(act)).ok()
 }
 
 fn ask_for_real_time() {
@@ -219,7 +225,17 @@ impl Running {
         if care == Care::Reduced {
             self.counted.counters.voice_shed.add(u64::from(call.unheard()));
         }
-        call.hear(&mut self.scratch, care);
+        let scratch = &mut self.scratch;
+        if guarded(|| call.hear(scratch, care)).is_none() {
+            self.give_up(place);
+        }
+    }
+
+    /// A fault of ours ends this call, and no other. Its place is free at its next turn.
+    fn give_up(&mut self, place: usize) {
+        self.calls[place] = None;
+        self.counted.counters.calls_broken.add(1);
+        tracing::error!("a fault of the media plane has ended a call's audio");
     }
 
     /// Where the thread was not run for long, pass over the rounds that are over.
@@ -229,8 +245,12 @@ impl Running {
             return;
         }
         let rounds = u32::try_from(late.as_millis() / ROUND.as_millis()).unwrap_or(u32::MAX);
-        for call in self.calls.iter_mut().flatten() {
-            call.skip(rounds, &mut self.scratch);
+        for place in 0..self.calls.len() {
+            let Some(call) = self.calls[place].as_mut() else { continue };
+            let scratch = &mut self.scratch;
+            if guarded(|| call.skip(rounds, scratch)).is_none() {
+                self.give_up(place);
+            }
         }
         self.next += ROUND * rounds;
         self.counted.counters.frames_skipped.add(u64::from(rounds) * self.up() as u64);
@@ -240,20 +260,27 @@ impl Running {
         let mut places = std::mem::take(&mut self.phases[self.phase]);
         places.retain(|place| self.send(*place) == Going::On);
         for place in &places {
-            if let Some(call) = self.calls[*place].as_mut() {
-                call.build(Instant::now());
-                if call.unheard() >= UNHEARD_FRAMES_MAX {
-                    self.hear(*place);
-                }
+            let Some(call) = self.calls[*place].as_mut() else { continue };
+            if guarded(|| call.build(Instant::now())).is_none() {
+                self.give_up(*place);
+            } else if call.unheard() >= UNHEARD_FRAMES_MAX {
+                self.hear(*place);
             }
         }
         self.phases[self.phase] = places;
     }
 
     fn send(&mut self, place: usize) -> Going {
-        let Some(call) = self.calls[place].as_mut() else { return Going::Over };
+        let Some(call) = self.calls[place].as_mut() else {
+            self.free.push(place);
+            return Going::Over;
+        };
         let now = Instant::now();
-        let sent = call.send(now);
+        let Some(sent) = guarded(|| call.send(now)) else {
+            self.give_up(place);
+            self.free.push(place);
+            return Going::Over;
+        };
         if sent == Sent::Over {
             self.end(place);
             return Going::Over;
@@ -277,8 +304,13 @@ impl Running {
         let Some(call) = self.calls[place].take() else { return };
         self.free.push(place);
         self.counted.counters.calls.set(self.up() as u64);
-        if let Some((writer, last)) = call.end(&mut self.scratch) {
-            self.ended.push((writer, last, Instant::now() + ENDED_WAIT));
+        let scratch = &mut self.scratch;
+        match guarded(|| call.end(scratch)) {
+            Some(Some((writer, last))) => {
+                self.ended.push((writer, last, Instant::now() + ENDED_WAIT));
+            }
+            Some(None) => {}
+            None => self.counted.counters.calls_broken.add(1),
         }
     }
 

@@ -97,8 +97,9 @@ impl Call {
     fn give(&mut self, frame: &Frame) {
         let Some(listener) = &self.listener else { return };
         let at_ms = match self.answered {
+            // Frames from before the answer may be heard after it; they are at its beginning.
             Some(Answered { frames_before, lead_ms }) => (lead_ms
-                + (self.frames_heard - frames_before) * FRAME_MS)
+                + self.frames_heard.saturating_sub(frames_before) * FRAME_MS)
                 .saturating_sub(u64::from(self.rules.jitter_ms)),
             None => self.frames_heard * FRAME_MS,
         };
