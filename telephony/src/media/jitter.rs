@@ -13,7 +13,7 @@ use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS};
 /// Pieces that wait. Those within [`FAR_SAMPLES`] fit, also where packets are of 10 ms.
 const PIECES_MAX: usize = 64;
 /// A packet further than this from what is due (400 ms) belongs to another stretch of audio, or to nothing.
-const FAR_SAMPLES: i32 = 3_200;
+const FAR_SAMPLES: u32 = 3_200;
 /// So many late packets in a row mean that all are late now.
 const LATE_IN_ROW_MAX: u32 = 3;
 /// How often the delay is looked at: each second.
@@ -118,7 +118,7 @@ impl JitterBuffer {
             return self.keep(timestamp, samples);
         };
         let spare = difference(timestamp, next);
-        if spare.abs() > FAR_SAMPLES {
+        if spare.unsigned_abs() > FAR_SAMPLES {
             if self.stray_end.replace(end) != Some(timestamp) {
                 return Inserted::Stray;
             }

@@ -107,6 +107,16 @@ fn a_stream_that_jumps_goes_on_there() {
 }
 
 #[test]
+fn a_packet_half_a_turn_of_the_clock_away_is_a_stray_one() {
+    let mut buffer = JitterBuffer::new(40);
+    insert(&mut buffer, 0);
+    let State::Running { next, .. } = buffer.state else { panic!("it runs") };
+    let opposite = next.wrapping_add(1 << 31);
+    assert_eq!(buffer.insert(opposite, &[7; FRAME_SAMPLES]), Inserted::Stray);
+    assert_eq!(insert(&mut buffer, 1), Inserted::Kept);
+}
+
+#[test]
 fn packets_of_any_length_are_heard() {
     for length in [40, 80, 240, 320, 480, 1_600] {
         let mut buffer = JitterBuffer::new(40);

@@ -95,3 +95,12 @@ async fn calls_go_on_when_their_plane_is_dropped() {
     }
     session.close().await.unwrap();
 }
+
+#[test]
+fn sessions_and_planes_may_be_held_by_any_task() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Plane>();
+    shared::<telephony::media::Session>();
+    shared::<telephony::media::SessionEvents>();
+    shared::<telephony::media::Bridge>();
+}
