@@ -86,12 +86,14 @@ impl Sipp {
 
     fn wait_until_it_listens(&mut self, by: By) {
         let started = Instant::now();
-        let listens = || match by {
-            By::Udp => UdpSocket::bind(self.address).is_err(),
-            By::Tcp => TcpListener::bind(self.address).is_err(),
-        };
+        // To try the port would take it from sipp at the wrong moment. The kernel's list has it as `0100007F:2710`.
+        let table = if by == By::Udp { "/proc/net/udp" } else { "/proc/net/tcp" };
+        let own = format!("0100007F:{:04X} ", self.address.port());
+        let listens = || std::fs::read_to_string(table).expect("the kernel's list").contains(&own);
         while !listens() {
-            assert!(started.elapsed() < PATIENCE, "sipp does not listen");
+            let is_up = self.child.try_wait().expect("a status").is_none();
+            let in_time = is_up && started.elapsed() < PATIENCE;
+            assert!(in_time, "{} does not listen: {}", self.scenario, self.errors());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
