@@ -185,6 +185,26 @@ pub struct Evidence {
     pub ring_timeout: bool,
 }
 
+words! {
+    /// What decided the outcome of an attempt.
+    DecidedBy {
+        /// It was answered.
+        Answer = "answer",
+        /// The trunk's own status mapping.
+        TrunkMapping = "trunk_mapping",
+        Q850Cause = "q850_cause",
+        SipStatus = "sip_status",
+        /// A tone or an announcement before the answer.
+        EarlyMedia = "early_media",
+        /// We gave up ringing.
+        RingTimeout = "ring_timeout",
+        /// The platform itself: a worker that was lost, a task that was ended.
+        System = "system",
+        /// Nothing that is known: `call_failed`.
+        Nothing = "nothing",
+    }
+}
+
 /// The outcome of an attempt. Sources in order: the trunk's own mapping, a clear Q.850 cause or SIP
 /// status, what was heard in early media, our ring timeout, what the line said vaguely; else
 /// `call_failed`.
@@ -192,24 +212,58 @@ pub struct Evidence {
 /// `mapping` is keyed by a SIP status (`"486"`) or one with a Q.850 cause (`"503/34"`), which goes
 /// first.
 pub fn classify(evidence: &Evidence, mapping: &BTreeMap<String, CalledStatus>) -> CallResult {
+    decide(evidence, mapping).0
+}
+
+/// [`classify`], with what decided it.
+pub fn decide(
+    evidence: &Evidence,
+    mapping: &BTreeMap<String, CalledStatus>,
+) -> (CallResult, DecidedBy) {
     if evidence.answered {
-        return CallResult::Answered;
+        return (CallResult::Answered, DecidedBy::Answer);
     }
     let find = |table: &[Meaning], code: Option<u16>| {
         code.and_then(|code| table.iter().find(|meaning| meaning.code == code)).copied()
     };
     let cause = find(Q850_MEANINGS, evidence.q850_cause);
     let status = find(SIP_MEANINGS, evidence.sip_code);
-    let said = [cause, status];
-    let clear = || said.iter().flatten().find(|meaning| !meaning.vague);
-    let vague = || said.iter().flatten().next();
-    let ringing = evidence.ring_timeout.then_some(CalledStatus::NoAnswer);
-    let found = mapped(evidence, mapping)
-        .or_else(|| clear().map(|meaning| meaning.status))
-        .or(evidence.heard)
-        .or(ringing)
-        .or_else(|| vague().map(|meaning| meaning.status));
-    CallResult::Unanswered(found.unwrap_or(CalledStatus::CallFailed))
+    let said = || {
+        let cause = cause.map(|meaning| (meaning, DecidedBy::Q850Cause));
+        let status = status.map(|meaning| (meaning, DecidedBy::SipStatus));
+        cause.into_iter().chain(status)
+    };
+    let of = |(meaning, by): (Meaning, DecidedBy)| (meaning.status, by);
+    let (status, by) = mapped(evidence, mapping)
+        .map(|status| (status, DecidedBy::TrunkMapping))
+        .or_else(|| said().find(|(meaning, _)| !meaning.vague).map(of))
+        .or_else(|| evidence.heard.map(|status| (status, DecidedBy::EarlyMedia)))
+        .or_else(|| {
+            evidence.ring_timeout.then_some((CalledStatus::NoAnswer, DecidedBy::RingTimeout))
+        })
+        .or_else(|| said().next().map(of))
+        .unwrap_or((CalledStatus::CallFailed, DecidedBy::Nothing));
+    (CallResult::Unanswered(status), by)
+}
+
+/// What decided an outcome that is on a record, by the mapping that the trunk has now.
+pub fn decided_by(
+    result: CallResult,
+    cause: &str,
+    (sip_code, q850_cause): (Option<u16>, Option<u16>),
+    mapping: &BTreeMap<String, CalledStatus>,
+) -> DecidedBy {
+    if result == CallResult::Answered {
+        return DecidedBy::Answer;
+    }
+    match cause {
+        cause::RING_TIMEOUT => return DecidedBy::RingTimeout,
+        "" | cause::TRUNK_REFUSED => {}
+        _ => return DecidedBy::System,
+    }
+    let (now, by) = decide(&Evidence { sip_code, q850_cause, ..Evidence::default() }, mapping);
+    // What neither the codes nor the mapping say was heard, or mapped otherwise then.
+    if now == result { by } else { DecidedBy::EarlyMedia }
 }
 
 fn mapped(evidence: &Evidence, mapping: &BTreeMap<String, CalledStatus>) -> Option<CalledStatus> {

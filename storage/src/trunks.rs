@@ -1,5 +1,6 @@
 //! Lines to the phone network, and the caller IDs that belong to them.
 
+mod outcomes;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::tasks::references::{Referred, faults, refuse, users};
 use crate::tasks::{notify_dispatch, trunk_changed};
 use crate::{Store, StoreError, idempotency, quotas};
 
+pub use outcomes::{OUTCOMES_CALLS_MAX, Outcome, outcomes};
 pub use secrets::{SipLine, sip_lines};
 
 /// A line as it is stored.

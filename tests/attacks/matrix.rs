@@ -52,6 +52,7 @@ const MATRIX: &[(&str, Role, Option<Permission>)] = &[
     ("get_trunk", Viewer, None),
     ("delete_trunk", Admin, None),
     ("update_trunk", Admin, None),
+    ("list_trunk_outcomes", Viewer, None),
     ("list_caller_ids", Viewer, None),
     ("create_caller_id", Admin, None),
     ("get_caller_id", Viewer, None),

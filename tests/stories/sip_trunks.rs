@@ -79,7 +79,7 @@ async fn a_number_that_is_busy_on_a_sip_trunk_is_redialled_and_one_that_does_not
         &[("progress", "183"), ("code", "486"), ("extra", "Reason: Q.850;cause=17")],
     )
     .await;
-    let (_, caller) = sip_line(&world, &sipp, json!({})).await;
+    let (trunk, caller) = sip_line(&world, &sipp, json!({})).await;
     let redial =
         json!({"enabled": true, "mode": "advanced", "statuses": ["busy"], "retry_seconds": [60]});
     let task = world.task("busy", json!({"caller_ids": [caller], "redial": redial})).await;
@@ -88,6 +88,13 @@ async fn a_number_that_is_busy_on_a_sip_trunk_is_redialled_and_one_that_does_not
     let records = world.until_records(&task, 1).await;
     assert_eq!(by_result(&records), BTreeMap::from([("busy".to_owned(), 1)]));
     assert_eq!((&records[0]["sip_code"], &records[0]["q850_cause"]), (&json!(486), &json!(17)));
+    // The trunk tells what its calls ended with, and what made it so.
+    let outcomes = format!("trunks/{trunk}/outcomes");
+    let busy = json!({"result": "busy", "cause": "", "sip_code": 486, "q850_cause": 17,
+        "decided_by": "q850_cause", "calls": 1});
+    assert_eq!(world.get(&outcomes).await, json!({"calls": 1, "outcomes": [busy]}));
+    world.patch(&format!("trunks/{trunk}"), json!({"status_mapping": {"486": "busy"}})).await;
+    assert_eq!(world.get(&outcomes).await["outcomes"][0]["decided_by"], "trunk_mapping");
     world.set("2026-12-01T10:01:05+08:00");
     let records = world.until_records(&task, 2).await;
     assert_eq!(records[1]["round"], 1);

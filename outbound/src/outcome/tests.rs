@@ -108,3 +108,42 @@ fn results_read_back_from_their_words() {
     assert_eq!(CallResult::from_word("answered"), Some(CallResult::Answered));
     assert_eq!(CallResult::from_word("asleep"), None);
 }
+
+#[test]
+fn what_decided_an_outcome_is_told_with_it() {
+    let none = BTreeMap::new();
+    let own = BTreeMap::from([("486".to_owned(), PowerOff)]);
+    let heard = Evidence { heard: Some(PowerOff), ..ended(480, None) };
+    let rang = Evidence { ring_timeout: true, ..Evidence::default() };
+    for (evidence, mapping, by) in [
+        (Evidence { answered: true, ..ended(200, None) }, &none, DecidedBy::Answer),
+        (ended(486, None), &own, DecidedBy::TrunkMapping),
+        (ended(480, Some(20)), &none, DecidedBy::Q850Cause),
+        (ended(486, Some(16)), &none, DecidedBy::SipStatus),
+        (heard, &none, DecidedBy::EarlyMedia),
+        (rang, &none, DecidedBy::RingTimeout),
+        (ended(480, None), &none, DecidedBy::SipStatus),
+        (ended(699, None), &none, DecidedBy::Nothing),
+    ] {
+        assert_eq!(decide(&evidence, mapping).1, by, "{evidence:?}");
+    }
+}
+
+#[test]
+fn what_decided_a_record_is_found_again_from_its_codes() {
+    let none = BTreeMap::new();
+    let own = BTreeMap::from([("486".to_owned(), PowerOff)]);
+    let codes = |sip, q850| (Some(sip), q850);
+    for (status, cause, codes, mapping, by) in [
+        (Busy, "", codes(486, Some(17)), &none, DecidedBy::Q850Cause),
+        (PowerOff, "", codes(486, Some(17)), &own, DecidedBy::TrunkMapping),
+        (PowerOff, "", codes(480, None), &none, DecidedBy::EarlyMedia),
+        (NoAnswer, cause::RING_TIMEOUT, codes(487, None), &none, DecidedBy::RingTimeout),
+        (CallFailed, cause::WORKER_LOST, (None, None), &none, DecidedBy::System),
+        (CallFailed, cause::TRUNK_REFUSED, codes(503, Some(34)), &none, DecidedBy::Q850Cause),
+    ] {
+        let result = CallResult::Unanswered(status);
+        assert_eq!(decided_by(result, cause, codes, mapping), by, "{status:?} {cause}");
+    }
+    assert_eq!(decided_by(CallResult::Answered, "", codes(200, None), &none), DecidedBy::Answer);
+}
