@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn places_of_enterprises_without_requests_are_forgotten() {
-        let at_once = AtOnce::new(1);
+        let at_once = AtOnce::new(2);
         let _held = at_once.place(clock::new_id::<EnterpriseId>()).await;
         for _ in 0..ENTERPRISES_MAX {
             assert!(at_once.place(clock::new_id::<EnterpriseId>()).await.is_some());

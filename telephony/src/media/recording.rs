@@ -14,7 +14,7 @@ pub struct RecordingSpec {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordingFormat {
-    /// 16 bit, 8 kHz. Opus can be made of it when it is whole: [`crate::recording::opus`].
+    /// 16 bit, 8 kHz.
     Wav,
 }
 
