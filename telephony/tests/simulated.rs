@@ -12,9 +12,10 @@ use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
 use outbound::outcome::{CallResult, CalledStatus};
 use outbound::phone::Phone;
 use outbound::trunk::{SimulatedLine, TrunkConfig};
-use telephony::carrier::{CallEvent, Carrier, Ending, Order};
+use telephony::carrier::{CallEvent, Carrier, CarrierError, Ending, Order};
+use telephony::gate::{Driver, Gate, Permit};
 use telephony::journal::{Event, Journal, read_all};
-use telephony::simulated::{RULES, Rule, SimulatedCarrier};
+use telephony::simulated::{RULES, Rule, Simulated, SimulatedCarrier};
 
 fn order(line: &Arc<TrunkConfig>, callee: u64, round: u16) -> Order {
     Order {
@@ -192,4 +193,35 @@ async fn an_unanswered_call_of_zero_length_never_waits() {
         read_all(folder.path()).unwrap().iter().filter(|e| e.event == Event::Invite).count(),
         2_000
     );
+}
+
+/// The simulated line, on which a while passes between its own start and the INVITE: the journal may be slow.
+struct Slow(Simulated);
+
+impl Driver for Slow {
+    type Leg = <Simulated as Driver>::Leg;
+
+    async fn ready(&self, order: Order, permit: Permit) -> Result<Self::Leg, CarrierError> {
+        let leg = self.0.ready(order, permit).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        leg
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_happens_on_a_call_before_its_invite() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(Journal::open(folder.path(), "slow").unwrap());
+    let line = Gate::around(Slow(Simulated::new(Clock::wall())), Clock::wall(), journal);
+    let at_once = SimulatedLine {
+        mix: [("busy".to_owned(), 1)].into(),
+        setup_ms: [0, 0],
+        ring_ms: [0, 0],
+        ..SimulatedLine::default()
+    };
+    let mut call = line.originate(order(&trunk(at_once), 8_613_912_345_678, 0)).await.unwrap();
+    while !matches!(call.next().await, CallEvent::Ended(_)) {}
+    let entries = read_all(folder.path()).unwrap();
+    assert_eq!(entries[0].event, Event::Invite);
+    assert!(entries.windows(2).all(|pair| pair[0].at <= pair[1].at), "{entries:?}");
 }

@@ -179,7 +179,7 @@ impl SipTrunk {
 }
 
 fn domain_fault(domain: &str) -> Option<Fault> {
-    let is_ip = domain.parse::<std::net::IpAddr>().is_ok();
+    let is_ip = domain.parse::<core::net::IpAddr>().is_ok();
     host_name("/sip/domain", domain).filter(|_| !is_ip)
 }
 

@@ -1,6 +1,6 @@
 //! The words and small parts of a SIP trunk's configuration.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

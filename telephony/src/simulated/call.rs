@@ -70,7 +70,10 @@ impl SimulatedCall {
         }
     }
 
+    /// Plan the call from the moment of its INVITE on, to which it has come: between that and the start of its own time the
+    /// journal was written, and nothing may happen before the INVITE.
     fn put_down(&mut self, Plan { setup_ms, outcome }: Plan) {
+        let setup_ms = self.reached + setup_ms;
         let agenda = &mut self.agenda;
         match outcome {
             Outcome::TrunkRefuses => agenda.put(setup_ms, Act::TrunkRefuses),
@@ -86,7 +89,7 @@ impl SimulatedCall {
                 agenda.put(setup_ms + ring_ms, Act::Answer { persona, talk_ms });
             }
         }
-        agenda.put(ms(self.order.ring_timeout), Act::RingTimeout);
+        agenda.put(self.reached + ms(self.order.ring_timeout), Act::RingTimeout);
     }
 
     fn now_ms(&self) -> u64 {
