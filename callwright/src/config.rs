@@ -19,7 +19,6 @@ use workers::fail_point::DieAt;
 use workers::lines::{SipAddresses, VoicePriority};
 
 use crate::metrics_listen::MetricsListen;
-use crate::secrets_key;
 
 /// All of it. A part that a command does not use may be missing.
 #[derive(Debug, Clone)]
@@ -289,7 +288,7 @@ impl FromStr for VoicePorts {
 
 fn secrets_key(reader: &mut Reader<'_>) -> Option<SealKey> {
     let text = reader.text("CALLWRIGHT_SECRETS_KEY")?;
-    let key = secrets_key::parse(&text);
+    let key = SealKey::from_hex(&text);
     if key.is_none() {
         // The key itself is not told.
         let fault = "CALLWRIGHT_SECRETS_KEY: must be 64 hexadecimal digits, as `openssl rand -hex 32` writes them";
@@ -349,6 +348,9 @@ mod tests {
                 "S3_ENDPOINT" => "http://127.0.0.1:9000",
                 "DATABASE_URL" => "mysql://clara:hush@127.0.0.1/calls",
                 "REDIS_URL" => ":hush@127.0.0.1:6379",
+                "CALLWRIGHT_SECRETS_KEY" => "hush",
+                "CALLWRIGHT_SIP_LISTEN" => "0.0.0.0:5060",
+                "CALLWRIGHT_VOICE_PORTS" => "10-20",
                 _ => return None,
             };
             Some(value.to_owned())
@@ -362,6 +364,9 @@ mod tests {
             "S3_BUCKET",
             "S3_ACCESS_KEY",
             "S3_SECRET_KEY",
+            "CALLWRIGHT_SECRETS_KEY: must be 64 hexadecimal digits",
+            "CALLWRIGHT_SIP_LISTEN: far ends are told this address",
+            "CALLWRIGHT_VOICE_PORTS: is no range of ports",
         ] {
             assert!(said.contains(part), "{part} is not in: {said}");
         }

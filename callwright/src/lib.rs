@@ -7,7 +7,6 @@ mod connections;
 pub mod data_folder;
 pub mod metrics_listen;
 pub mod node;
-mod secrets_key;
 pub mod supervise;
 pub mod telemetry;
 

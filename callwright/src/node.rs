@@ -11,6 +11,7 @@ use jobs::{Queues, Tracing};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use storage::objects::Objects;
+use storage::sealing::SealKeySource;
 use storage::{Store, StoreConfig};
 use telephony::journal::Journal;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,9 @@ use workers::lines::Lines;
 use workers::{Environment, Settings};
 
 use crate::config::Config;
-use crate::secrets_key;
+
+/// The file of the data folder with the key that passwords are sealed with.
+const SECRETS_KEY: &str = "secrets.key";
 
 /// The servers that a process works with.
 #[derive(Clone)]
@@ -119,7 +122,10 @@ pub async fn store(config: &Config) -> Result<Store> {
     let form = "DATABASE_URL is missing; write postgres://user:password@host:port/database";
     let database = config.database.as_ref().context(form)?;
     storage::reach::database(database).await?;
-    let seal_key = secrets_key::of(config)?;
+    let seal_key = match &config.secrets_key {
+        Some(key) => SealKeySource::Given(key.clone()),
+        None => SealKeySource::File(config.data.join(SECRETS_KEY)),
+    };
     Ok(Store::connect(&StoreConfig { seal_key: Some(seal_key), ..database.clone() })?)
 }
 

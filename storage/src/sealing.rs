@@ -4,12 +4,17 @@
 //! AES-256-GCM under one key of the installation, with a random nonce each time. What is sealed is bound to its row: copied
 //! to another one, it opens no more. The key's mark stands in front, so that a wrong key is told from damage.
 
+mod source;
+
 use std::fmt;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 
 use crate::StoreError;
+
+pub use source::SealKeySource;
+pub(crate) use source::Sealing;
 
 /// Bytes of a key.
 pub const SEAL_KEY_BYTES: usize = 32;
@@ -31,6 +36,21 @@ impl fmt::Debug for SealKey {
 impl SealKey {
     pub const fn new(bytes: [u8; SEAL_KEY_BYTES]) -> Self {
         Self(bytes)
+    }
+
+    /// From 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let right =
+            text.len() == SEAL_KEY_BYTES * 2 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !right {
+            return None;
+        }
+        let mut key = [0; SEAL_KEY_BYTES];
+        for (at, byte) in key.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()?;
+        }
+        Some(Self(key))
     }
 
     fn mark(&self) -> [u8; MARK_BYTES] {
@@ -103,5 +123,7 @@ mod tests {
             assert!(key.open("trunk a", &sealed[..cut]).is_err());
         }
         assert_eq!(format!("{key:?}"), "SealKey");
+        assert_eq!(SealKey::from_hex(&"02".repeat(32)), Some(other));
+        assert_eq!(SealKey::from_hex("02"), None);
     }
 }

@@ -13,7 +13,7 @@ use crate::attempts::immutable::Immutable;
 use crate::attempts::slots::Slots;
 use crate::presence::Presence;
 use crate::reach::database_url;
-use crate::sealing::{SEAL_KEY_BYTES, SealKey};
+use crate::sealing::{SEAL_KEY_BYTES, SealKey, SealKeySource, Sealing};
 
 /// Where PostgreSQL is, and how many connections each use may hold.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct StoreConfig {
     /// Imports and exports, which hold a connection for long.
     pub long_connections: u32,
     /// What passwords of trunks are sealed with; without it none can be kept or used.
-    pub seal_key: Option<SealKey>,
+    pub seal_key: Option<SealKeySource>,
 }
 
 impl StoreConfig {
@@ -51,7 +51,7 @@ pub struct Store {
     pub(crate) immutable: Immutable,
     pub(crate) slots: Slots,
     pub(crate) presence: Presence,
-    pub(crate) seal_key: Option<SealKey>,
+    pub(crate) sealing: Sealing,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,7 +105,7 @@ impl Store {
             immutable: Immutable::default(),
             slots,
             presence: Presence::default(),
-            seal_key: config.seal_key.clone(),
+            sealing: Sealing::by(config.seal_key.clone()),
         })
     }
 
@@ -118,7 +118,7 @@ impl Store {
             immutable: Immutable::default(),
             slots: Slots::default(),
             presence: Presence::default(),
-            seal_key: Some(SealKey::new([7; SEAL_KEY_BYTES])),
+            sealing: Sealing::by(Some(SealKeySource::Given(SealKey::new([7; SEAL_KEY_BYTES])))),
         }
     }
 

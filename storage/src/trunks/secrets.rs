@@ -5,17 +5,11 @@ use outbound::trunk::{TrunkConfig, TrunkSecrets};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::sealing::SealKey;
 use crate::{Store, StoreError};
 
 /// What the sealed secrets of a trunk are bound to.
 fn place(enterprise: EnterpriseId, trunk: TrunkId) -> String {
     format!("the password of trunk {trunk} of enterprise {enterprise}")
-}
-
-fn key(store: &Store) -> Result<&SealKey, StoreError> {
-    let missing = || StoreError::Damaged("there is no key to seal passwords with".into());
-    store.seal_key.as_ref().ok_or_else(missing)
 }
 
 /// The secrets of a configuration as they are stored; none where it has none.
@@ -30,7 +24,7 @@ pub(super) fn seal(
         return Ok(None);
     }
     let clear = serde_json::to_vec(&secrets)?;
-    key(store)?.seal(&place(enterprise, trunk), &clear).map(Some)
+    store.sealing.key()?.seal(&place(enterprise, trunk), &clear).map(Some)
 }
 
 fn open(
@@ -40,7 +34,7 @@ fn open(
     sealed: Option<Vec<u8>>,
 ) -> Result<TrunkSecrets, StoreError> {
     let Some(sealed) = sealed else { return Ok(TrunkSecrets::default()) };
-    let clear = key(store)?.open(&place(enterprise, trunk), &sealed)?;
+    let clear = store.sealing.key()?.open(&place(enterprise, trunk), &sealed)?;
     Ok(serde_json::from_slice(&clear)?)
 }
 
