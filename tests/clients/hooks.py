@@ -34,6 +34,8 @@ RULES = {
     ("/schedule/scheduled_start", "invalid_value"), ("/schedule/scheduled_end", "invalid_value"),
     # The names of an export's fields: the table in the docs lists them.
     ("/fields/*", "unknown_field"),
+    # What a SIP trunk needs hangs on its driver, its transport and whether it has a password.
+    ("/sip", "required"), ("/sip/server_name", "required"), ("/sip/user", "required"),
 }
 
 

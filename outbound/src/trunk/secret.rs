@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::TrunkConfig;
-use crate::fault::{Fault, text};
+use crate::fault::{FILLED_PATTERN, Fault, text};
 
 /// What is shown in place of a secret. Whoever writes it back keeps the secret that is there.
 const MASK: &str = "********";
@@ -70,6 +70,7 @@ impl JsonSchema for Secret {
             "type": "string",
             "minLength": 1,
             "maxLength": SECRET_CHARS_MAX,
+            "pattern": FILLED_PATTERN,
             "description": "Written, and read back as `********`. Writing that back keeps the password.",
         })
     }

@@ -10,7 +10,7 @@ use super::secret::Secret;
 use super::sip_parts::{
     CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp, host_name,
 };
-use crate::fault::{Fault, count, number, text};
+use crate::fault::{FILLED_PATTERN, Fault, count, number, text};
 
 /// Addresses of a trunk, at most.
 const HOSTS_MAX: usize = 8;
@@ -38,7 +38,7 @@ pub struct SipTrunk {
     pub server_name: Option<String>,
     /// Certificates (PEM) that the far end's must come from; none: those that the machine trusts.
     #[serde(default)]
-    #[schemars(length(max = CERTIFICATES_CHARS_MAX))]
+    #[schemars(length(max = CERTIFICATES_CHARS_MAX), regex(pattern = FILLED_PATTERN))]
     pub certificates: Option<String>,
     #[serde(default)]
     pub srtp: Srtp,
