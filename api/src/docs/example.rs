@@ -33,6 +33,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("value", "vip"),
     ("reason", "asked not to be called"),
     ("url", "https://storage.example/file"),
+    ("callee_format", "+{e164}"),
+    ("caller_format", "+{e164}"),
     ("secret", "cw_…"),
     ("prefix", "cw_3fK9"),
     ("file", "(the file)"),
