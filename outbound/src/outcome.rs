@@ -246,7 +246,7 @@ pub fn decide(
     (CallResult::Unanswered(status), by)
 }
 
-/// What decided an outcome that is on a record, by the mapping that the trunk has now.
+/// What decided the outcome on a record. It goes by the trunk's mapping of today: a record does not keep the one of its time.
 pub fn decided_by(
     result: CallResult,
     cause: &str,

@@ -48,7 +48,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Go on with another job of the same queue: the delivery's job is done, and `job` is in flight in its place, under the
-    /// same lease. What ends the handler is then the end of `job`. Returns at once; Redis is told behind its back.
+    /// same lease. What ends the handler is then the end of `job`. Returns at once; Redis is told a little later.
     ///
     /// Nothing happens when the delivery is over.
     pub fn adopt<J: Job>(&self, job: &J) -> Result<(), QueueError> {
@@ -90,7 +90,7 @@ pub(crate) enum Outcome {
     Lost,
 }
 
-/// What Redis is to be told of a delivery. There is never more than one of each kind for a delivery on its way.
+/// News of a delivery for Redis. A delivery has at most one of each kind on its way, so permits bound the channel.
 pub(crate) enum Told {
     /// Another job follows in the seat.
     Adopted(Arc<Seat>),

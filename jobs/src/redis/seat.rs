@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::scripts::{Adoption, Leased};
 
-/// See the module. Shared by the ticket of a delivery and whoever tells Redis.
+/// The seat of one delivery. Its ticket and the engine, which talks to Redis, share it.
 #[derive(Debug)]
 pub(crate) struct Seat(Mutex<Sitting>);
 
@@ -43,7 +43,7 @@ impl Seat {
         !std::mem::replace(&mut sitting.listed, true)
     }
 
-    /// What Redis is to be told: nothing when it knows already.
+    /// The adoption that Redis has not heard of yet, if there is one.
     pub(crate) fn adoption(&self) -> Option<Adoption> {
         let mut sitting = self.lock();
         sitting.listed = false;
