@@ -3,6 +3,7 @@
 //! Handlers parse at the edge, ask storage, push the jobs that wake somebody for a row, and write
 //! the audit log. What is decided is decided in `outbound` and `storage`.
 
+mod agents;
 pub mod arrival;
 pub mod at_once;
 pub mod auth;

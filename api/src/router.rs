@@ -35,6 +35,7 @@ pub(crate) fn documented() -> ApiRouter<ApiState> {
         .merge(crate::periods::routes())
         .merge(crate::navigations::routes())
         .merge(crate::robots::routes())
+        .merge(crate::agents::routes())
         .merge(crate::trunks::routes())
         .merge(crate::caller_ids::routes())
         .merge(crate::imports::routes())

@@ -13,6 +13,7 @@ mod report;
 mod speak;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use crate::turn::{Speech, Turn};
 pub use crate::transcript::Millis;
 use mouth::Mouth;
 pub use report::{Report, RobotResult};
+pub use transfer::{Person, TransferRequest};
+use transfer::{QueueMessage, TransferStage};
 
 /// Nodes visited in a row without waiting for anything; then the call is ended as going round in circles.
 pub const NODES_IN_A_ROW_MAX: u32 = 100;
@@ -102,6 +105,27 @@ pub enum Input {
         /// The request's id.
         request: u64,
     },
+    /// The phone of somebody whom the customer is transferred to rings.
+    TransferRinging {
+        /// The transfer's id.
+        transfer: u64,
+        /// The employee number; empty where a fixed number is called.
+        who: String,
+    },
+    /// Somebody is on the line with the customer.
+    TransferConnected {
+        /// The transfer's id.
+        transfer: u64,
+        /// Who it is.
+        person: Person,
+    },
+    /// Nobody took the call.
+    TransferFailed {
+        /// The transfer's id.
+        transfer: u64,
+        /// Why, for the log.
+        why: String,
+    },
     /// The deadline has passed.
     Tick,
     /// The call is over.
@@ -132,6 +156,13 @@ pub enum Output {
     },
     /// Send these keys to the line.
     SendDigits(String),
+    /// Look for a person, ring them, and join them with the customer.
+    Transfer(TransferRequest),
+    /// The person is wanted no longer.
+    CancelTransfer {
+        /// The transfer's id.
+        id: u64,
+    },
     /// The customer is never to be called again.
     Suppress,
     /// End the call. Nothing follows it.
@@ -165,6 +196,8 @@ enum Stage {
     Agent(Box<AgentStage>),
     /// A key is awaited.
     Menu(MenuStage),
+    /// A person is looked for, or has taken the call.
+    Transfer(TransferStage),
     /// The call has ended, or is being ended.
     Over,
 }
@@ -200,6 +233,8 @@ pub struct Conversation {
     scribe: Scribe,
     history: VecDeque<(Speaker, String)>,
     requests: u64,
+    transfers: u64,
+    queue_message: Option<QueueMessage>,
     out: Vec<Output>,
     now: Millis,
     /// Nodes entered since the last event.
@@ -223,6 +258,8 @@ struct Tally {
     robot_spoke: bool,
     robot_failed: bool,
     transferred: bool,
+    person: Option<Person>,
+    callback_ms: Option<Millis>,
     suppress: bool,
 }
 
@@ -246,6 +283,8 @@ impl Conversation {
             scribe: Scribe::default(),
             history: VecDeque::new(),
             requests: 0,
+            transfers: 0,
+            queue_message: None,
             out: Vec::new(),
             now: 0,
             visited: 0,
@@ -277,6 +316,11 @@ impl Conversation {
             Input::Digit(digit) => self.digit(digit),
             Input::AgentReply { request, reply } => self.agent_replied(request, reply),
             Input::AgentFailed { request } => self.agent_failed(request),
+            Input::TransferRinging { transfer, who } => self.transfer_rings(transfer, &who),
+            Input::TransferConnected { transfer, person } => {
+                self.transfer_connected(transfer, person);
+            }
+            Input::TransferFailed { transfer, why } => self.transfer_failed(transfer, &why),
             Input::Tick => {}
         }
         self.tick();

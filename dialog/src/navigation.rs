@@ -4,6 +4,7 @@
 //! robots that it uses, as they are then. A call runs what was published when it was triggered.
 
 mod check;
+mod transfer_to;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::robot::RobotConfig;
 
 pub use check::{Problem, publish};
+pub use transfer_to::TransferTo;
 
 /// Nodes of a navigation.
 pub const NODES_MAX: usize = 200;
@@ -24,6 +26,14 @@ pub const TEXT_CHARS_MAX: usize = 2_000;
 pub const EDGES_MAX: usize = 50;
 /// The longest time that a menu waits for a digit.
 pub const MENU_WAIT_MS_MAX: u64 = 60_000;
+/// How long the phone of a person may ring, in seconds.
+pub const RING_SECONDS_MAX: u32 = 120;
+/// How long a transfer looks for people, in seconds.
+pub const TRANSFER_SECONDS_MAX: u32 = 600;
+/// The longest time between two queue messages, in seconds.
+pub const QUEUE_MESSAGE_SECONDS_MAX: u32 = 120;
+/// The longest time until a callback, in minutes: 30 days.
+pub const CALLBACK_MINUTES_MAX: u32 = 43_200;
 
 /// A voice navigation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -111,6 +121,38 @@ pub enum NodeKind {
         #[serde(default)]
         next: Option<String>,
     },
+    /// Hands the customer to a person. The robot is off the call once somebody answers; the call ends when either side
+    /// hangs up. One of `skill`, `employee_number` and `number` says who is wanted.
+    Transfer {
+        #[serde(flatten)]
+        to: TransferTo,
+        /// How long each phone may ring, 5–120.
+        #[serde(default = "ring_seconds")]
+        ring_seconds: u32,
+        /// How long people are looked for and rung in all, 5–600.
+        #[serde(default = "transfer_seconds")]
+        wait_seconds: u32,
+        /// Where the call goes on when nobody answers; none: the call ends.
+        #[serde(default)]
+        otherwise: Option<String>,
+    },
+    /// What customers hear from here on while they wait for a person; it takes no time itself.
+    QueueMessage {
+        text: String,
+        /// Seconds from its end until it comes again, 1–120.
+        #[serde(default = "message_seconds")]
+        every_seconds: u32,
+        #[serde(default)]
+        next: Option<String>,
+    },
+    /// Has the number called again, so many minutes from now and inside the windows; it takes no time itself.
+    Callback {
+        /// 1–43,200.
+        after_minutes: u32,
+        /// The node that follows; none: the call ends.
+        #[serde(default)]
+        next: Option<String>,
+    },
     /// Ends the call.
     Hangup,
 }
@@ -166,6 +208,18 @@ fn menu_wait_ms() -> u64 {
 
 fn one() -> u32 {
     1
+}
+
+fn ring_seconds() -> u32 {
+    25
+}
+
+fn transfer_seconds() -> u32 {
+    60
+}
+
+fn message_seconds() -> u32 {
+    15
 }
 
 /// A navigation as it was published, with its robots as they were then.

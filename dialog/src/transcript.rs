@@ -95,6 +95,16 @@ pub enum EntryKind {
     Command,
     /// A key: pressed by the customer, or sent to the line.
     Dtmf,
+    /// A person is looked for; the detail is who.
+    TransferRequest,
+    /// The phone of a person rings; the detail is the employee number.
+    TransferRinging,
+    /// A person took the call.
+    TransferConnected,
+    /// Nobody took the call; the detail is why.
+    TransferFailed,
+    /// The number is to be called again; the detail is when.
+    Callback,
     /// Either side hung up.
     HangUp,
 }

@@ -42,6 +42,8 @@ pub struct EndedCall {
     pub trunk_refused: bool,
     pub started_at: Time,
     pub ended_at: Time,
+    /// The conversation has agreed on a call at this time.
+    pub callback_at: Option<Time>,
 }
 
 /// Where a number goes after a call.
@@ -147,7 +149,13 @@ impl Chain {
                 return After::Unconnected;
             };
             let result = CallResult::Unanswered(status);
-            let call = EndedCall { result, trunk_refused: false, started_at: at, ended_at: at };
+            let call = EndedCall {
+                result,
+                trunk_refused: false,
+                started_at: at,
+                ended_at: at,
+                callback_at: None,
+            };
             return self.after_call_to(place, policy, call);
         }
         let dials = |place: &usize| {
@@ -176,6 +184,9 @@ impl Chain {
             let place = counted.get(usize::from(chain_index)).copied();
             index(place.unwrap_or(0))
         };
+        if let Some(at) = call.callback_at.filter(|_| call.result == CallResult::Answered) {
+            return redial::called_back(self.place.round, index(here), at.max(call.ended_at));
+        }
         match redial::after(policy, &standing, call.result, call.trunk_refused, call.ended_at) {
             After::NextBackup { chain_index } => {
                 After::NextBackup { chain_index: back(chain_index) }

@@ -31,7 +31,9 @@ pub use judge::{Dial, Facts, NumberFacts, Verdict};
 pub use line::{Line, LineChoice, pick_line};
 pub use pull::{LanesToRead, PageToRead};
 pub use queue::{Cursor, LaneFacts, LanePlace, QueuedNumber, ReadyNumber};
-pub use scene::{ClaimTask, LiveCalls, Scene, SceneFacts, TaskFacts, TrunkFacts, TrunkRoom};
+pub use scene::{
+    ClaimTask, LiveCalls, LiveTransfers, Scene, SceneFacts, TaskFacts, TrunkFacts, TrunkRoom,
+};
 pub use share::{TaskRoom, share_out};
 
 /// Attempts that one claim opens, at most.

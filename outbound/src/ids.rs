@@ -148,6 +148,8 @@ ids! {
     NavigationId = "nav";
     /// A named voice bot.
     RobotId = "robot";
+    /// A person whom calls are transferred to.
+    HumanAgentId = "agent";
     /// One import job.
     ImportId = "imp";
     /// One export job.

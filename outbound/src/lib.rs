@@ -17,6 +17,7 @@ pub mod fault;
 pub mod filter;
 pub mod fleet;
 pub mod hours;
+pub mod human_agent;
 pub mod ids;
 pub mod import;
 pub mod mask;

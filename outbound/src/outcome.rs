@@ -95,6 +95,8 @@ pub mod cause {
     pub const NO_MEDIA: &str = "no_media";
     /// The far end did not say in time that the call goes on (RFC 4028).
     pub const SESSION_EXPIRED: &str = "session_expired";
+    /// The person whom the customer was transferred to hung up.
+    pub const AGENT_HUNG_UP: &str = "agent_hung_up";
     /// The task was ended with `hang_up`.
     pub const TASK_ENDED: &str = "task_ended";
 }

@@ -10,6 +10,7 @@ pub enum Quota {
     Navigations,
     NavigationVersions,
     Robots,
+    HumanAgents,
     Trunks,
     CallerIds,
     Keys,
@@ -38,13 +39,14 @@ pub enum Full {
 }
 
 impl Quota {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Tasks,
         Self::Templates,
         Self::Periods,
         Self::Navigations,
         Self::NavigationVersions,
         Self::Robots,
+        Self::HumanAgents,
         Self::Trunks,
         Self::CallerIds,
         Self::Keys,
@@ -68,7 +70,9 @@ impl Quota {
             | Self::Robots
             | Self::Keys => 1_000,
             Self::Exports => 2_000,
-            Self::Tasks | Self::CallerIds | Self::Batches | Self::Imports => 10_000,
+            Self::Tasks | Self::HumanAgents | Self::CallerIds | Self::Batches | Self::Imports => {
+                10_000
+            }
             Self::Suppressions => 10_000_000,
             Self::ImportsWaiting => 50,
             Self::ExportsWaiting => 20,
@@ -85,6 +89,7 @@ impl Quota {
             Self::Navigations => "navigations_max",
             Self::NavigationVersions => "navigation_versions_max",
             Self::Robots => "robots_max",
+            Self::HumanAgents => "agents_max",
             Self::Trunks => "trunks_max",
             Self::CallerIds => "caller_ids_max",
             Self::Keys => "keys_max",
@@ -107,6 +112,7 @@ impl Quota {
             Self::Navigations => "voice navigations in one enterprise",
             Self::NavigationVersions => "published versions of one voice navigation",
             Self::Robots => "robots in one enterprise",
+            Self::HumanAgents => "human agents in one enterprise",
             Self::Trunks => "trunks in one enterprise",
             Self::CallerIds => "caller IDs in one enterprise",
             Self::Keys => "API keys in one enterprise that are not revoked",
@@ -128,6 +134,7 @@ impl Quota {
             | Self::Periods
             | Self::Navigations
             | Self::Robots
+            | Self::HumanAgents
             | Self::Trunks
             | Self::CallerIds => "delete those that are not needed",
             Self::NavigationVersions => "go on with a new voice navigation of the same nodes",

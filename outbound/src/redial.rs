@@ -10,6 +10,8 @@ use crate::number::NumberState;
 use crate::outcome::{CallResult, CalledStatus};
 
 pub const RETRIES_MAX: usize = 10;
+/// Rounds of a number that callbacks may lead to, at most: a robot that agrees on one in every call comes to an end.
+pub const ROUNDS_MAX: u16 = 100;
 /// Refusals by the line in a row that burn no retry.
 pub const REFUSALS_MAX: u16 = 5;
 /// How long a number waits after the line refused its call.
@@ -176,6 +178,15 @@ pub fn after(
         // The wait may already lie behind us; never ring into the past.
         at: (from + TimeDelta::seconds(i64::from(*wait))).max(ended_at),
     }
+}
+
+/// What becomes of a number that was connected and is to be called again at a time, as the conversation agreed. The
+/// phone that was reached is called, whatever the policy says; after [`ROUNDS_MAX`] rounds no more.
+pub const fn called_back(round: u16, chain_index: u16, at: Time) -> After {
+    if round >= ROUNDS_MAX {
+        return After::Connected;
+    }
+    After::Redial { round: round + 1, chain_index, at }
 }
 
 fn index(place: usize) -> u16 {

@@ -21,7 +21,8 @@ pub use secret::{Secret, TrunkSecrets};
 pub use simulated::{PERSONAS, PERSONAS_MAX, SIMULATED_MS_MAX, SimulatedLine};
 pub use sip::SipTrunk;
 pub use sip_parts::{
-    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp, TimerMode,
+    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp,
+    TimerMode, TransferBy,
 };
 
 /// Entries of a trunk's own status mapping, at most.

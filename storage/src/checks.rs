@@ -104,6 +104,19 @@ pub struct BriefRecord {
     pub started_at: Time,
     pub answered_at: Option<Time>,
     pub ended_at: Time,
+    pub callback_at: Option<Time>,
+}
+
+/// A call that was placed to a person, for a customer who was to be transferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferLegBrief {
+    /// Its name in the journal.
+    pub id: AttemptId,
+    pub attempt: AttemptId,
+    /// None: it is open.
+    pub ended_at: Option<Time>,
+    /// It ended without its worker.
+    pub lost: bool,
 }
 
 /// An attempt that is live.
@@ -290,7 +303,8 @@ impl Snapshot {
             .map_or((Time::UNIX_EPOCH, Uuid::nil()), |after| (after.started_at, after.id.uuid()));
         let rows = sqlx::query!(
             "select id, enterprise_id, task_id, batch_id, number_id, trunk_id, round, chain_index,
-                    policy_id, customer_number, result, cause, started_at, answered_at, ended_at
+                    policy_id, customer_number, result, cause, started_at, answered_at, ended_at,
+                    callback_at
                from call_record where (started_at, id) > ($1, $2)
               order by started_at, id limit $3",
             at,
@@ -319,9 +333,24 @@ impl Snapshot {
                     started_at: row.started_at,
                     answered_at: row.answered_at,
                     ended_at: row.ended_at,
+                    callback_at: row.callback_at,
                 })
             })
             .collect()
+    }
+
+    /// All calls to people. There are as many as transfers in the time for which records are kept.
+    pub async fn transfer_legs(&mut self) -> Result<Vec<TransferLegBrief>, StoreError> {
+        let rows = sqlx::query!("select id, attempt_id, ended_at, lost from transfer_leg")
+            .fetch_all(&mut *self.tx)
+            .await?;
+        let legs = rows.into_iter().map(|row| TransferLegBrief {
+            id: row.id.into(),
+            attempt: row.attempt_id.into(),
+            ended_at: row.ended_at,
+            lost: row.lost,
+        });
+        Ok(legs.collect())
     }
 
     /// Attempts that are live; as many as there are calls up at most.

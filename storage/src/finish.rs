@@ -198,6 +198,7 @@ async fn finish<'a>(
                 trunk_refused: item.trunk_refused,
                 started_at: item.record.started_at,
                 ended_at: item.record.ended_at,
+                callback_at: item.record.callback_at,
             };
             let next = held.chain.after_call(&policy, call);
             done.push(Done { item, held, next });

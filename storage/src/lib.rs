@@ -18,6 +18,7 @@ pub mod numbers;
 
 pub mod audit;
 pub mod enterprises;
+pub mod human_agents;
 pub mod idempotency;
 pub mod keys;
 pub mod look_ups;
@@ -37,6 +38,7 @@ pub mod recordings;
 pub mod records;
 pub mod soundness;
 pub mod statistics;
+pub mod transfers;
 pub mod work;
 pub mod workers;
 

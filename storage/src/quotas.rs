@@ -62,6 +62,7 @@ async fn count(
         Quota::Periods => count!(conn, enterprise, "period where enterprise_id = $1"),
         Quota::Navigations => count!(conn, enterprise, "navigation where enterprise_id = $1"),
         Quota::Robots => count!(conn, enterprise, "robot where enterprise_id = $1"),
+        Quota::HumanAgents => count!(conn, enterprise, "human_agent where enterprise_id = $1"),
         Quota::Trunks => count!(conn, enterprise, "trunk where enterprise_id = $1"),
         Quota::CallerIds => count!(conn, enterprise, "caller_id where enterprise_id = $1"),
         Quota::Keys => {

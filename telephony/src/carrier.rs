@@ -22,6 +22,8 @@ use outbound::phone::Phone;
 use outbound::trunk::TrunkConfig;
 use tokio::time::Instant;
 
+use crate::media::Audio;
+
 /// A line to the phone network.
 #[async_trait]
 pub trait Carrier: Send + Sync {
@@ -45,6 +47,9 @@ pub struct Order {
     pub task: TaskId,
     pub trunk: TrunkId,
     pub line: Arc<TrunkConfig>,
+    /// The customer's call that is handed to a person by this one; none: this is a customer's call. A call to a person
+    /// is not held to windows, and not to the do-not-call list.
+    pub transfer_of: Option<AttemptId>,
     pub callee: Phone,
     pub caller: Phone,
     pub round: u16,
@@ -79,6 +84,9 @@ pub trait Call: Send {
 
     /// Do something on the call. On a call that is over nothing happens.
     async fn send(&mut self, command: Command);
+
+    /// The call's sound, to be joined with that of another; none on a line that carries no sound.
+    fn audio(&self) -> Option<Audio>;
 }
 
 /// What happened on a call. Times never go back within one call.
@@ -185,6 +193,8 @@ pub enum Command {
         end_of_speech_ms: u64,
     },
     SendDigits(String),
+    /// A person is on the line: the customer talks with them from now on, and nothing is played.
+    Joined,
     /// Have the network call somebody else in our place (SIP REFER). A line that can't does nothing.
     Refer {
         to: Phone,

@@ -19,6 +19,7 @@ use outbound::ids::AttemptId;
 
 use crate::carrier::{Call, CallEvent, Carrier, CarrierError, Command, Order};
 use crate::journal::{Entry, Event, Journal, real_us};
+use crate::media::Audio;
 use call::GatedCall;
 use calls::Calls;
 
@@ -60,6 +61,9 @@ pub trait Leg: Send + 'static {
         &mut self,
         told: &mut VecDeque<CallEvent>,
     ) -> impl Future<Output = Option<&'static str>> + Send;
+
+    /// The call's sound; none on a line that carries no sound.
+    fn audio(&self) -> Option<Audio>;
 
     /// Do something on the call. The gate keeps [`Command::HangUp`] to itself.
     fn send(&mut self, command: Command) -> impl Future<Output = ()> + Send;

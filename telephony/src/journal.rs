@@ -57,6 +57,9 @@ pub struct Entry {
     pub phone_hash: PhoneHash,
     /// The process that wrote it.
     pub worker: String,
+    /// The customer's call that is handed to a person by this one; none: this is a customer's call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer_of: Option<AttemptId>,
 }
 
 /// Stands for one phone number within one enterprise.
@@ -274,6 +277,7 @@ mod tests {
             enterprise,
             phone_hash: journal.phone_hash(enterprise, Phone::from_digits(8_613_800_000_001)),
             worker: journal.worker().to_owned(),
+            transfer_of: None,
         }
     }
 

@@ -58,5 +58,7 @@ pub use peer::{DigitsBy, Direction, MASTER_KEY_BYTES, MasterKey, Peer, SrtpKeys,
 pub use plane::{Plane, PlaneCounts};
 pub use playback::{PIECE_SAMPLES_MAX, PlaybackId, Source, SpeechStream};
 pub use recording::{RecordingFormat, RecordingOutcome, RecordingSpec};
-pub use session::{HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity};
+pub use session::{
+    Audio, HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity,
+};
 pub use tones::Tone;

@@ -78,6 +78,7 @@ trait Line {
             task: clock::new_id::<TaskId>(),
             trunk: clock::new_id::<TrunkId>(),
             line: Arc::new(self.trunk(callee)),
+            transfer_of: None,
             callee,
             caller: parse("02160000000", "CN").unwrap(),
             round: 0,

@@ -82,6 +82,10 @@ impl Leg for WatchfulLeg {
         None
     }
 
+    fn audio(&self) -> Option<telephony::media::Audio> {
+        None
+    }
+
     async fn send(&mut self, _: Command) {}
 
     fn hang_up(&mut self, _: &'static str, told: &mut VecDeque<CallEvent>) {
@@ -173,6 +177,7 @@ fn order(attempt: AttemptId, token: i64) -> Order {
         task: clock::new_id(),
         trunk: clock::new_id(),
         line: Arc::new(serde_json::from_value(line).unwrap()),
+        transfer_of: None,
         callee: Phone::from_digits(8_613_800_000_001),
         caller: Phone::from_digits(862_160_000_000),
         round: 0,

@@ -25,6 +25,7 @@ fn order(line: &Arc<TrunkConfig>, callee: u64, round: u16) -> Order {
         task: TaskId::from(uuid::Uuid::nil()),
         trunk: TrunkId::from(uuid::Uuid::nil()),
         line: Arc::clone(line),
+        transfer_of: None,
         callee: Phone::from_digits(callee),
         caller: Phone::from_digits(862_160_000_000),
         round,

@@ -15,7 +15,7 @@ struct Crowd {
     values: &'static str,
 }
 
-const CROWDS: [Crowd; 8] = [
+const CROWDS: [Crowd; 9] = [
     Crowd::named(
         Quota::Tasks,
         "tasks",
@@ -28,6 +28,13 @@ const CROWDS: [Crowd; 8] = [
     Crowd::named(Quota::Navigations, "navigations", "navigation", "draft", "draft"),
     Crowd::named(Quota::Robots, "robots", "robot", "config", "config"),
     Crowd::named(Quota::Trunks, "trunks", "trunk", "config", "config"),
+    Crowd {
+        quota: Quota::HumanAgents,
+        path: "agents",
+        table: "human_agent",
+        columns: "employee_number, config, phone, on_duty, skills, idle_since",
+        values: "employee_number || n, config, phone, on_duty, skills, idle_since",
+    },
     Crowd {
         quota: Quota::CallerIds,
         path: "caller_ids",
@@ -59,7 +66,7 @@ impl Crowd {
     fn fill(&self, room: u64) -> String {
         let Self { table, columns, values, .. } = self;
         let name = match *table {
-            "caller_id" | "api_key" => ("", String::new()),
+            "caller_id" | "api_key" | "human_agent" => ("", String::new()),
             _ => ("name, ", "name || ' ' || n, ".to_owned()),
         };
         format!(
@@ -86,6 +93,7 @@ fn body(world: &World, path: &str, name: &str) -> Value {
         "navigations" => json!({"name": name, "start": "end",
             "nodes": [{"name": "end", "kind": "hangup"}]}),
         "robots" => json!({"name": name, "agent": script}),
+        "agents" => json!({"employee_number": name, "name": name, "phone": "+8613800000001"}),
         "trunks" => json!({"name": name, "concurrency": 1, "simulated": {}}),
         "caller_ids" => {
             let number = name.bytes().fold(0_u32, |number, byte| number * 31 + u32::from(byte));

@@ -60,12 +60,13 @@ pub async fn ask(api: &Api, method: &str, path: &str, body: Value) -> Answer {
 }
 
 /// Every list that `everything` looks at.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 13] = [
     "tasks",
     "templates",
     "periods",
     "navigations",
     "robots",
+    "agents",
     "trunks",
     "caller_ids",
     "suppressions",

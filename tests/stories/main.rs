@@ -37,5 +37,6 @@ mod sip_trunks;
 mod spreadsheets;
 mod strangers;
 mod templates;
+mod transfers;
 mod tries;
 mod turn_taking;

@@ -3,22 +3,25 @@
 //! It promises an [`Account`] of the call that tells the truth however it ends, and never holds on to
 //! a call whose lease is gone. A customer who asks not to be called again is listed when they have asked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use dialog::conversation::{AgentRequest, Conversation, Input, Millis, Output, Party, Report};
+use dialog::conversation::{
+    AgentRequest, Conversation, Input, Millis, Output, Party, Report, TransferRequest,
+};
 use outbound::Time;
-use outbound::outcome::HangupParty;
-use speech::Agent;
+use outbound::outcome::{HangupParty, cause};
+use outbound::phone::Phone;
+use outbound::trunk::TransferBy;
 use storage::attempts::DialOrder;
-use storage::{Store, suppression};
-use telephony::carrier::{Call, CallEvent, Command, Ending};
+use storage::suppression;
+use telephony::carrier::{Call, CallEvent, Command, Ending, Order, TransferProgress};
 use tokio::task::JoinHandle;
 
 use crate::asked::Asked;
 use crate::environment::Environment;
 use crate::faults;
 use crate::live::{LiveCall, Notice};
+use crate::transfer::{HandOn, Reached, Transfer, TransferEvent};
 
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(200);
@@ -32,14 +35,16 @@ pub struct Account {
     pub ending: Ending,
     /// Of an answered call.
     pub report: Option<Report>,
+    /// The phone at which a person took the call over.
+    pub agent_phone: Option<Phone>,
 }
 
 /// A call that is up, and its conversation once it is answered.
 pub struct Talk<'a> {
-    store: &'a Store,
-    clock: &'a clock::Clock,
-    agent: &'a Arc<dyn Agent>,
+    env: &'a Environment,
     order: &'a DialOrder,
+    /// The call as the line was asked for it.
+    placed: Order,
     call: Box<dyn Call>,
     conversation: Option<(Time, Conversation)>,
     /// The silence that ends the customer's speech, as the line was told.
@@ -47,20 +52,31 @@ pub struct Talk<'a> {
     asked: Asked,
     /// The customer asked not to be called again, and is being listed.
     listing: Option<JoinHandle<()>>,
+    transfer: Transfer,
+    /// Whom the far end is to call in our place.
+    referred: Option<Reached>,
+    agent_phone: Option<Phone>,
 }
 
 impl<'a> Talk<'a> {
-    pub fn new(env: &'a Environment, order: &'a DialOrder, call: Box<dyn Call>) -> Self {
+    pub fn new(
+        env: &'a Environment,
+        order: &'a DialOrder,
+        placed: Order,
+        call: Box<dyn Call>,
+    ) -> Self {
         Self {
-            store: &env.store,
-            clock: &env.clock,
-            agent: &env.agent,
+            env,
             order,
+            placed,
             call,
             conversation: None,
             end_of_speech_ms: None,
             asked: Asked::default(),
             listing: None,
+            transfer: Transfer::default(),
+            referred: None,
+            agent_phone: None,
         }
     }
 
@@ -83,16 +99,16 @@ impl<'a> Talk<'a> {
                         self.answered(at).await;
                     }
                     CallEvent::Heard { at, input } => self.hear(at, input).await,
-                    // No node of a navigation transfers a call yet.
-                    CallEvent::Transfer { .. } => {}
+                    CallEvent::Transfer { at, progress } => self.refer_goes(at, progress).await,
                     CallEvent::Ended(ending) => break Some(ending),
                 },
                 answer = self.asked.answer() => {
-                    let now = self.clock.now();
+                    let now = self.env.clock.now();
                     self.hear(now, answer).await;
                 }
-                () = sleep_until(self.clock, deadline) => {
-                    let now = self.clock.now();
+                event = self.transfer.next() => self.transferred(event).await,
+                () = sleep_until(&self.env.clock, deadline) => {
+                    let now = self.env.clock.now();
                     self.hear(now, Input::Tick).await;
                 }
             }
@@ -101,6 +117,7 @@ impl<'a> Talk<'a> {
             // Dropping it hangs it up.
             drop(self.call);
         }
+        self.transfer.end().await;
         if let Some(listing) = self.listing {
             // It goes on by itself should it panic here; the hook has logged where.
             let _ = listing.await;
@@ -113,7 +130,14 @@ impl<'a> Talk<'a> {
             };
             conversation.finish(millis(answered, ending.at), by)
         });
-        Some(Account { started_at, ringing_at, answered_at, ending, report })
+        Some(Account {
+            started_at,
+            ringing_at,
+            answered_at,
+            ending,
+            report,
+            agent_phone: self.agent_phone,
+        })
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -149,16 +173,62 @@ impl<'a> Talk<'a> {
                 Output::HangUp => self.call.send(Command::HangUp { cause: "" }).await,
                 Output::Ask(request) => self.ask(request),
                 Output::CancelAsk { id } => self.asked.cancel(id),
+                Output::Transfer(request) => self.hand_over(request),
+                Output::CancelTransfer { id } => self.transfer.cancel(id),
                 Output::Suppress => self.never_again(),
             }
         }
+    }
+
+    fn hand_over(&mut self, request: TransferRequest) {
+        let by_refer = self.placed.line.sip.as_ref().map(|sip| sip.transfer);
+        let hand_on = match by_refer {
+            Some(TransferBy::Refer) => HandOn::Refer,
+            _ => HandOn::Join(self.call.audio()),
+        };
+        self.transfer.begin(self.env, request, self.placed.clone(), hand_on);
+    }
+
+    async fn transferred(&mut self, event: TransferEvent) {
+        let now = self.env.clock.now();
+        match event {
+            TransferEvent::Tell(input) => self.hear(now, input).await,
+            TransferEvent::Refer(reached) => {
+                self.call.send(Command::Refer { to: reached.phone }).await;
+                self.referred = Some(reached);
+            }
+            TransferEvent::Joined(reached) => {
+                self.reached(now, reached).await;
+                self.call.send(Command::Joined).await;
+            }
+            TransferEvent::PersonLeft => {
+                self.call.send(Command::HangUp { cause: cause::AGENT_HUNG_UP }).await;
+            }
+        }
+    }
+
+    /// How the call goes that the far end places in our place. It hangs up on us soon after the person has answered.
+    async fn refer_goes(&mut self, at: Time, progress: TransferProgress) {
+        if progress == TransferProgress::Answered
+            && let Some(reached) = self.referred.take()
+        {
+            self.reached(at, reached).await;
+        }
+        self.transfer.progressed(progress);
+    }
+
+    /// The person is on the line.
+    async fn reached(&mut self, at: Time, reached: Reached) {
+        let Reached { transfer, person, phone } = reached;
+        self.agent_phone = Some(phone);
+        self.hear(at, Input::TransferConnected { transfer, person }).await;
     }
 
     /// As a task of its own, which ends with nothing but its work.
     fn never_again(&mut self) {
         let facts = &self.order.facts;
         let (enterprise, phone, attempt) = (facts.enterprise, facts.callee, self.order.attempt);
-        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let (store, clock) = (self.env.store.clone(), self.env.clock.clone());
         let listing = async move {
             loop {
                 let error = match suppression::asked(&store, enterprise, phone, clock.now()).await {
@@ -177,7 +247,7 @@ impl<'a> Talk<'a> {
     }
 
     fn ask(&mut self, request: AgentRequest) {
-        let agent = self.agent.clone();
+        let agent = self.env.agent.clone();
         let id = request.id;
         self.asked.ask(id, async move {
             match agent.reply(&request).await {

@@ -60,17 +60,18 @@ async fn call(
     delivery: &Delivery,
 ) -> Result<Option<FollowOnCall>, Failure> {
     let die_at = &env.settings.die_at;
-    let mut placed = Some(order);
-    let (order, started_at, call) = loop {
-        let Some(order) = placed else { return Ok(None) };
+    let mut begun = Some(order);
+    let (order, started_at, placed, call) = loop {
+        let Some(order) = begun else { return Ok(None) };
         live.begin();
         die_at.pass(FailPoint::Begun);
         let started_at = env.clock.now();
-        match env.lines.originate(leg(env, &order)).await {
-            Ok(call) => break (order, started_at, call),
+        let placed = leg(env, &order);
+        match env.lines.originate(placed.clone()).await {
+            Ok(call) => break (order, started_at, placed, call),
             // It came too late for the time that its begin allows. Begin it again.
             Err(CarrierError::Late) => {
-                placed = place(env, ToBegin::again(order.attempt, order.token)).await?;
+                begun = place(env, ToBegin::again(order.attempt, order.token)).await?;
             }
             // The call that left is up here or over; its attempt is not ours to give back.
             Err(error @ CarrierError::SecondInvite) => return Err(error.into()),
@@ -88,7 +89,7 @@ async fn call(
     die_at.busy(env.settings.lease * 2, || env.live.len() >= SEVERAL);
     metrics::counter!("callwright_calls_started_total").increment(1);
     let call_id = call.call_id().to_owned();
-    let talk = Talk::new(env, &order, call);
+    let talk = Talk::new(env, &order, placed, call);
     let Some(account) = talk.run(started_at, &mut live).await else {
         metrics::counter!("callwright_calls_lost_total").increment(1);
         tracing::warn!(attempt = %order.attempt, "the lease of a live call was lost; it was hung up");

@@ -28,6 +28,7 @@ mod redial;
 mod reorder_numbers;
 mod run_export;
 mod steps;
+mod transfer;
 mod turns;
 mod unending;
 mod upload_recording;

@@ -22,12 +22,13 @@ use crate::state::ApiState;
 
 pub(crate) use patches::{MERGE_PATCH, PATCH_MARK};
 
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 18] = [
     ("Tasks", "Who to call with which robot, when, how many at once, how to redial."),
     ("Templates", "Named, saved task configurations."),
     ("Periods", "Named time conditions."),
     ("Navigations", "Flows of nodes that a call runs through."),
     ("Robots", "Named voice bots."),
+    ("Agents", "The people whom calls are transferred to."),
     ("Trunks", "Lines to the phone network."),
     ("Caller IDs", "Outbound numbers shown to customers."),
     ("Imports", "Numbers into a task, as background work."),

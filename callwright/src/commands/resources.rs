@@ -23,6 +23,8 @@ pub enum Resource {
     Navigations(Verbs<Published>),
     /// Robots: agent, opening and turn-taking
     Robots(Verbs<Kept>),
+    /// Human agents: the people whom calls are transferred to
+    Agents(Verbs<Kept>),
     /// Trunks: lines to the phone network
     Trunks(Verbs<Kept>),
     /// Caller IDs: the numbers that customers see
@@ -300,6 +302,8 @@ const CONVERSATION_COLUMNS: &[&str] = &[
     "intents=intent_tags",
     "hang-up point=process_hangup_point",
 ];
+const AGENT_COLUMNS: &[&str] =
+    &["id", "number=employee_number", "name", "phone", "skills", "on_duty", "busy"];
 const TRUNK_COLUMNS: &[&str] =
     &["id", "name", "driver", "concurrency", "calls_per_second", "in_service"];
 const KEY_COLUMNS: &[&str] =
@@ -322,6 +326,7 @@ impl Resource {
                 verbs.run(config, "navigations", columns).await
             }
             Self::Robots(verbs) => verbs.run(config, "robots", &["id", "name", "created_at"]).await,
+            Self::Agents(verbs) => verbs.run(config, "agents", AGENT_COLUMNS).await,
             Self::Trunks(verbs) => verbs.run(config, "trunks", TRUNK_COLUMNS).await,
             Self::CallerIds(verbs) => {
                 let columns = &["id", "phone", "trunk", "label", "province", "city"];

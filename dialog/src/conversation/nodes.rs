@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::mouth::{Item, Purpose};
-use super::{AgentStage, Conversation, MenuStage, NODES_IN_A_ROW_MAX, Output, Party, Stage};
+use super::transfer::QueueMessage;
+use super::{
+    AgentStage, Conversation, MenuStage, Millis, NODES_IN_A_ROW_MAX, Output, Party, Stage,
+};
 use crate::command;
 use crate::navigation::NodeKind;
 use crate::transcript::EntryKind;
@@ -77,6 +80,18 @@ impl Conversation {
                         let value = render(value, &self.variables);
                         self.set_variable(name, &value);
                     }
+                    target = next.clone();
+                }
+                kind @ NodeKind::Transfer { .. } => return self.enter_transfer(kind),
+                NodeKind::QueueMessage { text, every_seconds, next } => {
+                    let every_ms = Millis::from(*every_seconds) * 1_000;
+                    self.queue_message = Some(QueueMessage { text: text.clone(), every_ms });
+                    target = next.clone();
+                }
+                NodeKind::Callback { after_minutes, next } => {
+                    let at_ms = self.now + Millis::from(*after_minutes) * 60_000;
+                    self.tally.callback_ms = Some(at_ms);
+                    self.log(EntryKind::Callback, format!("in {after_minutes} min"));
                     target = next.clone();
                 }
                 NodeKind::Hangup => return self.hang_up("the navigation ends the call"),
@@ -164,6 +179,7 @@ impl Conversation {
             return;
         }
         self.close_agent();
+        self.close_transfer();
         self.stop_playing();
         self.log(EntryKind::HangUp, why);
         self.out.push(Output::HangUp);
@@ -185,13 +201,16 @@ impl Conversation {
             self.scribe.customer(speech.started_at, self.now, &speech.words);
         }
         self.close_agent();
+        self.close_transfer();
         let by = match party {
             Party::Customer => "by the customer",
             Party::System => "by the system",
         };
         self.log(EntryKind::HangUp, by);
         // The line is gone: there is nothing left to stop on it.
-        self.out.retain(|output| matches!(output, Output::CancelAsk { .. }));
+        self.out.retain(|output| {
+            matches!(output, Output::CancelAsk { .. } | Output::CancelTransfer { .. })
+        });
         self.mouth.silence(self.now);
         self.stage = Stage::Over;
     }
@@ -201,7 +220,7 @@ impl Conversation {
         match &mut self.stage {
             Stage::Agent(agent) => agent.turn.silent_since = None,
             Stage::Menu(_) => self.menu_digit(digit),
-            Stage::Ringing | Stage::Playing { .. } | Stage::Over => {}
+            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, Input, Millis, Party, Stage};
+use super::{Conversation, Input, Millis, Party, Person, Stage};
 use crate::transcript::{Entry, Heard, Line};
 use crate::turn::heard_part;
 
@@ -48,8 +48,12 @@ pub struct Report {
     pub robot_name: String,
     /// How the robot took the call; `None` when the call came to no robot.
     pub robot_result: Option<RobotResult>,
-    /// The agent asked for a human.
+    /// The customer was to be transferred to a person.
     pub transferred: bool,
+    /// Who took the call, where somebody did.
+    pub person: Option<Person>,
+    /// When the number is to be called again, milliseconds since answer.
+    pub callback_ms: Option<Millis>,
     /// The customer is never to be called again.
     pub suppress: bool,
 }
@@ -85,6 +89,8 @@ impl Conversation {
             robot_name: self.tally.robot_name,
             robot_result,
             transferred: self.tally.transferred,
+            person: self.tally.person,
+            callback_ms: self.tally.callback_ms,
             suppress: self.tally.suppress,
         }
     }

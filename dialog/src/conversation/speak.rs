@@ -160,6 +160,7 @@ impl Conversation {
             }
             Next::Leave(name) => self.leave_by(&name),
             Next::Idle => {
+                self.queue_message_ended();
                 let Stage::Playing { next } = &mut self.stage else { return false };
                 let next = next.take();
                 self.enter(next);
@@ -182,7 +183,7 @@ impl Conversation {
                 idle.then_some(&mut agent.turn.silent_since)
             }
             Stage::Menu(menu) => (!self.mouth.is_speaking()).then_some(&mut menu.silent_since),
-            Stage::Ringing | Stage::Playing { .. } | Stage::Over => None,
+            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => None,
         };
         if let Some(since) = since {
             since.get_or_insert(now);
@@ -211,6 +212,7 @@ impl Conversation {
         if self.silence_due_at().is_some_and(|due| due <= self.now) {
             self.break_silence();
         }
+        self.transfer_overdue();
     }
 
     fn break_silence(&mut self) {
@@ -224,7 +226,7 @@ impl Conversation {
                     Silence::Leave => self.leave_or_next(NO_INPUT_EDGE),
                 }
             }
-            Stage::Ringing | Stage::Playing { .. } | Stage::Over => {}
+            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => {}
         }
     }
 
@@ -247,6 +249,7 @@ impl Conversation {
             sign,
             self.ask_due().map(|(due, _)| due),
             self.silence_due_at(),
+            self.transfer_due_at(),
         ];
         let idle_look = self.now + IDLE_LOOK_MS;
         due.into_iter().flatten().min().unwrap_or(idle_look).max(self.now + 1)
@@ -261,7 +264,7 @@ impl Conversation {
                 }
                 _ => None,
             },
-            Stage::Ringing | Stage::Playing { .. } | Stage::Over => None,
+            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => None,
         }
     }
 

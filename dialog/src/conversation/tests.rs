@@ -5,12 +5,13 @@ mod diagrams;
 mod moments;
 mod properties;
 mod rules;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Conversation, Input, Millis, Output, Party, Report};
-use crate::navigation::{Navigation, Node, NodeKind, Published};
+use super::{Conversation, Input, Millis, Output, Party, Person, Report};
+use crate::navigation::{Navigation, Node, NodeKind, Published, TransferTo};
 use crate::robot::{AgentConfig, RobotConfig, TurnSettings};
 use crate::script::Script;
 
@@ -89,6 +90,8 @@ fn told(output: &Output) -> String {
         Output::Ask(request) => format!("ask {}: {}", request.id, request.text),
         Output::CancelAsk { id } => format!("cancel {id}"),
         Output::SendDigits(digits) => format!("send {digits}"),
+        Output::Transfer(request) => format!("transfer {}: {}", request.id, request.to),
+        Output::CancelTransfer { id } => format!("cancel transfer {id}"),
         Output::Suppress => "suppress".into(),
         Output::HangUp => "hang up".into(),
     }
@@ -134,6 +137,19 @@ fn agent_node(edges: &[(&str, &str)], next: Option<&str>) -> NodeKind {
 
 fn play(text: &str, next: Option<&str>) -> NodeKind {
     NodeKind::Play { text: text.into(), next: next.map(Into::into) }
+}
+
+fn transfer(otherwise: Option<&str>) -> NodeKind {
+    NodeKind::Transfer {
+        to: TransferTo { skill: Some("billing".into()), ..TransferTo::default() },
+        ring_seconds: 20,
+        wait_seconds: 60,
+        otherwise: otherwise.map(Into::into),
+    }
+}
+
+fn queue_message(text: &str, next: &str) -> NodeKind {
+    NodeKind::QueueMessage { text: text.into(), every_seconds: 10, next: Some(next.into()) }
 }
 
 fn published(nodes: Vec<(&str, NodeKind)>, robot: RobotConfig) -> Published {

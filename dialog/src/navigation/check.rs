@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::{self, Piece};
 use crate::navigation::{
-    EDGES_MAX, MENU_WAIT_MS_MAX, NODES_MAX, Navigation, Node, NodeKind, Published, TEXT_CHARS_MAX,
+    CALLBACK_MINUTES_MAX, EDGES_MAX, MENU_WAIT_MS_MAX, NODES_MAX, Navigation, Node, NodeKind,
+    Published, QUEUE_MESSAGE_SECONDS_MAX, RING_SECONDS_MAX, TEXT_CHARS_MAX, TRANSFER_SECONDS_MAX,
     VARIABLES_MAX,
 };
 use crate::robot::{AgentConfig, RobotConfig};
@@ -176,7 +177,28 @@ impl<'a> Check<'a> {
                     self.text(format!("{pointer}/variables/{name}"), value);
                 }
             }
+            NodeKind::Transfer { to, ring_seconds, wait_seconds, .. } => {
+                if let Some((place, detail)) = to.fault() {
+                    self.problem(format!("{pointer}{place}"), "transfer_to", detail);
+                }
+                self.range(pointer, "ring_seconds", *ring_seconds, 5, RING_SECONDS_MAX);
+                self.range(pointer, "wait_seconds", *wait_seconds, 5, TRANSFER_SECONDS_MAX);
+            }
+            NodeKind::QueueMessage { text, every_seconds, .. } => {
+                self.text(format!("{pointer}/text"), text);
+                self.range(pointer, "every_seconds", *every_seconds, 1, QUEUE_MESSAGE_SECONDS_MAX);
+            }
+            NodeKind::Callback { after_minutes, .. } => {
+                self.range(pointer, "after_minutes", *after_minutes, 1, CALLBACK_MINUTES_MAX);
+            }
             NodeKind::Hangup => {}
+        }
+    }
+
+    fn range(&mut self, pointer: &str, field: &str, value: u32, lowest: u32, highest: u32) {
+        if !(lowest..=highest).contains(&value) {
+            let detail = format!("must be {lowest} to {highest}, not {value}");
+            self.problem(format!("{pointer}/{field}"), "range", detail);
         }
     }
 
@@ -317,7 +339,8 @@ impl<'a> Check<'a> {
                 }
                 None => Vec::new(),
             },
-            NodeKind::Hangup => Vec::new(),
+            NodeKind::QueueMessage { text, .. } => in_text(text),
+            NodeKind::Transfer { .. } | NodeKind::Callback { .. } | NodeKind::Hangup => Vec::new(),
         };
         used.into_iter().collect()
     }
@@ -332,7 +355,11 @@ fn targets(node: &Node) -> Vec<(String, &str)> {
         edges.iter().map(|(name, next)| (format!("{place}/{name}"), next.as_str())).collect()
     }
     match &node.kind {
-        NodeKind::Play { next, .. } | NodeKind::Set { next, .. } => maybe("/next", next),
+        NodeKind::Play { next, .. }
+        | NodeKind::Set { next, .. }
+        | NodeKind::QueueMessage { next, .. }
+        | NodeKind::Callback { next, .. } => maybe("/next", next),
+        NodeKind::Transfer { otherwise, .. } => maybe("/otherwise", otherwise),
         NodeKind::Agent { edges, next, .. } => {
             named("/edges", edges).into_iter().chain(maybe("/next", next)).collect()
         }

@@ -33,7 +33,13 @@ fn on(chain_index: u16) -> ChainPlace {
 }
 
 fn call(result: CallResult) -> EndedCall {
-    EndedCall { result, trunk_refused: false, started_at: at(0), ended_at: at(1) }
+    EndedCall {
+        result,
+        trunk_refused: false,
+        started_at: at(0),
+        ended_at: at(1),
+        callback_at: None,
+    }
 }
 
 fn unanswered(status: CalledStatus) -> CallResult {

@@ -26,6 +26,15 @@ pub struct SceneFacts {
     pub tasks: Vec<TaskFacts>,
     pub lanes: Vec<LaneFacts>,
     pub live: Vec<LiveCalls>,
+    /// Calls to people, for customers who are transferred. They take slots of their trunk, and of nothing else.
+    pub transfers: Vec<LiveTransfers>,
+}
+
+/// Calls to people that are up on a trunk.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveTransfers {
+    pub trunk: TrunkId,
+    pub up: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -115,7 +124,7 @@ pub struct ClaimTask {
 impl Scene {
     /// Tasks that may not dial now are left out: by their hours, or by their state.
     pub fn new(facts: SceneFacts, now: Time) -> Self {
-        let SceneFacts { settings, trunks, lines, tasks, lanes, live } = facts;
+        let SceneFacts { settings, trunks, lines, tasks, lanes, live, transfers } = facts;
         let up: u32 = live.iter().map(|live| live.up).sum();
         let mut scene = Self {
             switches: Switches {
@@ -132,7 +141,7 @@ impl Scene {
             started: HashSet::new(),
         };
         for trunk in trunks {
-            scene.add_trunk(trunk, &live, now);
+            scene.add_trunk(trunk, &live, &transfers, now);
         }
         for task in tasks {
             scene.add_task(task, &live, now);
@@ -141,9 +150,17 @@ impl Scene {
         scene
     }
 
-    fn add_trunk(&mut self, facts: TrunkFacts, live: &[LiveCalls], now: Time) {
+    fn add_trunk(
+        &mut self,
+        facts: TrunkFacts,
+        live: &[LiveCalls],
+        transfers: &[LiveTransfers],
+        now: Time,
+    ) {
         let on_it = || live.iter().filter(|live| live.trunk == facts.id);
-        let up: u32 = on_it().map(|live| live.up).sum();
+        let to_people = transfers.iter().filter(|transfers| transfers.trunk == facts.id);
+        let to_people: u32 = to_people.map(|transfers| transfers.up).sum();
+        let up = on_it().map(|live| live.up).sum::<u32>() + to_people;
         let paced = self.paced(
             facts.config.calls_per_second,
             on_it().map(|live| live.claimed).sum(),

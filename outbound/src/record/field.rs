@@ -180,20 +180,20 @@ pub const FIELDS: &[Field] = &[
     row(
         "agent_id",
         "Agent ID",
-        FieldKind::Shown,
-        "Employee number of the human agent. Blank: calls are not yet transferred to people.",
+        FieldKind::Text,
+        "Employee number of the human agent who took the call over; blank when none did.",
     ),
     row(
         "agent_name",
         "Agent Name",
-        FieldKind::Shown,
-        "Name of the human agent. Blank: calls are not yet transferred to people.",
+        FieldKind::Text,
+        "Name of the human agent who took the call over; blank when none did.",
     ),
     row(
         "agent_phone",
         "Agent Phone",
-        FieldKind::Shown,
-        "Number of the human agent. Blank: calls are not yet transferred to people.",
+        FieldKind::Phone,
+        "Number at which the human agent took the call over; blank when none did.",
     ),
     row("started_at", "Start Time", FieldKind::Time, "When the call was placed."),
     row(
@@ -280,7 +280,7 @@ pub const FIELDS: &[Field] = &[
         "transferred",
         "Transferred to Agent",
         FieldKind::Flag,
-        "Whether the conversation was to be transferred to a human agent.",
+        "Whether the customer was to be transferred to a person, whoever answered.",
     ),
     row("intent_tags", "Intent Tags", FieldKind::List, "Tags that the conversation was given."),
     row(
@@ -328,6 +328,12 @@ pub const FIELDS: &[Field] = &[
         "Q.850 Cause",
         FieldKind::Number,
         "The cause of release, where the line has one.",
+    ),
+    row(
+        "callback_at",
+        "Callback Time",
+        FieldKind::Time,
+        "When the number is called again, as the conversation agreed; blank when it did not.",
     ),
     row("task", "Task ID", FieldKind::Id, "The task."),
     row("batch", "Batch ID", FieldKind::Id, "The batch."),

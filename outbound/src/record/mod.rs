@@ -60,6 +60,12 @@ pub struct CallRecord {
     pub variables: BTreeMap<String, String>,
     /// `pending`, `ready` or `failed`; none: not recorded.
     pub recording_state: Option<String>,
+    /// Employee number of the person who took the call over; empty: none, or a fixed number.
+    pub agent_id: String,
+    pub agent_name: String,
+    pub agent_phone: Option<Phone>,
+    /// When the number is called again, as the conversation agreed.
+    pub callback_at: Option<Time>,
 }
 
 impl CallRecord {

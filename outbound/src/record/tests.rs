@@ -50,6 +50,10 @@ fn answered() -> CallRecord {
         captures: BTreeMap::from([("time".into(), "9:00".into())]),
         variables: BTreeMap::from([("customerName".into(), "Ms. Li".into())]),
         recording_state: Some("ready".into()),
+        agent_id: "1001".into(),
+        agent_name: "Wang".into(),
+        agent_phone: Some(Phone::from_digits(8_613_900_000_002)),
+        callback_at: Some(at("2026-11-24T07:00:00Z")),
     }
 }
 
@@ -147,6 +151,10 @@ fn every_field_of_an_answered_call_shows_what_is_known() {
         ("chain_index", "0"),
         ("cause", ""),
         ("sip_code", "200"),
+        ("agent_id", "1001"),
+        ("agent_name", "Wang"),
+        ("agent_phone", "8613900000002"),
+        ("callback_at", "2026-11-24 15:00:00"),
         ("id", &record.id.to_string()),
         ("task", &record.task.to_string()),
         ("batch", &record.batch.to_string()),

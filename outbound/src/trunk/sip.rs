@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::number_format::NumberFormat;
 use super::secret::Secret;
 use super::sip_parts::{
-    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp, host_name,
+    CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp,
+    TransferBy, host_name,
 };
 use crate::fault::{FILLED_PATTERN, Fault, count, number, text};
 
@@ -75,6 +76,8 @@ pub struct SipTrunk {
     pub prack: Prack,
     #[serde(default)]
     pub dtmf: Dtmf,
+    #[serde(default)]
+    pub transfer: TransferBy,
 }
 
 fn options_seconds() -> Option<u32> {

@@ -52,6 +52,17 @@ pub enum Dtmf {
     Info,
 }
 
+/// How a customer is handed to a person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferBy {
+    /// A second call to the person, joined with the customer's here: both are heard and recorded.
+    #[default]
+    SecondCall,
+    /// The far end is asked to call the person in our place (REFER, RFC 3515). What the two say is not recorded.
+    Refer,
+}
+
 /// Reliable provisional responses (RFC 3262).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -53,6 +53,18 @@ pub(super) async fn over(
             *up.entry(scope).or_default() += row.live;
         }
     }
+    let legs = sqlx::query!(
+        r#"select l.trunk_id, count(*) as "up!" from transfer_leg l join attempt a on a.id = l.attempt_id
+            where l.enterprise_id = any($1) and l.ended_at is null group by l.trunk_id"#,
+        &enterprises
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    // Calls to people were there first: they take their part of the trunk from the calls that wait to begin.
+    let legs: HashMap<Uuid, i64> = legs.into_iter().map(|row| (row.trunk_id, row.up)).collect();
+    for (trunk, legs) in &legs {
+        *up.entry(*trunk).or_default() += legs;
+    }
     for (enterprise, from) in from {
         if let Some(slot) = lowest.get(&enterprise) {
             store.slots.seen(enterprise, from, *slot);
@@ -67,10 +79,11 @@ pub(super) async fn over(
     let room = |limits: &HashMap<Uuid, i64>, scope: &Uuid, rank: i64| {
         limits.get(scope).is_some_and(|limit| rank <= *limit)
     };
+    let legs_on = |trunk: &Uuid| legs.get(trunk).copied().unwrap_or(0);
     let fits = |candidate: &&Candidate| {
         ranks.get(&candidate.attempt).is_some_and(|rank| {
             room(&limits.enterprises, &candidate.enterprise, rank[0])
-                && room(&limits.trunks, &candidate.trunk, rank[1])
+                && room(&limits.trunks, &candidate.trunk, rank[1] + legs_on(&candidate.trunk))
                 && room(&limits.tasks, &candidate.task, rank[2])
         })
     };

@@ -121,6 +121,10 @@ impl AttemptFacts {
             captures: BTreeMap::new(),
             variables: self.variables.clone(),
             recording_state: None,
+            agent_id: String::new(),
+            agent_name: String::new(),
+            agent_phone: None,
+            callback_at: None,
         }
     }
 }

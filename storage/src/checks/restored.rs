@@ -44,7 +44,8 @@ pub async fn existing(
         let ids: Vec<Uuid> = some.iter().map(|attempt| attempt.uuid()).collect();
         let rows = sqlx::query_scalar!(
             r#"select id as "id!" from attempt where id = any($1)
-                union all select id from call_record where id = any($1)"#,
+                union all select id from call_record where id = any($1)
+                union all select id from transfer_leg where id = any($1)"#,
             &ids
         )
         .fetch_all(&store.long)

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use outbound::Time;
 use outbound::breaker::BreakerState;
-use outbound::claim::{LaneFacts, Line, LiveCalls, Scene, SceneFacts, TaskFacts, TrunkFacts};
+use outbound::claim::{
+    LaneFacts, Line, LiveCalls, LiveTransfers, Scene, SceneFacts, TaskFacts, TrunkFacts,
+};
 use outbound::enterprise::EnterpriseSettings;
 use outbound::hours::Hours;
 use outbound::ids::{EnterpriseId, TaskId};
@@ -62,6 +64,12 @@ struct LiveRow {
     ahead: u32,
     probes: u32,
     lowest_slot: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct TransfersRow {
+    trunk_id: Uuid,
+    up: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,6 +135,11 @@ pub(super) async fn read(
                  group by task_id, trunk_id) x)
                 as "live: Json<Vec<LiveRow>>",
             (select json_agg(x) from (
+                select l.trunk_id, count(*) as up
+                  from transfer_leg l join attempt a on a.id = l.attempt_id
+                 where l.enterprise_id = $1 and l.ended_at is null group by l.trunk_id) x)
+                as "transfers: Json<Vec<TransfersRow>>",
+            (select json_agg(x) from (
                 select l.id, l.task_id, l.batch_id, l.class, l.round, l.order_revision, l.call_order,
                        l.entered, coalesce(b.priority, 0) as priority, b.started_at
                   from task t
@@ -157,6 +170,9 @@ pub(super) async fn read(
         tasks: task_facts(tasks, &versions)?,
         lanes: gather(row.lanes, LaneRow::facts)?,
         live: live.iter().map(LiveRow::calls).collect(),
+        transfers: gather(row.transfers, |row| {
+            Ok(LiveTransfers { trunk: row.trunk_id.into(), up: row.up })
+        })?,
     };
     Ok(Some(Scene::new(facts, now)))
 }

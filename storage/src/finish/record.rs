@@ -58,6 +58,10 @@ struct Row<'a> {
     captures: Json<&'a BTreeMap<String, String>>,
     variables: Json<&'a BTreeMap<String, String>>,
     recording_state: Option<&'a str>,
+    agent_id: &'a str,
+    agent_name: &'a str,
+    agent_phone: Option<i64>,
+    callback_at: Option<Time>,
 }
 
 impl Type<Postgres> for Row<'_> {
@@ -124,6 +128,10 @@ impl<'a> Row<'a> {
             captures: Json(&record.captures),
             variables: Json(&record.variables),
             recording_state,
+            agent_id: &record.agent_id,
+            agent_name: &record.agent_name,
+            agent_phone: record.agent_phone.map(phone_column),
+            callback_at: record.callback_at,
         }
     }
 }

@@ -18,7 +18,8 @@ pub(super) const COLUMNS: &str = "r.id, r.enterprise_id, r.task_id, r.batch_id, 
     r.call_id, r.result, r.cause, r.sip_code, r.q850_cause, r.hangup_party, r.started_at, \
     r.ringing_at, r.answered_at, r.ended_at, r.robot_entered_at, r.robot_ended_at, r.robot_name, \
     r.robot_answer_result, r.turns, r.interruptions, r.transferred, r.intent_tags, \
-    r.opening_hangup_seconds, r.process_hangup_point, r.captures, r.variables, r.recording_state";
+    r.opening_hangup_seconds, r.process_hangup_point, r.captures, r.variables, r.recording_state, \
+    r.agent_id, r.agent_name, r.agent_phone, r.callback_at";
 
 #[derive(sqlx::FromRow)]
 pub(super) struct RecordRow {
@@ -63,6 +64,10 @@ pub(super) struct RecordRow {
     captures: Json<BTreeMap<String, String>>,
     variables: Json<BTreeMap<String, String>>,
     recording_state: Option<String>,
+    agent_id: String,
+    agent_name: String,
+    agent_phone: Option<i64>,
+    callback_at: Option<Time>,
 }
 
 impl TryFrom<RecordRow> for CallRecord {
@@ -123,6 +128,10 @@ impl TryFrom<RecordRow> for CallRecord {
             captures: row.captures.0,
             variables: row.variables.0,
             recording_state: row.recording_state,
+            agent_id: row.agent_id,
+            agent_name: row.agent_name,
+            agent_phone: row.agent_phone.map(phone),
+            callback_at: row.callback_at,
         })
     }
 }

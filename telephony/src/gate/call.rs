@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::{Driver, Leg, Permit, Shared};
 use crate::carrier::{Call, CallEvent, CarrierError, Command, Order};
 use crate::journal::{Entry, Event, real_us};
+use crate::media::Audio;
 
 /// See the module.
 pub(super) struct GatedCall<L: Leg> {
@@ -159,6 +160,10 @@ impl<L: Leg> Call for GatedCall<L> {
             command => self.leg.send(command).await,
         }
     }
+
+    fn audio(&self) -> Option<Audio> {
+        self.leg.audio()
+    }
 }
 
 impl<L: Leg> Drop for GatedCall<L> {
@@ -183,6 +188,7 @@ fn draft(shared: &Shared, order: &Order) -> Entry {
         enterprise: order.enterprise,
         phone_hash: shared.journal.phone_hash(order.enterprise, order.callee),
         worker: shared.journal.worker().to_owned(),
+        transfer_of: order.transfer_of,
     }
 }
 

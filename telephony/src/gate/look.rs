@@ -41,6 +41,8 @@ pub struct Permit {
     callee: Phone,
     hours: Arc<Hours>,
     begun_at: Instant,
+    /// Whom it calls: only customers are protected by windows and the do-not-call list.
+    to_a_customer: bool,
 }
 
 impl Permit {
@@ -52,11 +54,15 @@ impl Permit {
             callee: order.callee,
             hours: Arc::clone(&order.hours),
             begun_at: order.begun_at,
+            to_a_customer: order.transfer_of.is_none(),
         }
     }
 
     /// Whether the windows are open, the phone is not listed and the task goes on, at this moment.
     pub fn holds(&self) -> bool {
+        if !self.to_a_customer {
+            return true;
+        }
         let look = &self.shared.last_look;
         self.hours.may_call(self.shared.clock.now(), Some(self.callee)).is_ok()
             && !look.listed_since(self.enterprise, self.callee, self.begun_at)

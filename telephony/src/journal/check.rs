@@ -9,6 +9,7 @@ mod live;
 mod pairing;
 mod redials;
 mod rows;
+mod transfers;
 mod windows;
 
 use std::collections::{BTreeMap, HashMap};
@@ -143,6 +144,7 @@ pub fn check(entries: &[Entry], truth: &Truth) -> Checked {
     live::check(&trace, truth, &mut findings);
     windows::check(&trace, truth, &mut findings);
     pairing::check(&trace, truth, &mut findings);
+    transfers::check(&trace, truth, &mut findings);
     redials::check(truth, &mut findings);
     rows::check(&trace, truth, &mut findings);
     findings.all(lacking)
@@ -168,7 +170,7 @@ impl<'a> Trace<'a> {
         let mut sorted: Vec<&Entry> = entries.collect();
         sorted.sort_by_key(|entry| (entry.real_us, entry.attempt, entry.event));
         let mut calls: HashMap<AttemptId, Placed<'_>> = HashMap::new();
-        for entry in &sorted {
+        for entry in sorted.iter().filter(|entry| entry.transfer_of.is_none()) {
             let placed = calls.entry(entry.attempt).or_default();
             match entry.event {
                 Event::Invite => placed.invites.push(entry),
@@ -181,7 +183,13 @@ impl<'a> Trace<'a> {
         Self { entries: sorted, calls, records }
     }
 
+    /// Of customers' calls.
     fn invites(&self) -> impl Iterator<Item = &'a Entry> + '_ {
+        self.all_invites().filter(|entry| entry.transfer_of.is_none())
+    }
+
+    /// Those of calls to people, too.
+    fn all_invites(&self) -> impl Iterator<Item = &'a Entry> + '_ {
         self.entries.iter().copied().filter(|entry| entry.event == Event::Invite)
     }
 }

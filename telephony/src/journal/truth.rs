@@ -30,6 +30,8 @@ pub struct Truth {
     pub records: Vec<RecordBrief>,
     /// Attempts that are live now.
     pub live: Vec<LiveBrief>,
+    /// Calls to people, for customers who were transferred.
+    pub legs: BTreeMap<AttemptId, LegBrief>,
     /// Numbers that are neither ended nor wait for something that exists.
     pub strays: Faults<Stray>,
     /// Counters that differ from what they count.
@@ -124,6 +126,17 @@ pub struct RecordBrief {
     pub cause: String,
     pub started_at: Time,
     pub ended_at: Time,
+    /// The conversation agreed on a call at this time.
+    pub callback_at: Option<Time>,
+}
+
+/// A call to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegBrief {
+    /// When it ended; none: it is open.
+    pub ended_at: Option<Time>,
+    /// Its worker was lost, and with it the BYE.
+    pub lost: bool,
 }
 
 /// One live attempt.

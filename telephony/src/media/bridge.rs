@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MediaError;
 use super::bridge_end::BridgeEnd;
-use super::session::{Request, Session};
+use super::session::{Audio, Request};
 
 /// Two sessions are joined until this is dropped or either is over.
 #[derive(Debug)]
@@ -14,7 +14,8 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    pub(super) fn join(one: &Session, other: &Session) -> Result<Self, MediaError> {
+    /// Join two sessions, until the bridge is dropped: what one hears, the other sends. Both are recorded as ever.
+    pub fn join(one: &Audio, other: &Audio) -> Result<Self, MediaError> {
         let held = Arc::new(());
         let [first, second] = BridgeEnd::pair(&held);
         one.request(Request::Bridge(first))?;

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::bridge::Bridge;
 use super::budget::Budget;
 use super::call::NewCall;
 use super::counters::{Lateness, ShardCounts};
@@ -67,11 +66,6 @@ impl Plane {
         let (outbox, events) = event::channel();
         shard.add(NewCall { spec, sockets, room, mailbox, outbox })?;
         Ok((session, events))
-    }
-
-    /// Join two sessions, until the bridge is dropped: what one hears, the other sends. Both are recorded as ever.
-    pub fn bridge(&self, one: &Session, other: &Session) -> Result<Bridge, MediaError> {
-        Bridge::join(one, other)
     }
 
     pub fn counts(&self) -> PlaneCounts {

@@ -131,7 +131,29 @@ pub(super) fn new(announced: SocketAddr, bound: SocketAddr) -> (Session, Mailbox
     (session, mailbox)
 }
 
+/// The sound of one session, for whoever joins it with another's. It keeps no session up.
+#[derive(Debug, Clone)]
+pub struct Audio(SyncSender<Request>);
+
+impl Audio {
+    pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
+        ask(&self.0, request)
+    }
+}
+
+fn ask(requests: &SyncSender<Request>, request: Request) -> Result<(), MediaError> {
+    requests.try_send(request).map_err(|error| match error {
+        TrySendError::Full(_) => MediaError::Busy,
+        TrySendError::Disconnected(_) => MediaError::Over,
+    })
+}
+
 impl Session {
+    /// The session's sound.
+    pub fn audio(&self) -> Audio {
+        Audio(self.requests.clone())
+    }
+
     /// The address of RTP for the SDP: the external one, where there is one. RTCP is on the next port.
     pub fn announced(&self) -> SocketAddr {
         self.announced
@@ -196,10 +218,7 @@ impl Session {
     }
 
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        self.requests.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => MediaError::Busy,
-            TrySendError::Disconnected(_) => MediaError::Over,
-        })
+        ask(&self.requests, request)
     }
 }
 

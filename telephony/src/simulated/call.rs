@@ -12,7 +12,10 @@ use super::persona::Persona;
 use super::plan::{Outcome, Plan, codes, rings};
 use crate::carrier::{CallEvent, Command, Ending, Order, Timeline};
 use crate::gate::Leg;
+use crate::media::Audio;
 
+/// How long a person talks with a customer who was handed to them.
+const TRANSFER_TALK_MS: u64 = 20_000;
 /// SIP: request terminated, the answer to our CANCEL.
 const CANCELLED: u16 = 487;
 /// SIP and Q.850 of a line that refuses: no circuit available.
@@ -150,11 +153,17 @@ impl SimulatedCall {
     fn answer(&mut self, at: u64, persona: &'static Persona, talk_ms: Option<u64>) -> CallEvent {
         self.phase = Phase::Up;
         self.agenda.clear();
-        if let Some(talk_ms) = talk_ms {
+        if let Some(talk_ms) = talk_ms.filter(|_| self.order.transfer_of.is_none()) {
             self.agenda.put(at + talk_ms, Act::CustomerLeaves);
         }
         self.agenda.put(at + ms(self.order.max_call), Act::MaxCall);
-        self.customer = Some(Customer::answers(persona, at));
+        let mut customer = Customer::answers(persona, at);
+        if self.order.transfer_of.is_some() {
+            // A person who was called for a customer: talks with them, and hangs up.
+            customer.talks_to_a_person();
+            self.agenda.put(at + TRANSFER_TALK_MS, Act::CustomerLeaves);
+        }
+        self.customer = Some(customer);
         CallEvent::Answered { at: self.timeline.at(at) }
     }
 
@@ -217,6 +226,10 @@ impl Leg for SimulatedCall {
         None
     }
 
+    fn audio(&self) -> Option<Audio> {
+        None
+    }
+
     async fn send(&mut self, command: Command) {
         let now = self.now_ms();
         let Some(customer) = &mut self.customer else { return };
@@ -225,6 +238,7 @@ impl Leg for SimulatedCall {
             Command::Stop { utterance } => customer.stop(now, utterance),
             Command::Listen { end_of_speech_ms } => customer.listen(end_of_speech_ms),
             // The simulated network takes digits and transfers, and does nothing about them. The gate hangs up.
+            Command::Joined => customer.talks_to_a_person(),
             Command::SendDigits(_) | Command::Refer { .. } | Command::HangUp { .. } => {}
         }
     }

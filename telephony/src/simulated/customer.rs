@@ -123,6 +123,14 @@ impl Customer {
         customer
     }
 
+    /// A person has taken the call: nothing that was planned for the robot happens any more.
+    pub(super) fn talks_to_a_person(&mut self) {
+        self.agenda.clear();
+        self.playlist.clear();
+        (self.playing, self.speech) = (None, None);
+        self.moment += 1;
+    }
+
     /// When something is next due.
     pub(super) fn due(&self) -> Option<u64> {
         self.agenda.due()

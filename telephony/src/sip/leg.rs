@@ -16,7 +16,7 @@ use super::call::{Call, Events, Placing, Told};
 use super::sdp::Local;
 use crate::carrier::{CallEvent, CarrierError, Command, Ending, Order, Timeline};
 use crate::gate::{Leg, Permit};
-use crate::media::{Codec, Noise, SessionSpec, VoiceActivity};
+use crate::media::{Audio, Codec, Noise, SessionSpec, VoiceActivity};
 
 /// Commands that wait for the call.
 const COMMANDS_MAX: usize = 64;
@@ -32,6 +32,7 @@ pub struct SipLeg {
     events: mpsc::Receiver<Told>,
     commands: mpsc::Sender<Command>,
     hang_up: watch::Sender<Option<&'static str>>,
+    audio: Audio,
     over: bool,
 }
 
@@ -52,6 +53,7 @@ pub(super) async fn ready(
         voice: VoiceActivity::On,
     };
     let (session, media) = works.plane.open(spec).map_err(|error| refused(error.to_string()))?;
+    let audio = session.audio();
     let mut hosts = works.watches.in_order(order.trunk, &trunk);
     let reaching = works.first_reached(&trunk, &mut hosts);
     let reached = tokio::time::timeout(READY_WAIT, reaching).await;
@@ -95,6 +97,7 @@ pub(super) async fn ready(
         events: told,
         commands,
         hang_up,
+        audio,
         over: false,
     })
 }
@@ -133,6 +136,10 @@ impl Leg for SipLeg {
             next = self.events.try_recv().ok();
         }
         None
+    }
+
+    fn audio(&self) -> Option<Audio> {
+        Some(self.audio.clone())
     }
 
     async fn send(&mut self, command: Command) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use telephony::media::{Codec, Happened, Plane, Source};
+use telephony::media::{Bridge, Codec, Happened, Plane, Source};
 
 use crate::peer::{FarEnd, config, tone};
 use crate::{answered, next, plain};
@@ -142,7 +142,7 @@ async fn bridged_calls_hear_each_other_until_the_bridge_is_dropped() {
     let (mut one, mut other) = (FarEnd::new().await, FarEnd::new().await);
     let (first, _first_events) = answered(&plane, plain(), &one);
     let (second, mut second_events) = answered(&plane, plain(), &other);
-    let bridge = plane.bridge(&first, &second).unwrap();
+    let bridge = Bridge::join(&first.audio(), &second.audio()).unwrap();
     let (mut heard_by_one, mut heard_by_other) = (0, 0);
     let mut frames = crate::peer::every_frame();
     while heard_by_one < 10 || heard_by_other < 10 {
@@ -160,7 +160,7 @@ async fn bridged_calls_hear_each_other_until_the_bridge_is_dropped() {
         one.say(first.bound(), &[4_000; 160]).await;
         quiet = if other.hear().await[0].abs() < 100 { quiet + 1 } else { 0 };
     }
-    let _bridge = plane.bridge(&first, &second).unwrap();
+    let _bridge = Bridge::join(&first.audio(), &second.audio()).unwrap();
     drop(first);
     assert_eq!(next(&mut second_events).await, Happened::BridgeEnded);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use telephony::media::{Direction, Happened, Peer, Plane, RecordingOutcome, Source};
+use telephony::media::{Bridge, Direction, Happened, Peer, Plane, RecordingOutcome, Source};
 
 use crate::peer::{FarEnd, config, every_frame};
 use crate::{answered, check, in_time, next, plain, recorded};
@@ -112,7 +112,7 @@ async fn a_bridge_is_recorded_on_both_channels() {
     let (mut customer, mut agent) = (FarEnd::new().await, FarEnd::new().await);
     let (session, _events) = answered(&plane, recorded(&path), &customer);
     let (leg, _leg_events) = answered(&plane, plain(), &agent);
-    let _bridge = plane.bridge(&session, &leg).unwrap();
+    let _bridge = Bridge::join(&session.audio(), &leg.audio()).unwrap();
     let mut ticks = every_frame();
     for _ in 0..40 {
         ticks.tick().await;

@@ -89,6 +89,7 @@ pub fn order(trunk: TrunkConfig) -> Order {
         task: clock::new_id(),
         trunk: clock::new_id(),
         line: Arc::new(trunk),
+        transfer_of: None,
         callee: parse("13800000001", "CN").expect("a phone"),
         caller: parse("02160000000", "CN").expect("a phone"),
         round: 0,

@@ -176,6 +176,7 @@ pub(super) fn leg(env: &Environment, order: &DialOrder) -> Order {
         task: facts.task,
         trunk: facts.trunk,
         line: order.line.clone(),
+        transfer_of: None,
         callee: facts.callee,
         caller: facts.caller,
         round: facts.round,

@@ -3,7 +3,7 @@
 use jobs::DialAttempt;
 use storage::{StoreError, attempts};
 
-use crate::{Environment, lost_calls};
+use crate::{Environment, lost_calls, transfer};
 
 pub async fn look(env: Environment) -> Result<u64, StoreError> {
     let lease = env.settings.lease;
@@ -18,5 +18,6 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         tracing::warn!(%error, "jobs of expired attempts were not pushed; the sweeps make up for it");
     }
     lost_calls::end(&env, &expired.lost).await?;
+    transfer::end_orphaned(&env).await?;
     Ok(found as u64)
 }

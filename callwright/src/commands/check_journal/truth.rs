@@ -12,8 +12,8 @@ use storage::Store;
 use storage::checks::{self, LimitKind, Snapshot, StepTaken, TaskEvent};
 use telephony::journal::check::FINDINGS_MAX;
 use telephony::journal::truth::{
-    Change, Faults, Grace, ImportBrief, LiveBrief, Miscount, Move, MoveTo, RecordBrief, Restored,
-    Scope, StepRuns, Stray, Truth,
+    Change, Faults, Grace, ImportBrief, LegBrief, LiveBrief, Miscount, Move, MoveTo, RecordBrief,
+    Restored, Scope, StepRuns, Stray, Truth,
 };
 
 /// Rows of one kind of fault that are listed; all are counted.
@@ -67,11 +67,15 @@ pub async fn truth(store: &Store, clock: &Clock) -> Result<Truth> {
             cause: record.cause,
             started_at: record.started_at,
             ended_at: record.ended_at,
+            callback_at: record.callback_at,
         }));
     }
     for live in snapshot.live().await? {
         let started_at = live.started_at;
         truth.live.push(LiveBrief { attempt: live.id, number: live.number, started_at });
+    }
+    for leg in snapshot.transfer_legs().await? {
+        truth.legs.insert(leg.id, LegBrief { ended_at: leg.ended_at, lost: leg.lost });
     }
     truth.strays = faults(snapshot.astray(FAULTS_MAX).await?, |astray| Stray {
         number: astray.number,

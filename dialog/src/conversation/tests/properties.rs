@@ -19,6 +19,9 @@ enum Event {
     Digit(char),
     Reply(u64, usize),
     Failed(u64),
+    PersonRings(u64),
+    PersonAnswers(u64),
+    NobodyAnswers(u64),
     Tick,
     Due,
     HungUp,
@@ -35,7 +38,7 @@ const WORDS: [&str; 8] = [
     "I want to ask",
 ];
 
-const REPLIES: [&str; 8] = [
+const REPLIES: [&str; 9] = [
     "",
     "It is three percent.",
     "You said {{name}}.",
@@ -43,6 +46,7 @@ const REPLIES: [&str; 8] = [
     "{press 1}Pressed. {wait 1s} And on.",
     "{tag good} Fine.",
     "Over there. #other#",
+    "A moment. #person#",
     "#nowhere# Half a #Hang",
 ];
 
@@ -57,6 +61,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop::sample::select(vec!['1', '5', '#']).prop_map(Event::Digit),
         6 => (0u64..3, 0..REPLIES.len()).prop_map(|(back, text)| Event::Reply(back, text)),
         1 => (0u64..3).prop_map(Event::Failed),
+        1 => (0u64..2).prop_map(Event::PersonRings),
+        1 => (0u64..2).prop_map(Event::PersonAnswers),
+        2 => (0u64..2).prop_map(Event::NobodyAnswers),
         2 => Just(Event::Tick),
         3 => Just(Event::Due),
         1 => Just(Event::HungUp),
@@ -84,8 +91,13 @@ fn content(turn: TurnSettings) -> Published {
     };
     let nodes = vec![
         ("hello", play("Hello {{name}}.", Some("talk"))),
-        ("talk", agent_node(&[("other", "menu"), ("again", "talk")], Some("menu"))),
+        (
+            "talk",
+            agent_node(&[("other", "menu"), ("again", "talk"), ("person", "wait")], Some("menu")),
+        ),
         ("menu", menu),
+        ("wait", queue_message("Still looking, {{name}}.", "person")),
+        ("person", transfer(Some("talk"))),
     ];
     published(nodes, robot("I am Anna, {{name}}.", turn))
 }
@@ -95,6 +107,11 @@ fn content(turn: TurnSettings) -> Published {
 struct Witness {
     utterances: u64,
     requests: u64,
+    transfers: u64,
+    /// The transfer that is under way or has come to somebody.
+    transfer: Option<u64>,
+    /// A person has the call: the robot is off it.
+    person: bool,
     /// Requests that may be answered: the last one, unless cancelled or answered.
     open: Option<u64>,
     cancelled: BTreeSet<u64>,
@@ -110,9 +127,14 @@ impl Witness {
                 self.cancelled.insert(*id);
                 continue;
             }
+            if let Output::CancelTransfer { id } = output {
+                assert_eq!(self.transfer.take(), Some(*id), "only the open transfer is cancelled");
+                continue;
+            }
             assert!(!self.over, "after the end: {output:?}");
             match output {
                 Output::Play { utterance, text } => {
+                    assert!(!self.person, "the robot talks into a conversation between people");
                     self.utterances += 1;
                     assert_eq!(*utterance, self.utterances);
                     assert!(!text.trim().is_empty());
@@ -128,7 +150,12 @@ impl Witness {
                 Output::SendDigits(digits) => assert_eq!(digits, "1", "only the agent's own"),
                 Output::Suppress => panic!("nobody but the customer's words asked for it"),
                 Output::HangUp => self.over = true,
-                Output::CancelAsk { .. } => {}
+                Output::Transfer(request) => {
+                    self.transfers += 1;
+                    assert_eq!(request.id, self.transfers);
+                    assert_eq!(self.transfer.replace(request.id), None, "one transfer at a time");
+                }
+                Output::CancelAsk { .. } | Output::CancelTransfer { .. } => {}
             }
         }
     }
@@ -136,6 +163,7 @@ impl Witness {
     fn input(&mut self, event: &Event) -> Input {
         let utterance = |back: &u64| self.utterances.saturating_sub(*back);
         let request = |back: &u64| self.requests.saturating_sub(*back);
+        let transfer = |back: &u64| self.transfers.saturating_sub(*back);
         match event {
             Event::Speech => Input::SpeechStarted,
             Event::Partial(text) => Input::SpeechPartial { text: WORDS[*text].into() },
@@ -150,6 +178,21 @@ impl Witness {
                 Input::AgentReply { request: request(back), reply: REPLIES[*text].into() }
             }
             Event::Failed(back) => Input::AgentFailed { request: request(back) },
+            Event::PersonRings(back) => {
+                Input::TransferRinging { transfer: transfer(back), who: "1001".into() }
+            }
+            Event::PersonAnswers(back) => {
+                let transfer = transfer(back);
+                self.person |= self.transfer == Some(transfer);
+                Input::TransferConnected { transfer, person: Person::default() }
+            }
+            Event::NobodyAnswers(back) => {
+                let transfer = transfer(back);
+                if !self.person {
+                    self.transfer.take_if(|open| *open == transfer);
+                }
+                Input::TransferFailed { transfer, why: "nobody answered".into() }
+            }
             Event::Tick | Event::Due => Input::Tick,
             Event::HungUp => Input::HungUp(Party::Customer),
         }
@@ -190,7 +233,7 @@ proptest! {
             }
             if matches!(event, Event::HungUp) {
                 let outputs = call.conversation.handle(now, input);
-                let cancels = outputs.iter().all(|output| matches!(output, Output::CancelAsk { .. }));
+                let cancels = outputs.iter().all(|output| matches!(output, Output::CancelAsk { .. } | Output::CancelTransfer { .. }));
                 prop_assert!(cancels, "{:?}", outputs);
                 witness.see(&outputs);
                 witness.over = true;

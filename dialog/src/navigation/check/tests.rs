@@ -31,6 +31,44 @@ fn draft(change: impl FnOnce(&mut Value)) -> Navigation {
 }
 
 #[test]
+fn a_transfer_names_one_of_its_three_and_keeps_to_its_times() {
+    let draft = |node: Value| -> Navigation {
+        serde_json::from_value(json!({"name": "n", "start": "a", "nodes": [node]})).unwrap()
+    };
+    let problems = |node| match publish(&draft(node), &BTreeMap::new()) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.into_iter().map(|problem| problem.pointer).collect::<Vec<_>>(),
+    };
+    for (node, pointers) in [
+        (json!({"name": "a", "kind": "transfer", "skill": "billing"}), vec![]),
+        (json!({"name": "a", "kind": "transfer"}), vec!["/nodes/0/skill"]),
+        (
+            json!({"name": "a", "kind": "transfer", "skill": "x", "number": "1"}),
+            vec!["/nodes/0/number"],
+        ),
+        (
+            json!({"name": "a", "kind": "transfer", "skill": "x", "ring_seconds": 4, "wait_seconds": 601}),
+            vec!["/nodes/0/ring_seconds", "/nodes/0/wait_seconds"],
+        ),
+        (
+            json!({"name": "a", "kind": "transfer", "skill": "x", "otherwise": "b"}),
+            vec!["/nodes/0/otherwise"],
+        ),
+        (
+            json!({"name": "a", "kind": "queue_message", "text": "{{who}}", "every_seconds": 0}),
+            vec!["/nodes/0/every_seconds", "/nodes/0"],
+        ),
+        (
+            json!({"name": "a", "kind": "callback", "after_minutes": 0}),
+            vec!["/nodes/0/after_minutes"],
+        ),
+        (json!({"name": "a", "kind": "callback", "after_minutes": 43_200}), vec![]),
+    ] {
+        assert_eq!(problems(node.clone()), pointers, "{node}");
+    }
+}
+
+#[test]
 fn a_whole_navigation_is_published_with_its_robots() {
     let published = publish(&draft(|_| ()), &robots()).expect("it is whole");
     assert_eq!(published.robots.len(), 1);

@@ -50,7 +50,12 @@ fn world(random: &mut Random) -> World {
     }
     for _ in 0..random.count(1, 3) {
         let (in_service, open) = (!random.once_in(8), random.once_in(8));
-        world.trunks.push(Trunk { concurrency: random.count(1, 6), in_service, open });
+        world.trunks.push(Trunk {
+            concurrency: random.count(1, 6),
+            transfers: random.count(0, 2).saturating_sub(1),
+            in_service,
+            open,
+        });
     }
     for _ in 0..random.count(1, 4) {
         world.lines.push(random.below(world.trunks.len() as u64));

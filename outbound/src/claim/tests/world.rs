@@ -43,6 +43,8 @@ pub struct World {
 
 pub struct Trunk {
     pub concurrency: u32,
+    /// Calls to people that are up on it.
+    pub transfers: u32,
     pub in_service: bool,
     pub open: bool,
 }
@@ -218,6 +220,10 @@ impl World {
             claimed: 0,
             probes: u32::from(call.probe),
         });
+        let transfers = self.trunks.iter().enumerate().map(|(id, trunk)| LiveTransfers {
+            trunk: TrunkId::from(uuid(id)),
+            up: trunk.transfers,
+        });
         SceneFacts {
             settings,
             trunks: trunks.collect(),
@@ -225,6 +231,7 @@ impl World {
             tasks: tasks.collect(),
             lanes: lanes.into_values().collect(),
             live: live.collect(),
+            transfers: transfers.collect(),
         }
     }
 
@@ -357,7 +364,7 @@ impl World {
 
     fn trunk_room(&self, trunk: usize) -> u32 {
         let found = &self.trunks[trunk];
-        let free = found.concurrency.saturating_sub(self.up_on(trunk));
+        let free = found.concurrency.saturating_sub(self.up_on(trunk) + found.transfers);
         let probing = self.calls.iter().any(|call| call.probe && self.lines[call.line] == trunk);
         match (found.in_service, found.open) {
             (false, _) => 0,

@@ -42,7 +42,8 @@ pub fn newest_known(truth: &Truth, before: Time) -> Option<Time> {
 
 fn known(truth: &Truth) -> HashSet<AttemptId> {
     let live = truth.live.iter().map(|live| live.attempt);
-    truth.records.iter().map(|record| record.id).chain(live).collect()
+    let legs = truth.legs.keys().copied();
+    truth.records.iter().map(|record| record.id).chain(live).chain(legs).collect()
 }
 
 /// The entries that are not judged.

@@ -31,7 +31,9 @@ impl<'a> Up<'a> {
                 *self.scopes.entry(scope).or_default() += 1;
             }
         }
-        self.phones.insert((entry.enterprise, entry.phone_hash), entry.attempt);
+        if entry.transfer_of.is_none() {
+            self.phones.insert((entry.enterprise, entry.phone_hash), entry.attempt);
+        }
     }
 
     fn ends(&mut self, attempt: AttemptId) {
@@ -46,8 +48,13 @@ impl<'a> Up<'a> {
     }
 }
 
-fn scopes(entry: &Entry) -> [Scope; 3] {
-    [Scope::Enterprise(entry.enterprise), Scope::Trunk(entry.trunk), Scope::Task(entry.task)]
+/// What a call counts for. One to a person takes a slot of its trunk, beside the customer's call that has the others.
+fn scopes(entry: &Entry) -> Vec<Scope> {
+    let trunk = Scope::Trunk(entry.trunk);
+    match entry.transfer_of {
+        Some(_) => vec![trunk],
+        None => vec![Scope::Enterprise(entry.enterprise), trunk, Scope::Task(entry.task)],
+    }
 }
 
 fn sweep(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
@@ -62,7 +69,8 @@ fn sweep(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
         match entry.event {
             Event::Bye => up.ends(entry.attempt),
             Event::Invite => {
-                if let Some(other) = up.phones.get(&(entry.enterprise, entry.phone_hash))
+                if entry.transfer_of.is_none()
+                    && let Some(other) = up.phones.get(&(entry.enterprise, entry.phone_hash))
                     && *other != entry.attempt
                 {
                     findings.add(Rule::TwoCallsToAPhone, Some(entry.at), || {
@@ -90,10 +98,12 @@ fn sweep(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
     }
 }
 
-/// Lost calls and when their records ended them, the earliest last.
+/// Lost calls and when they were ended in the database, the earliest last.
 fn lost_calls(truth: &Truth) -> Vec<(Time, AttemptId)> {
     let lost = truth.records.iter().filter(|record| record.cause == cause::WORKER_LOST);
-    let mut lost: Vec<_> = lost.map(|record| (record.ended_at, record.id)).collect();
+    let legs = truth.legs.iter().filter(|(_, leg)| leg.lost);
+    let legs = legs.filter_map(|(id, leg)| Some((leg.ended_at?, *id)));
+    let mut lost: Vec<_> = lost.map(|record| (record.ended_at, record.id)).chain(legs).collect();
     lost.sort_by(|a, b| b.cmp(a));
     lost
 }
@@ -102,7 +112,7 @@ fn rates(trace: &Trace<'_>, truth: &Truth, findings: &mut Findings) {
     let rates = Changes::new(&truth.rates);
     let second = TimeDelta::seconds(1);
     let mut by_scope: BTreeMap<Scope, Vec<&Entry>> = BTreeMap::new();
-    for entry in trace.invites() {
+    for entry in trace.all_invites() {
         for scope in scopes(entry) {
             if rates.0.contains_key(&scope) {
                 by_scope.entry(scope).or_default().push(entry);

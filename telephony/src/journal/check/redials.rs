@@ -68,6 +68,20 @@ impl<'a> Walk<'a> {
             }
             None => self.connected = true,
         }
+        if let Some(callback_at) = past.callback_at.filter(|_| self.connected) {
+            self.connected = false;
+            self.round_called_at = call.started_at;
+            if call.started_at < callback_at {
+                find(
+                    Rule::RedialEarly,
+                    &format!("was placed before the callback at {callback_at}"),
+                );
+            }
+            if (call.round, call.chain_index) != (past.round + 1, past.chain_index) {
+                find(Rule::WrongRound, "is not the callback to the phone that was reached");
+            }
+            return;
+        }
         if self.connected {
             find(Rule::CalledAfterConnected, "was placed after a connected call");
             return;

@@ -78,6 +78,7 @@ impl Call {
             enterprise: id(1),
             phone_hash: PhoneHash(self.number * 10 + u128::from(self.chain)),
             worker: "dialer".to_owned(),
+            transfer_of: None,
         }
     }
 
@@ -94,6 +95,7 @@ impl Call {
             cause: self.cause.to_owned(),
             started_at: at(self.from),
             ended_at: at(self.to),
+            callback_at: None,
         }
     }
 }

@@ -205,7 +205,7 @@ impl Call {
             Command::Listen { end_of_speech_ms } => self.hearing.listen(end_of_speech_ms),
             Command::SendDigits(digits) => self.send_digits(up, &digits),
             // The gate hangs up; a transfer was asked for before.
-            Command::HangUp { .. } | Command::Refer { .. } => {}
+            Command::HangUp { .. } | Command::Refer { .. } | Command::Joined => {}
         }
     }
 
