@@ -17,6 +17,7 @@ mod redials;
 mod soundness;
 mod speed;
 mod states;
+mod transfers;
 
 use std::time::Duration;
 

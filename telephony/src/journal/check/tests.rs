@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::journal::PhoneHash;
 use crate::journal::truth::{
-    ImportBrief, LiveBrief, Miscount, Move, MoveTo, Restored, Scope, StepRuns, Stray,
+    ImportBrief, LegBrief, LiveBrief, Miscount, Move, MoveTo, Restored, Scope, StepRuns, Stray,
 };
 
 const ANSWERED: CallResult = CallResult::Answered;
@@ -172,6 +172,70 @@ fn live_calls_stay_within_the_limit_of_every_scope() {
         two_at_a_time().limit(scope, -60.0, 2).finds(&[]);
         two_at_a_time().limit(scope, -60.0, 1).finds(&[Rule::LimitExceeded, Rule::LimitExceeded]);
     }
+}
+
+/// Call 1 is up from 0 to 60 s; a person is called for its customer from 10 to 30 s.
+fn handed_over(known: bool) -> Run {
+    let mut run = Run::of([call(1, 1, 0.0, 60.0, CallResult::Answered)]);
+    for (event, seconds) in [(Event::Invite, 10.0), (Event::Bye, 30.0)] {
+        let entry = call(2, 2, 10.0, 30.0, BUSY).entry(event, seconds);
+        run.entries.push(Entry { transfer_of: Some(id(1)), ..entry });
+    }
+    if known {
+        let leg = LegBrief { ended_at: Some(at(30.0)), lost: false };
+        run.truth.legs.insert(id(2), leg);
+    }
+    run
+}
+
+#[test]
+fn a_call_to_a_person_counts_for_its_trunk_and_for_nothing_else() {
+    let trunk = Scope::Trunk(id::<TrunkId>(1));
+    handed_over(true).limit(TASK(), -60.0, 1).limit(trunk, -60.0, 2).finds(&[]);
+    handed_over(true).limit(trunk, -60.0, 1).finds(&[Rule::LimitExceeded]);
+    // The person's phone is a customer's, too, with a call up.
+    let mut both = handed_over(true);
+    for entry in &mut both.entries {
+        entry.phone_hash = PhoneHash(1);
+    }
+    both.finds(&[]);
+}
+
+#[test]
+fn a_call_to_a_person_is_known_placed_once_and_hung_up() {
+    handed_over(true).finds(&[]);
+    // A later call, so that the database does not only lack the end of the journal.
+    let mut unknown = handed_over(false);
+    unknown.entries.push(call(3, 3, 70.0, 80.0, BUSY).entry(Event::Invite, 70.0));
+    unknown.entries.push(call(3, 3, 70.0, 80.0, BUSY).entry(Event::Bye, 80.0));
+    unknown.truth.records.push(call(3, 3, 70.0, 80.0, BUSY).record());
+    unknown.finds(&[Rule::InviteWithoutRecord]);
+    let mut twice = handed_over(true);
+    let again = twice.entries.iter().find(|entry| entry.transfer_of.is_some()).cloned().unwrap();
+    twice.entries.push(Entry { at: at(11.0), real_us: at(11.0).timestamp_micros(), ..again });
+    twice.finds(&[Rule::SecondInvite]);
+    handed_over(true).without(2, Event::Bye).finds(&[Rule::CallLeftUp]);
+    let mut lost = handed_over(true).without(2, Event::Bye);
+    lost.truth.legs.insert(id(2), LegBrief { ended_at: Some(at(30.0)), lost: true });
+    lost.finds(&[]);
+}
+
+#[test]
+fn a_callback_is_the_next_round_at_the_phone_that_was_reached_and_not_early() {
+    let called_back = |at_seconds: f64, round: u16, chain: u16| {
+        let first = call(1, 1, 0.0, 60.0, CallResult::Answered).chain(1);
+        let again = call(2, 1, at_seconds, at_seconds + 10.0, BUSY).round(round).chain(chain);
+        let mut run = Run::of([first, again]);
+        run.truth.records[0].callback_at = Some(at(1_800.0));
+        run
+    };
+    called_back(1_800.0, 1, 1).finds(&[]);
+    called_back(1_799.0, 1, 1).finds(&[Rule::RedialEarly]);
+    called_back(1_800.0, 1, 0).finds(&[Rule::WrongRound]);
+    called_back(1_800.0, 2, 1).finds(&[Rule::WrongRound]);
+    let mut nobody_agreed = called_back(1_800.0, 1, 1);
+    nobody_agreed.truth.records[0].callback_at = None;
+    nobody_agreed.finds(&[Rule::CalledAfterConnected]);
 }
 
 #[test]
