@@ -34,7 +34,7 @@ create table transfer_leg (
 create index transfer_leg_open on transfer_leg (enterprise_id, trunk_id) where ended_at is null;
 create index transfer_leg_attempt on transfer_leg (enterprise_id, attempt_id);
 -- Retention deletes what is old.
-create index transfer_leg_started on transfer_leg (started_at);
+create index transfer_leg_started on transfer_leg (enterprise_id, started_at);
 
 alter table call_record
     add column agent_id    text not null default '',

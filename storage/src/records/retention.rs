@@ -47,8 +47,9 @@ pub async fn drop_expired(store: &Store, now: Time) -> Result<Dropped, StoreErro
             }
             steps += 1;
             let rows = delete_some(store, cutoff).await?;
+            let legs = delete_transfers(store, cutoff).await?;
             dropped.rows += rows;
-            if rows < STEP_ROWS.unsigned_abs() {
+            if rows.max(legs) < STEP_ROWS.unsigned_abs() {
                 break;
             }
         }
@@ -102,6 +103,22 @@ async fn drop_partitions(store: &Store, before: Time) -> Result<Vec<String>, Sto
         dropped.push(name);
     }
     Ok(dropped)
+}
+
+/// Calls to people go with the records of the calls that they were placed for.
+async fn delete_transfers(store: &Store, cutoff: &Cutoff) -> Result<u64, StoreError> {
+    let deleted = sqlx::query!(
+        "with old as (select id from transfer_leg
+                       where enterprise_id = $1 and started_at < $2 and ended_at is not null
+                       order by started_at limit $3)
+         delete from transfer_leg l using old where l.enterprise_id = $1 and l.id = old.id",
+        cutoff.enterprise.uuid(),
+        cutoff.before,
+        STEP_ROWS
+    )
+    .execute(&store.long)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
 async fn delete_some(store: &Store, cutoff: &Cutoff) -> Result<u64, StoreError> {
