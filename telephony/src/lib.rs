@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod asterisk;
 pub mod carrier;
 pub mod gate;
 mod hearing;
