@@ -35,6 +35,13 @@ pub(super) enum AriError {
     Unknown(String),
 }
 
+/// What was to be removed is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removed {
+    Now,
+    WasNotThere,
+}
+
 /// What is shown of a channel.
 #[derive(Debug, Deserialize)]
 pub(super) struct Channel {
@@ -139,8 +146,8 @@ impl Ari {
     }
 
     /// End a channel. One that is gone is ended.
-    pub(super) async fn hang_up(&self, channel: &str) -> Result<(), AriError> {
-        gone_is_well(self.carry_out(self.request(Method::DELETE, &["channels", channel])).await)
+    pub(super) async fn hang_up(&self, channel: &str) -> Result<Removed, AriError> {
+        removed(self.carry_out(self.request(Method::DELETE, &["channels", channel])).await)
     }
 
     pub(super) async fn press(&self, channel: &str, keys: &str) -> Result<(), AriError> {
@@ -163,8 +170,8 @@ impl Ari {
         self.carry_out(request.json(&json!({ "channel": channel }))).await
     }
 
-    pub(super) async fn remove_bridge(&self, bridge: &str) -> Result<(), AriError> {
-        gone_is_well(self.carry_out(self.request(Method::DELETE, &["bridges", bridge])).await)
+    pub(super) async fn remove_bridge(&self, bridge: &str) -> Result<Removed, AriError> {
+        removed(self.carry_out(self.request(Method::DELETE, &["bridges", bridge])).await)
     }
 
     /// Have the events of a channel told again, after the connection was lost.
@@ -219,10 +226,11 @@ fn error_of(error: reqwest::Error) -> AriError {
     if unsent { AriError::Unsent(told) } else { AriError::Unknown(told) }
 }
 
-fn gone_is_well(answer: Result<(), AriError>) -> Result<(), AriError> {
+fn removed(answer: Result<(), AriError>) -> Result<Removed, AriError> {
     match answer {
-        Err(AriError::Refused(StatusCode::NOT_FOUND)) => Ok(()),
-        answer => answer,
+        Ok(()) => Ok(Removed::Now),
+        Err(AriError::Refused(StatusCode::NOT_FOUND)) => Ok(Removed::WasNotThere),
+        Err(error) => Err(error),
     }
 }
 

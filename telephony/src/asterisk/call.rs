@@ -131,7 +131,6 @@ impl Call {
 
     /// Wait for what happens next. Cancel safe.
     async fn next(&mut self, due: tokio::time::Instant) -> Next {
-        let due = self.end.or_grant(due);
         let due = self.channel.due().map_or(due, |own| own.min(due));
         tokio::select! {
             told = self.channel.next() => match told {

@@ -187,8 +187,9 @@ async fn listen(server: Weak<Server>, channels: Channels, link: watch::Sender<Li
         let reason = match opened {
             Ok(socket) => {
                 wait = RETRY_FIRST;
-                link.send_replace(Link::Up);
+                // Calls that begin from now on have missed nothing.
                 tell_all(&channels, || News::LinkBack);
+                link.send_replace(Link::Up);
                 let reason = pass_on(socket, &channels).await;
                 tell_all(&channels, || News::LinkLost);
                 reason

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::super::ari::AriError;
+use super::super::ari::{AriError, Removed};
 use super::super::event::{ChannelState, Happening};
 use super::super::server::{Link, Mailbox, News, Server};
 use super::super::voice;
@@ -70,7 +70,8 @@ pub(in crate::asterisk) struct Channel {
     mailbox: Mailbox,
     being: Being,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
-    looking: bool,
+    /// A look is under way; what the channel was when it left.
+    looking: Option<Being>,
     look_at: Option<Instant>,
     uncertain_until: Option<Instant>,
     ending: bool,
@@ -87,7 +88,7 @@ impl Channel {
             being: Being::NotYet,
             // At most one originate and one look are under way.
             answers: mpsc::channel(2),
-            looking: false,
+            looking: None,
             look_at: None,
             uncertain_until: None,
             ending: false,
@@ -162,25 +163,20 @@ impl Channel {
                 Look::Unknown
             }
             Answer::Looked(Ok(Some(state))) => {
-                self.looking = false;
+                self.looking = None;
                 self.found(state)
             }
-            Answer::Looked(Ok(None)) => {
-                self.looking = false;
-                let may_come = self.being == Being::Asked
-                    && self.uncertain_until.is_some_and(|until| Instant::now() < until);
-                if may_come {
-                    self.look_at = Some(Instant::now() + LOOK_REST);
-                    return Look::Unknown;
-                }
-                // One that was never there may still come, and is hung up with the call.
-                if self.being != Being::Asked {
-                    self.being = Being::Gone;
-                }
+            // Only a channel that was there is gone; one that was asked for may be on its way.
+            Answer::Looked(Ok(None)) if self.looking.take() == Some(Being::There) => {
+                self.being = Being::Gone;
                 Look::Gone
             }
+            Answer::Looked(Ok(None)) => {
+                self.look_at = Some(Instant::now() + LOOK_REST);
+                Look::Unknown
+            }
             Answer::Looked(Err(error)) => {
-                self.looking = false;
+                self.looking = None;
                 tracing::warn!(%error, "a channel can't be looked for");
                 self.look_at = Some(Instant::now() + LOOK_REST);
                 Look::Unknown
@@ -204,9 +200,10 @@ impl Channel {
     /// Look how the channel is, and have its events told again.
     pub(super) fn look(&mut self) {
         self.look_at = None;
-        if self.being == Being::NotYet || std::mem::replace(&mut self.looking, true) {
+        if matches!(self.being, Being::NotYet | Being::Gone) || self.looking.is_some() {
             return;
         }
+        self.looking = Some(self.being);
         self.is_uncertain(UNCERTAIN_WAIT);
         let (server, id, answers) = (self.server(), self.id.clone(), self.answers.0.clone());
         tokio::spawn(async move {
@@ -277,14 +274,14 @@ impl Channel {
             return;
         }
         // A channel that is not there yet may still come.
-        let again = self.being == Being::Asked;
+        let may_come = self.being == Being::Asked;
         let (server, id) = (self.server(), self.id.clone());
         tokio::spawn(async move {
             let mut rest = HANG_UP_REST;
             for _ in 0..HANG_UPS_MAX {
                 match server.ari.hang_up(&id).await {
-                    Ok(()) if !again => return,
-                    Ok(()) => {}
+                    Ok(Removed::WasNotThere) if may_come => {}
+                    Ok(_) => return,
                     Err(error) => tracing::warn!(%error, "a channel can't be ended; trying again"),
                 }
                 tokio::time::sleep(rest).await;

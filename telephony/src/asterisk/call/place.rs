@@ -49,7 +49,10 @@ impl Call {
         let mut ring_due = self.due_in(self.order.ring_timeout);
         self.channel.originate(self.wording());
         loop {
-            let due = waiting.cancelling.map_or(ring_due, |(_, until)| until);
+            let due = match waiting.cancelling {
+                Some((_, until)) => until,
+                None => self.end.or_grant(ring_due),
+            };
             let placed = match self.next(due).await {
                 Next::News(news) => {
                     let rung = waiting.rung;

@@ -44,6 +44,7 @@ impl Call {
         loop {
             let own = [up.voice_due, self.hearing.due(), self.echo.due()];
             let due = own.into_iter().flatten().min().map_or(up.longest, |due| due.min(up.longest));
+            let due = self.end.or_grant(due);
             let next = tokio::select! {
                 next = self.next(due) => next,
                 joined = joined(&mut up.joining) => {
