@@ -47,7 +47,7 @@ pub struct AsteriskTrunk {
     /// How our own number is written.
     #[serde(default)]
     pub caller_format: NumberFormat,
-    /// Variables of each channel that is dialled, as `PJSIP_HEADER(add,X-Campaign)`. At most 20.
+    /// Variables and functions that are set on each channel that is dialled, as `CHANNEL(language)`. At most 20.
     #[serde(default)]
     #[schemars(extend("maxProperties" = VARIABLES_MAX))]
     pub variables: BTreeMap<String, String>,
