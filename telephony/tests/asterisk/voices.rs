@@ -148,13 +148,14 @@ async fn a_call_on_hold_is_not_taken_for_one_without_voice() {
 async fn a_call_is_recorded_with_both_sides() {
     for media in ["websocket", "audiosocket"] {
         let world = World::new(media).await;
-        let recording = Some(world.folder.path().join("call.wav"));
-        let order = Order { recording: recording.clone(), ..world.order(phone(Act::HangsUp)) };
+        let recording = world.folder.path().join("call.wav");
+        let order =
+            Order { recording: Some(recording.clone()), ..world.order(phone(Act::HangsUp)) };
         let mut call = world.gate.originate(order).await.unwrap();
         until(&mut call, answered).await;
         call.send(Command::Play { utterance: 1, text: TEXT.to_owned() }).await;
         rest(&mut call).await;
-        let mut wav = hound::WavReader::open(recording.unwrap()).unwrap();
+        let mut wav = hound::WavReader::open(recording).unwrap();
         let (spec, length) = (wav.spec(), wav.duration());
         assert_eq!((spec.channels, spec.sample_rate), (2, 8_000));
         assert!((7_200..9_600).contains(&length), "{media}: {length}");
