@@ -45,6 +45,7 @@ enum Only {
     Import,
     Queue,
     Tenants,
+    Sip,
 }
 
 /// A size from the environment, for quick looks; figures of another size are not comparable.
@@ -105,6 +106,7 @@ async fn measure(only: Only, runs: usize, servers: &Servers) -> Result<()> {
             Only::Import => figures::import::run(servers).await?,
             Only::Queue => figures::queue::run(servers).await?,
             Only::Tenants => figures::tenants::run(servers).await?,
+            Only::Sip => figures::sip::run(servers).await?,
         });
     }
     figure::print(&all);

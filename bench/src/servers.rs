@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use callwright::supervise::{Postgres, Redis, Rights};
 
 /// What all measurements run on.
@@ -70,7 +70,7 @@ impl Cpu {
 const TICKS: f64 = 100.0;
 
 /// User and system time of a process; of PostgreSQL with its backends, those that have ended too.
-fn cpu_seconds(pid: i32, with_children: bool) -> Result<f64> {
+pub fn cpu_seconds(pid: i32, with_children: bool) -> Result<f64> {
     let mut ticks = ticks_of(pid, with_children)?;
     if with_children {
         for entry in std::fs::read_dir("/proc")? {
@@ -85,6 +85,29 @@ fn cpu_seconds(pid: i32, with_children: bool) -> Result<f64> {
         }
     }
     Ok(ticks / TICKS)
+}
+
+/// Resident memory of this process.
+pub fn memory_kilobytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|rest| rest.split_whitespace().next());
+    Ok(kilobytes.context("no VmRSS in /proc/self/status")?.parse()?)
+}
+
+/// The time that threads of this process whose names begin so have run. The clock ticks of `/proc/self/stat` miss short
+/// bursts; the scheduler's own count does not.
+pub fn run_nanoseconds(threads: &str) -> Result<f64> {
+    let mut sum = 0.0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let folder = thread?.path();
+        if std::fs::read_to_string(folder.join("comm"))?.starts_with(threads) {
+            let schedstat = std::fs::read_to_string(folder.join("schedstat"))?;
+            let ran = schedstat.split_whitespace().next().context("an empty schedstat")?;
+            sum += ran.parse::<f64>()?;
+        }
+    }
+    Ok(sum)
 }
 
 /// The fields of `/proc/pid/stat` after the name, which may hold anything.

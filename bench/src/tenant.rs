@@ -143,6 +143,11 @@ impl Tenant {
         Ok(())
     }
 
+    /// Make something by the API. Gives its id.
+    pub async fn made(&self, path: &str, body: Value) -> Result<String> {
+        made(&self.api, path, body).await
+    }
+
     pub async fn start(&self, task: TaskId) -> Result<()> {
         self.api.post(&format!("tasks/{task}/start"), &json!({})).await?;
         Ok(())

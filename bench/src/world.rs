@@ -2,22 +2,29 @@
 //! enterprise with a simulated line, and the workers of one process.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use callwright::commands::check_journal;
 use callwright::config::Config;
 use callwright::node::Node;
 use clock::{Clock, Setting};
+use outbound::ids::TaskId;
 use storage::StoreConfig;
 use storage::objects::{ObjectsConfig, embedded};
+use storage::rows::{PAGE_MAX, Page};
 use telephony::journal::{Entry, read_all};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use workers::lines::Lines;
 use workers::{Kind, Running};
 
 use crate::servers::Servers;
 use crate::tenant::{Plan, Tenant};
+
+/// How long uploads may take after the last call.
+const UPLOADS_WITHIN: Duration = Duration::from_secs(120);
 
 /// A whole Callwright.
 pub struct World {
@@ -91,6 +98,39 @@ impl World {
         let env = self.node.environment(&self.config, None, CancellationToken::new())?;
         self.running = Some(Running::start(env, kinds)?);
         Ok(())
+    }
+
+    /// Start all workers. Gives their lines, for a look at the voice.
+    pub fn run_with_lines(&mut self) -> Result<Arc<Lines>> {
+        let env = self.node.environment(&self.config, None, CancellationToken::new())?;
+        let lines = Arc::clone(&env.lines);
+        self.running = Some(Running::start(env, &Kind::WORK)?);
+        Ok(lines)
+    }
+
+    /// Wait until no recording waits for its upload.
+    pub async fn until_uploaded(&self) -> Result<()> {
+        let deadline = Instant::now() + UPLOADS_WITHIN;
+        while storage::recordings::pending_count(&self.node.store).await? > 0 {
+            ensure!(Instant::now() < deadline, "recordings still wait for their upload");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Recordings of a task that are there.
+    pub async fn recordings_ready(&self, task: TaskId) -> Result<u64> {
+        let (store, enterprise) = (&self.node.store, self.tenant.enterprise);
+        let mut page = Page::first(PAGE_MAX);
+        let mut ready = 0;
+        loop {
+            let listed = storage::recordings::of_task(store, enterprise, task, page).await?;
+            ready += listed.rows.iter().filter(|it| it.state == "ready").count() as u64;
+            match listed.next {
+                Some(after) => page.after = Some(after),
+                None => return Ok(ready),
+            }
+        }
     }
 
     /// Clear away what died.

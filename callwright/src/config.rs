@@ -3,9 +3,10 @@
 //! What a business sets lives in PostgreSQL. This is only what the process needs to find its servers
 //! and its folders. `docs/configuration.md` describes every name.
 
+mod lines;
+
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use storage::StoreConfig;
 use storage::objects::ObjectsConfig;
 use storage::sealing::SealKey;
 use workers::fail_point::DieAt;
-use workers::lines::{SipAddresses, VoicePriority};
+use workers::lines::{AsteriskAddresses, SipAddresses};
 
 use crate::metrics_listen::MetricsListen;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub dial_concurrency: usize,
     /// Where this process is reached by SIP and RTP; without, it dials no SIP trunk.
     pub sip: Option<SipAddresses>,
+    /// Where Asterisk reaches this process; trunks whose voice comes over a WebSocket need nothing of it.
+    pub asterisk: AsteriskAddresses,
     /// What passwords are sealed with, in hexadecimal; without, a key in the data folder.
     pub secrets_key: Option<SealKey>,
     /// For chaos: where this process is to die.
@@ -178,6 +181,7 @@ impl Config {
                 "leave it out in service",
             )),
         };
+        let sip = lines::sip(&mut reader);
         let config = Self {
             spool: reader.path("CALLWRIGHT_SPOOL").unwrap_or_else(|| data.join("spool")),
             journal: reader.path("CALLWRIGHT_JOURNAL").unwrap_or_else(|| data.join("journal")),
@@ -208,7 +212,8 @@ impl Config {
                 1,
                 10_000,
             ))?,
-            sip: sip(&mut reader),
+            asterisk: lines::asterisk(&mut reader, sip.as_ref()),
+            sip,
             secrets_key: secrets_key(&mut reader),
             die_at: reader.value("CALLWRIGHT_DIE_AT", DieAt::default(), "leave it out in service"),
         };
@@ -239,51 +244,6 @@ fn objects(reader: &mut Reader<'_>) -> Option<ObjectsConfig> {
         access_key,
         secret_key,
     })
-}
-
-fn sip(reader: &mut Reader<'_>) -> Option<SipAddresses> {
-    reader.text("CALLWRIGHT_SIP_LISTEN")?;
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 5060));
-    let listen =
-        reader.value("CALLWRIGHT_SIP_LISTEN", nowhere, "write ADDRESS:PORT, as 192.0.2.10:5060");
-    let external = reader.text("CALLWRIGHT_SIP_EXTERNAL").and_then(|text| match text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let fault =
-                format!("CALLWRIGHT_SIP_EXTERNAL: {text} is no IP address; write 203.0.113.5");
-            reader.faults.push(fault);
-            None
-        }
-    });
-    if listen.ip().is_unspecified() && external.is_none() {
-        let fault = "CALLWRIGHT_SIP_LISTEN: far ends are told this address, so it can't be all of them; name one, or \
-                     set CALLWRIGHT_SIP_EXTERNAL";
-        reader.faults.push(fault.into());
-    }
-    let VoicePorts(voice_ports) = reader.value(
-        "CALLWRIGHT_VOICE_PORTS",
-        VoicePorts(20_000..=29_999),
-        "write FIRST-LAST, as 20000-29999",
-    );
-    let voice_priority =
-        reader.value("CALLWRIGHT_VOICE_PRIORITY", VoicePriority::Normal, "write one of them");
-    Some(SipAddresses { listen, external, voice_ports, voice_priority })
-}
-
-/// Ports from the first to the last.
-struct VoicePorts(RangeInclusive<u16>);
-
-impl FromStr for VoicePorts {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port >= 1_024);
-        let range = text.split_once('-').and_then(|(first, last)| port(first).zip(port(last)));
-        match range {
-            Some((first, last)) if first < last => Ok(Self(first..=last)),
-            _ => Err("is no range of ports from 1024 to 65535"),
-        }
-    }
 }
 
 fn secrets_key(reader: &mut Reader<'_>) -> Option<SealKey> {
@@ -351,6 +311,7 @@ mod tests {
                 "CALLWRIGHT_SECRETS_KEY" => "hush",
                 "CALLWRIGHT_SIP_LISTEN" => "0.0.0.0:5060",
                 "CALLWRIGHT_VOICE_PORTS" => "10-20",
+                "CALLWRIGHT_ASTERISK_LISTEN" => "0.0.0.0:9092",
                 _ => return None,
             };
             Some(value.to_owned())
@@ -367,6 +328,7 @@ mod tests {
             "CALLWRIGHT_SECRETS_KEY: must be 64 hexadecimal digits",
             "CALLWRIGHT_SIP_LISTEN: far ends are told this address",
             "CALLWRIGHT_VOICE_PORTS: is no range of ports",
+            "CALLWRIGHT_ASTERISK_LISTEN: Asterisk is told this address",
         ] {
             assert!(said.contains(part), "{part} is not in: {said}");
         }

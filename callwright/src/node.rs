@@ -16,7 +16,7 @@ use storage::{Store, StoreConfig};
 use telephony::journal::Journal;
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use workers::lines::Lines;
+use workers::lines::{LineAddresses, Lines};
 use workers::{Environment, Settings};
 
 use crate::config::Config;
@@ -75,7 +75,8 @@ impl Node {
         metrics: Option<SocketAddr>,
         stopping: CancellationToken,
     ) -> Result<Environment> {
-        let lines = Lines::new(self.store.clone(), self.clock.clone(), journal, config.sip.clone());
+        let addresses = LineAddresses { sip: config.sip.clone(), asterisk: config.asterisk };
+        let lines = Lines::new(self.store.clone(), self.clock.clone(), journal, addresses);
         let settings = Settings {
             lease: config.lease,
             die_at: config.die_at.clone(),

@@ -1,5 +1,6 @@
 //! A line to the phone network, as a person sets it.
 
+mod asterisk;
 mod number_format;
 mod secret;
 mod simulated;
@@ -16,6 +17,7 @@ use crate::fault::{Fault, NAME_PATTERN, Verdict, count, name, number, verdict};
 use crate::outcome::CalledStatus;
 use crate::task::CALLS_PER_SECOND_MAX;
 
+pub use asterisk::{AsteriskMedia, AsteriskSound, AsteriskTrunk};
 pub use number_format::NumberFormat;
 pub use secret::{Secret, TrunkSecrets};
 pub use simulated::{PERSONAS, PERSONAS_MAX, SIMULATED_MS_MAX, SimulatedLine};
@@ -62,6 +64,9 @@ pub struct TrunkConfig {
     /// Where and how a trunk of driver `sip` calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip: Option<SipTrunk>,
+    /// Where and how a trunk of driver `asterisk` calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asterisk: Option<AsteriskTrunk>,
 }
 
 /// What carries a trunk's calls.
@@ -73,6 +78,8 @@ pub enum Driver {
     Simulated,
     /// A SIP trunk or session border controller; `sip` says which.
     Sip,
+    /// An Asterisk server, by ARI; `asterisk` says which.
+    Asterisk,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +157,11 @@ impl TrunkConfig {
         if self.driver == Driver::Sip && self.sip.is_none() {
             let detail = "is required on a trunk of driver `sip`";
             faults.push(Fault::new("/sip", "required", detail));
+        }
+        faults.extend(self.asterisk.iter().flat_map(AsteriskTrunk::faults));
+        if self.driver == Driver::Asterisk && self.asterisk.is_none() {
+            let detail = "is required on a trunk of driver `asterisk`";
+            faults.push(Fault::new("/asterisk", "required", detail));
         }
         verdict(faults)
     }

@@ -21,7 +21,7 @@ use crate::tasks::{notify_dispatch, trunk_changed};
 use crate::{Store, StoreError, idempotency, quotas};
 
 pub use outcomes::{OUTCOMES_CALLS_MAX, Outcome, outcomes};
-pub use secrets::{SipLine, sip_lines};
+pub use secrets::{RealLine, real_lines};
 
 /// A line as it is stored.
 #[derive(Debug, Clone, PartialEq)]

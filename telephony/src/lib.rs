@@ -7,12 +7,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod asterisk;
 pub mod carrier;
 pub mod gate;
+mod hearing;
 pub mod journal;
 pub mod media;
 pub mod recording;
 pub mod simulated;
 pub mod sip;
 pub mod spoken;
+pub mod task_leg;
 pub mod voice;

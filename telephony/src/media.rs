@@ -24,6 +24,7 @@ mod frame;
 mod g711;
 pub mod jitter;
 pub mod measure;
+mod path;
 mod peer;
 mod plane;
 mod playback;
@@ -40,6 +41,7 @@ mod session;
 mod shard;
 mod sink;
 mod srtp;
+mod stream;
 pub mod tones;
 mod voice;
 mod wire;
@@ -61,4 +63,5 @@ pub use recording::{RecordingFormat, RecordingOutcome, RecordingSpec};
 pub use session::{
     Audio, HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity,
 };
+pub use stream::{FramesIn, FramesOut, HEARD_SAMPLES_MAX};
 pub use tones::Tone;

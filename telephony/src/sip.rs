@@ -17,7 +17,6 @@ mod headers;
 mod invite;
 mod inviting;
 mod leg;
-mod playlist;
 pub mod sdp;
 mod session_timer;
 mod tls;
@@ -34,13 +33,13 @@ use outbound::trunk::{SipHost, SipTrunk, TrunkConfig};
 use crate::carrier::{CarrierError, Order};
 use crate::gate::{Driver, Permit};
 use crate::media::{Plane, RecordingFormat, RecordingSpec};
+use crate::task_leg::TaskLeg;
 use crate::voice::Voice;
 use endpoint::Endpoint;
 use flow::{Flow, Target};
 use watch::Watches;
 
 pub use endpoint::CannotListen;
-pub use leg::SipLeg;
 pub use watch::{Health, HostHealth, Registered, TrunkHealth};
 
 /// Calls that one process carries by default, at most.
@@ -128,9 +127,9 @@ impl Sip {
 }
 
 impl Driver for Sip {
-    type Leg = SipLeg;
+    type Leg = TaskLeg;
 
-    async fn ready(&self, order: Order, permit: Permit) -> Result<SipLeg, CarrierError> {
+    async fn ready(&self, order: Order, permit: Permit) -> Result<TaskLeg, CarrierError> {
         leg::ready(&self.works, order, permit).await
     }
 }

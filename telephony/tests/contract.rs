@@ -1,9 +1,13 @@
 //! What every carrier keeps. Each test is a function that any carrier can be run through: here are the simulated one,
-//! which takes no time, and SIP to phones that sipp plays, in real time. A carrier that joins gives a [`Line`] of its
-//! own.
+//! which takes no time; SIP to phones that sipp plays, and Asterisk with both of its media to phones of a stand-in, in
+//! real time. A carrier that joins gives a [`Line`] of its own.
 
 #![allow(clippy::unwrap_used)]
 
+#[expect(dead_code, reason = "the Asterisk tests use the rest of it")]
+mod asterisk;
+#[path = "contract/asterisk_line.rs"]
+mod asterisk_line;
 #[path = "contract/simulated_line.rs"]
 mod simulated_line;
 #[path = "contract/sip_line.rs"]
@@ -350,4 +354,16 @@ mod sip {
     use super::sip_line::Sip;
 
     suite! { (flavor = "current_thread"), Sip::new().await }
+}
+
+mod asterisk_over_websocket {
+    use super::asterisk_line::Asterisk;
+
+    suite! { (flavor = "current_thread"), Asterisk::over("websocket").await }
+}
+
+mod asterisk_over_audiosocket {
+    use super::asterisk_line::Asterisk;
+
+    suite! { (flavor = "current_thread"), Asterisk::over("audiosocket").await }
 }

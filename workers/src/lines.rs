@@ -1,11 +1,13 @@
-//! The lines of a process: the simulated one, and SIP trunks where the process has an address for them.
+//! The lines of a process: the simulated one, Asterisk trunks, and SIP trunks where the process has an address for them.
 //!
-//! What a SIP trunk needs beside its configuration, its password, is read every few seconds with all of them. Trunks
+//! What such a trunk needs beside its configuration, its password, is read every few seconds with all of them. Trunks
 //! are registered and watched from then on.
 
+mod addresses;
+mod watchers;
+
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,53 +17,26 @@ use outbound::ids::{AttemptId, TrunkId};
 use outbound::trunk::{Driver, TrunkConfig};
 use speech::cached::Cached;
 use speech::espeak::Espeak;
+use storage::trunks::RealLine;
 use storage::{Store, StoreError, trunks};
+use telephony::asterisk::{Asterisk, AsteriskSettings};
 use telephony::carrier::{Call, Carrier, CarrierError, Order};
 use telephony::gate::Gate;
 use telephony::journal::Journal;
-use telephony::media::{MediaConfig, Plane, Scheduling};
+use telephony::media::{Plane, PlaneCounts};
 use telephony::simulated::SimulatedCarrier;
-use telephony::sip::{Health, Sip, SipSettings, TrunkHealth};
+use telephony::sip::{Sip, SipSettings};
+use telephony::voice::Voice;
 use tokio::sync::OnceCell;
 
 use crate::environment::Environment;
 use crate::voice::SpokenVoice;
+use watchers::Watchers;
 
-/// Between two looks at the configuration and the health of SIP trunks.
+pub use addresses::{AsteriskAddresses, LineAddresses, SipAddresses, VoicePriority};
+
+/// Between two looks at the configuration and the health of trunks that ring real telephones.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// Where a process is reached by SIP and RTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SipAddresses {
-    /// For SIP over UDP and TCP. The voice comes to the same address.
-    pub listen: SocketAddr,
-    /// What far ends are told instead, where a NAT is in front.
-    pub external: Option<IpAddr>,
-    /// Ports for the voice; a call takes two.
-    pub voice_ports: RangeInclusive<u16>,
-    pub voice_priority: VoicePriority,
-}
-
-/// The priority of the threads that carry voice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum VoicePriority {
-    #[default]
-    Normal,
-    /// Ahead of all others, where the system allows it.
-    RealTime,
-}
-
-impl std::str::FromStr for VoicePriority {
-    type Err = &'static str;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "normal" => Ok(Self::Normal),
-            "real_time" => Ok(Self::RealTime),
-            _ => Err("is neither normal nor real_time"),
-        }
-    }
-}
 
 /// See the module.
 pub struct Lines {
@@ -69,15 +44,24 @@ pub struct Lines {
     clock: Clock,
     journal: Arc<Journal>,
     simulated: SimulatedCarrier,
-    addresses: Option<SipAddresses>,
-    /// Opened when it is first needed: a process that does not dial opens no port.
+    addresses: LineAddresses,
+    /// Opened when they are first needed: a process that does not dial opens no port.
     sip: OnceCell<Gate<Sip>>,
+    asterisk: OnceCell<Gate<Asterisk>>,
+    sound: OnceCell<Sound>,
     known: Mutex<HashMap<TrunkId, KnownTrunk>>,
 }
 
 struct KnownTrunk {
     version: i64,
     config: TrunkConfig,
+}
+
+/// What lines that carry sound share.
+#[derive(Clone)]
+struct Sound {
+    plane: Arc<Plane>,
+    voice: Arc<dyn Voice>,
 }
 
 impl std::fmt::Debug for Lines {
@@ -87,16 +71,12 @@ impl std::fmt::Debug for Lines {
 }
 
 impl Lines {
-    pub fn new(
-        store: Store,
-        clock: Clock,
-        journal: Journal,
-        addresses: Option<SipAddresses>,
-    ) -> Self {
+    pub fn new(store: Store, clock: Clock, journal: Journal, addresses: LineAddresses) -> Self {
         let journal = Arc::new(journal);
         let simulated = SimulatedCarrier::new(clock.clone(), Arc::clone(&journal));
-        let (sip, known) = (OnceCell::new(), Mutex::default());
-        Self { store, clock, journal, simulated, addresses, sip, known }
+        let (sip, asterisk, sound) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let known = Mutex::default();
+        Self { store, clock, journal, simulated, addresses, sip, asterisk, sound, known }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<TrunkId, KnownTrunk>> {
@@ -105,73 +85,107 @@ impl Lines {
 
     /// The SIP line, opened by whoever needs it first.
     async fn sip(&self) -> Result<&Gate<Sip>, CarrierError> {
-        let opened = self.sip.get_or_try_init(|| self.open()).await;
+        let opened = self.sip.get_or_try_init(|| self.open_sip()).await;
         opened.map_err(CarrierError::Refused)
     }
 
-    async fn open(&self) -> Result<Gate<Sip>, String> {
-        let Some(addresses) = &self.addresses else {
+    async fn open_sip(&self) -> Result<Gate<Sip>, String> {
+        let Some(SipAddresses { listen, external, .. }) = self.addresses.sip else {
             return Err("this process has no address for SIP: set CALLWRIGHT_SIP_LISTEN".into());
         };
-        let SipAddresses { listen, external, voice_ports, voice_priority } = addresses.clone();
-        let plane = Plane::start(MediaConfig {
-            bind: listen.ip(),
-            external,
-            ports: voice_ports,
-            scheduling: match voice_priority {
-                VoicePriority::Normal => Scheduling::Normal,
-                VoicePriority::RealTime => Scheduling::RealTime,
-            },
-            ..MediaConfig::default()
-        })
-        .map_err(|error| error.to_string())?;
         let settings = SipSettings {
             external: external.map(|address| SocketAddr::new(address, listen.port())),
             ..SipSettings::at(listen)
         };
-        let voice = Arc::new(SpokenVoice::new(Cached::new(Espeak::default())));
-        let sip = Sip::start(settings, Arc::new(plane), voice, self.clock.clone()).await;
+        let Sound { plane, voice } = self.sound().await?;
+        let sip = Sip::start(settings, plane, voice, self.clock.clone()).await;
         let sip = sip.map_err(|error| error.to_string())?;
         tracing::info!(address = ?sip.address(), "SIP is open");
         Ok(Gate::around(sip, self.clock.clone(), Arc::clone(&self.journal)))
     }
 
-    /// Read the SIP trunks, and watch those that are new or were changed.
+    /// The line of Asterisk trunks, opened by whoever needs it first.
+    async fn asterisk(&self) -> Result<&Gate<Asterisk>, CarrierError> {
+        let opened = self.asterisk.get_or_try_init(|| self.open_asterisk()).await;
+        opened.map_err(CarrierError::Refused)
+    }
+
+    async fn open_asterisk(&self) -> Result<Gate<Asterisk>, String> {
+        let AsteriskAddresses { listen, told, .. } = self.addresses.asterisk;
+        let settings = AsteriskSettings { listen, told, ..AsteriskSettings::default() };
+        let Sound { plane, voice } = self.sound().await?;
+        let asterisk = Asterisk::start(settings, plane, voice, self.clock.clone()).await;
+        let asterisk = asterisk.map_err(|error| error.to_string())?;
+        tracing::info!(audiosocket = ?asterisk.address(), "Asterisk trunks can be called on");
+        Ok(Gate::around(asterisk, self.clock.clone(), Arc::clone(&self.journal)))
+    }
+
+    /// What the voice of calls has counted, once there was one.
+    pub fn voice(&self) -> Option<PlaneCounts> {
+        self.sound.get().map(|sound| sound.plane.counts())
+    }
+
+    /// What carries and makes the voice of all calls of this process.
+    async fn sound(&self) -> Result<Sound, String> {
+        let open = || async {
+            let config = self.addresses.media();
+            let plane = Plane::start(config).map_err(|error| error.to_string())?;
+            let voice = SpokenVoice::new(Cached::new(Espeak::default()));
+            Ok(Sound { plane: Arc::new(plane), voice: Arc::new(voice) })
+        };
+        self.sound.get_or_try_init(open).await.cloned()
+    }
+
+    /// Read the trunks that ring real telephones, and watch those that are new or were changed.
     async fn look(&self) -> Result<(), StoreError> {
-        let lines = trunks::sip_lines(&self.store).await?;
+        let lines = trunks::real_lines(&self.store).await?;
         if lines.is_empty() && self.known().is_empty() {
             return Ok(());
         }
-        let gate = match self.sip().await {
-            Ok(gate) => gate,
-            Err(error) => {
-                tracing::warn!(%error, trunks = lines.len(), "there are SIP trunks that can't be called on");
-                return Ok(());
-            }
-        };
-        let sip = gate.driver();
+        let watchers = self.watchers(&lines).await;
         let mut known = self.known();
         let there: BTreeSet<TrunkId> = lines.iter().map(|line| line.trunk).collect();
-        known.retain(|trunk, _| {
+        known.retain(|trunk, before| {
             let stays = there.contains(trunk);
             if !stays {
-                sip.unwatch(*trunk);
+                watchers.unwatch(*trunk, before.config.driver);
             }
             stays
         });
         for line in lines {
-            let same = known.get(&line.trunk).is_some_and(|seen| seen.version == line.version);
-            if !same {
-                sip.watch(line.trunk, &line.config);
-                known.insert(line.trunk, KnownTrunk { version: line.version, config: line.config });
+            let before = known.get(&line.trunk);
+            if before.is_some_and(|before| before.version == line.version) {
+                continue;
+            }
+            if let Some(before) = before.filter(|before| before.config.driver != line.config.driver)
+            {
+                watchers.unwatch(line.trunk, before.config.driver);
+            }
+            if watchers.watch(&line) {
+                let trunk = KnownTrunk { version: line.version, config: line.config };
+                known.insert(line.trunk, trunk);
             }
         }
         for trunk in known.keys() {
-            if let Some(health) = sip.health(*trunk) {
-                tell_health(*trunk, &health);
-            }
+            watchers.tell_health(*trunk);
+        }
+        if let Some(counts) = self.voice() {
+            watchers::tell_voice(&counts);
         }
         Ok(())
+    }
+
+    /// The lines that these trunks need, opened where they can be.
+    async fn watchers(&self, lines: &[RealLine]) -> Watchers<'_> {
+        let needs = |driver| lines.iter().any(|line| line.config.driver == driver);
+        let mut watchers = Watchers { sip: self.sip.get(), asterisk: self.asterisk.get() };
+        if watchers.sip.is_none() && needs(Driver::Sip) {
+            watchers.sip = opened(self.sip().await);
+        }
+        if watchers.asterisk.is_none() && needs(Driver::Asterisk) {
+            watchers.asterisk = opened(self.asterisk().await);
+        }
+        watchers
     }
 
     /// The trunk as it was ordered, with its password.
@@ -201,31 +215,33 @@ impl Carrier for Lines {
                 let line = self.with_secrets(&order).await?;
                 gate.originate(Order { line, ..order }).await
             }
+            Driver::Asterisk => {
+                let gate = self.asterisk().await?;
+                let line = self.with_secrets(&order).await?;
+                gate.originate(Order { line, ..order }).await
+            }
         }
     }
 
     async fn hang_up_lost(&self, attempt: AttemptId) -> bool {
-        if let Some(sip) = self.sip.get()
-            && sip.hang_up_here(attempt)
-        {
+        let by_sip = self.sip.get().is_some_and(|gate| gate.hang_up_here(attempt));
+        if by_sip || self.asterisk.get().is_some_and(|gate| gate.hang_up_here(attempt)) {
             return true;
         }
         self.simulated.hang_up_lost(attempt).await
     }
 }
 
-fn tell_health(trunk: TrunkId, health: &TrunkHealth) {
-    let up = health.hosts.iter().filter(|host| matches!(host.health, Health::Up { .. })).count();
-    let trunk = trunk.to_string();
-    metrics::gauge!("callwright_sip_hosts_up", "trunk" => trunk.clone()).set(up as f64);
-    metrics::gauge!("callwright_sip_hosts", "trunk" => trunk).set(health.hosts.len() as f64);
+fn opened<G>(gate: Result<&G, CarrierError>) -> Option<&G> {
+    gate.inspect_err(|error| tracing::warn!(%error, "there are trunks that can't be called on"))
+        .ok()
 }
 
-/// Keep the SIP trunks registered and watched until the process stops.
+/// Keep the trunks that ring real telephones registered and watched until the process stops.
 pub(crate) async fn keep(env: Environment) {
     while !env.stopping.is_cancelled() {
         if let Err(error) = env.lines.look().await {
-            tracing::warn!(%error, "SIP trunks are looked at later");
+            tracing::warn!(%error, "trunks are looked at later");
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}

@@ -7,6 +7,7 @@ mod import_files;
 pub mod insert;
 pub mod queue;
 pub mod rate;
+pub mod sip;
 pub mod slots;
 pub mod tenants;
 pub mod wave;

@@ -163,7 +163,7 @@ pub const FIELDS: &[Field] = &[
         "call_id",
         "CallID",
         FieldKind::Text,
-        "The line's identifier of the call, for tracing it there: SIP's Call-ID, or the simulated line's.",
+        "The line's identifier of the call, for tracing it there: SIP's Call-ID, Asterisk's channel id, or the simulated line's.",
     ),
     row(
         "webrtc_call_id",

@@ -81,6 +81,8 @@ impl JsonSchema for Secret {
 pub struct TrunkSecrets {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sip_password: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asterisk_password: Option<String>,
 }
 
 impl fmt::Debug for TrunkSecrets {
@@ -94,17 +96,26 @@ impl TrunkConfig {
     pub fn secrets(&self) -> TrunkSecrets {
         let clear = |secret: &Secret| (!secret.is_mask()).then(|| secret.reveal().to_owned());
         let sip = self.sip.as_ref().and_then(|sip| sip.password.as_ref());
-        TrunkSecrets { sip_password: sip.and_then(clear) }
+        let asterisk = self.asterisk.as_ref().map(|asterisk| &asterisk.password);
+        TrunkSecrets {
+            sip_password: sip.and_then(clear),
+            asterisk_password: asterisk.and_then(clear),
+        }
     }
 
     /// Put secrets in where the configuration has only their mask: as it was read from storage, or written back by a
     /// person who has seen no more.
     pub fn reunite(&mut self, secrets: &TrunkSecrets) {
-        let password = self.sip.as_mut().and_then(|sip| sip.password.as_mut());
-        if let Some(secret) = password.filter(|secret| secret.is_mask())
-            && let Some(clear) = &secrets.sip_password
+        let sip = self.sip.as_mut().and_then(|sip| sip.password.as_mut());
+        let asterisk = self.asterisk.as_mut().map(|asterisk| &mut asterisk.password);
+        for (password, clear) in
+            [(sip, &secrets.sip_password), (asterisk, &secrets.asterisk_password)]
         {
-            *secret = Secret::new(clear.clone());
+            if let Some(secret) = password.filter(|secret| secret.is_mask())
+                && let Some(clear) = clear
+            {
+                *secret = Secret::new(clear.clone());
+            }
         }
     }
 }

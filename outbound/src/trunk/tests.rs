@@ -180,3 +180,109 @@ fn a_password_is_written_and_never_read_back() {
     assert_eq!(read, config);
     assert_eq!(read.check(), Ok(()));
 }
+
+fn asterisk(json: serde_json::Value) -> TrunkConfig {
+    let mut section = serde_json::json!({
+        "ari_url": "http://pbx.example.com:8088/ari", "user": "clara", "password": "hush",
+        "dial_string": "PJSIP/{number}@carrier",
+    });
+    section.as_object_mut().unwrap().extend(json.as_object().unwrap().clone());
+    trunk(serde_json::json!({ "driver": "asterisk", "asterisk": section }))
+}
+
+#[test]
+fn an_asterisk_trunk_needs_its_section_and_takes_its_defaults() {
+    let bare = trunk(serde_json::json!({ "driver": "asterisk" }));
+    assert_eq!(codes(&bare), [("/asterisk".to_owned(), "required".to_owned())]);
+    let config = asterisk(serde_json::json!({}));
+    assert_eq!(config.check(), Ok(()));
+    let section = config.asterisk.unwrap();
+    assert_eq!((section.media, section.sound), (AsteriskMedia::Websocket, AsteriskSound::Slin));
+    assert_eq!((&*section.app, section.own_audio_kind()), ("callwright", Some(0x10)));
+    assert_eq!(section.audio_kinds[&0x18], 192_000);
+    assert_eq!(section.dial("+86138"), "PJSIP/+86138@carrier");
+}
+
+#[test]
+fn an_older_build_may_send_other_kinds_of_audio() {
+    let older = asterisk(serde_json::json!({ "audio_kinds": { "16": 8000, "17": 16000 } }));
+    assert_eq!(older.check(), Ok(()));
+    assert_eq!(older.asterisk.unwrap().audio_kinds[&0x11], 16_000);
+}
+
+#[test]
+fn each_bound_of_an_asterisk_trunk_is_named() {
+    let many: BTreeMap<String, &str> = (0..21).map(|number| (format!("V{number}"), "x")).collect();
+    for (json, pointer, code) in [
+        (serde_json::json!({ "ari_url": "pbx:8088" }), "/asterisk/ari_url", "not_a_url"),
+        (serde_json::json!({ "ari_url": "http://a:b@pbx" }), "/asterisk/ari_url", "not_a_url"),
+        (serde_json::json!({ "ari_url": "http:///ari" }), "/asterisk/ari_url", "not_a_url"),
+        (serde_json::json!({ "user": "a:b" }), "/asterisk/user", "not_a_word"),
+        (serde_json::json!({ "user": "" }), "/asterisk/user", "not_a_word"),
+        (serde_json::json!({ "password": "" }), "/asterisk/password", "required"),
+        (serde_json::json!({ "password": "********" }), "/asterisk/password", "masked"),
+        (serde_json::json!({ "app": "a b" }), "/asterisk/app", "not_a_word"),
+        (serde_json::json!({ "dial_string": "x" }), "/asterisk/dial_string", "not_a_dial_string"),
+        (
+            serde_json::json!({ "dial_string": "PJSIP/{number}{number}" }),
+            "/asterisk/dial_string",
+            "not_a_dial_string",
+        ),
+        (
+            serde_json::json!({ "dial_string": "{number}/PJSIP" }),
+            "/asterisk/dial_string",
+            "not_a_dial_string",
+        ),
+        (
+            serde_json::json!({ "callee_format": "x" }),
+            "/asterisk/callee_format",
+            "not_a_number_format",
+        ),
+        (serde_json::json!({ "variables": many }), "/asterisk/variables", "too_many"),
+        (
+            serde_json::json!({ "variables": { "A=B": "x" } }),
+            "/asterisk/variables/A=B",
+            "not_a_variable",
+        ),
+        (
+            serde_json::json!({ "variables": { "A": "x\ny" } }),
+            "/asterisk/variables/A",
+            "not_a_variable_value",
+        ),
+        (
+            serde_json::json!({ "media": "audiosocket", "sound": "ulaw" }),
+            "/asterisk/sound",
+            "not_of_audiosocket",
+        ),
+        (serde_json::json!({ "audio_kinds": {} }), "/asterisk/audio_kinds", "too_few"),
+        (
+            serde_json::json!({ "audio_kinds": { "3": 8000 } }),
+            "/asterisk/audio_kinds/3",
+            "not_an_audio_kind",
+        ),
+        (
+            serde_json::json!({ "audio_kinds": { "16": 8001 } }),
+            "/asterisk/audio_kinds/16",
+            "not_an_audio_kind",
+        ),
+        (
+            serde_json::json!({ "audio_kinds": { "17": 16000 } }),
+            "/asterisk/audio_kinds",
+            "required",
+        ),
+    ] {
+        let found = codes(&asterisk(json.clone()));
+        assert_eq!(found, [(pointer.to_owned(), code.to_owned())], "{json}");
+    }
+}
+
+#[test]
+fn the_password_of_ari_is_kept_as_that_of_sip() {
+    let config = asterisk(serde_json::json!({}));
+    let shown = format!("{config:?} {}", serde_json::json!(config));
+    assert!(!shown.contains("hush") && shown.contains("********"), "{shown}");
+    let stored = serde_json::json!(config.secrets());
+    let mut read: TrunkConfig = serde_json::from_value(serde_json::json!(config)).unwrap();
+    read.reunite(&serde_json::from_value(stored).unwrap());
+    assert_eq!(read, config);
+}

@@ -55,21 +55,21 @@ pub(super) async fn of(
     open(store, enterprise, trunk, sealed)
 }
 
-/// A SIP trunk as whoever dials on it knows it: with its password.
+/// A trunk that rings real telephones, as whoever dials on it knows it: with its password.
 #[derive(Debug, Clone)]
-pub struct SipLine {
+pub struct RealLine {
     pub trunk: TrunkId,
     /// Counts edits.
     pub version: i64,
     pub config: TrunkConfig,
 }
 
-/// The SIP trunks of all enterprises that are in service. One whose password can't be opened is told of and left out.
+/// The trunks of drivers `sip` and `asterisk` of all enterprises that are in service. One whose password can't be opened is told of and left out.
 /// Locks nothing.
-pub async fn sip_lines(store: &Store) -> Result<Vec<SipLine>, StoreError> {
+pub async fn real_lines(store: &Store) -> Result<Vec<RealLine>, StoreError> {
     let rows = sqlx::query!(
         r#"select id, enterprise_id, version, config as "config: Json<TrunkConfig>", secrets
-             from trunk where config ->> 'driver' = 'sip' and (config ->> 'in_service')::boolean
+             from trunk where config ->> 'driver' in ('sip', 'asterisk') and (config ->> 'in_service')::boolean
             order by id"#
     )
     .fetch_all(&store.hot)
@@ -84,7 +84,7 @@ pub async fn sip_lines(store: &Store) -> Result<Vec<SipLine>, StoreError> {
                 continue;
             }
         }
-        lines.push(SipLine { trunk, version: row.version, config });
+        lines.push(RealLine { trunk, version: row.version, config });
     }
     Ok(lines)
 }

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::budget::Room;
 use super::event::{Happened, Outbox};
 use super::frame::{FRAME_MS, SILENCE};
+use super::path::{Path, Way};
 use super::peer::Peer;
-use super::ports::Sockets;
 use super::receiving::Receiving;
 use super::recorder::Recorder;
 use super::reports::Reports;
@@ -25,7 +25,7 @@ use super::session::{
 };
 use super::tones::ToneDetector;
 use super::voice::VoiceDetector;
-use super::wire::{Scratch, Wire};
+use super::wire::Scratch;
 use super::writer::{Last, Writer};
 
 /// Frames whose hearing waits for time; a call with so many is heard before anything else is sent.
@@ -42,7 +42,7 @@ pub(super) struct Rules {
 #[derive(Debug)]
 pub(super) struct NewCall {
     pub(super) spec: SessionSpec,
-    pub(super) sockets: Sockets,
+    pub(super) way: Way,
     pub(super) room: Room,
     pub(super) mailbox: Mailbox,
     pub(super) outbox: Outbox,
@@ -55,7 +55,7 @@ pub(super) struct Call {
     shared: Arc<Shared>,
     summary: oneshot::Sender<SessionSummary>,
     outbox: Outbox,
-    wire: Wire,
+    wire: Path,
     sending: Sending,
     receiving: Receiving,
     reports: Reports,
@@ -117,14 +117,14 @@ pub(super) enum Sent {
 
 impl Call {
     pub(super) fn new(new: NewCall, rules: Rules, writer: Writer, now: Instant) -> Self {
-        let NewCall { spec, sockets, room, mailbox, outbox } = new;
+        let NewCall { spec, way, room, mailbox, outbox } = new;
         // Made here, as it can't change threads.
         let voice = (spec.voice == VoiceActivity::On).then(VoiceDetector::new);
         Self {
             spec,
             rules,
             requests: mailbox.requests,
-            wire: Wire::new(sockets, Arc::clone(&mailbox.shared)),
+            wire: Path::new(way, Arc::clone(&mailbox.shared)),
             shared: mailbox.shared,
             summary: mailbox.summary,
             outbox,
@@ -161,7 +161,7 @@ impl Call {
         let packet = self.sending.packet();
         let sent = if packet.is_empty() { Sent::Nothing } else { Sent::Packet };
         if sent == Sent::Packet {
-            self.wire.send_rtp(packet);
+            self.wire.send(packet, self.sending.frame());
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.sent(self.sending.frame());
@@ -277,6 +277,6 @@ impl Call {
     fn report(&mut self, now: Instant, farewell: Farewell) {
         let own = self.sending.stream();
         let packet = self.reports.write(now, own, self.receiving.stream(), farewell);
-        self.wire.send_rtcp(packet);
+        self.wire.send_report(packet);
     }
 }

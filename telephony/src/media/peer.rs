@@ -22,6 +22,20 @@ pub struct Peer {
     pub srtp: Option<SrtpKeys>,
 }
 
+impl Peer {
+    /// The other end of a stream: it has no address, and takes 8 kHz as it is.
+    pub fn on_a_stream() -> Self {
+        Self {
+            rtp: SocketAddr::from(([0, 0, 0, 0], 0)),
+            rtcp: None,
+            codec: Codec::Pcma,
+            digits: DigitsBy::Tones,
+            direction: Direction::Both,
+            srtp: None,
+        }
+    }
+}
+
 /// How digits are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigitsBy {

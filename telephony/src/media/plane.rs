@@ -1,15 +1,17 @@
 //! The media plane of one process: its shards, its ports, and the way in.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::budget::Budget;
+use super::budget::{Budget, Room};
 use super::call::NewCall;
 use super::counters::{Lateness, ShardCounts};
 use super::event::{self, SessionEvents};
+use super::path::Way;
 use super::ports::Ports;
 use super::session::{self, Session, SessionSpec};
 use super::shard::Shard;
+use super::stream::{self, FramesIn, FramesOut};
 use super::writer::Writer;
 use super::{MediaConfig, MediaError};
 
@@ -51,21 +53,39 @@ impl Plane {
     ///
     /// [`MediaError::NoRoom`] and [`MediaError::NoPort`] mean: wait until a call ends.
     pub fn open(&self, spec: SessionSpec) -> Result<(Session, SessionEvents), MediaError> {
-        // The emptiest shard; another call may take its room first, then the next is asked.
-        let mut shards: Vec<_> = self.shards.iter().collect();
-        shards.sort_by_key(|(_, budget)| std::cmp::Reverse(budget.free_us()));
-        let taken = shards
-            .into_iter()
-            .find_map(|(shard, budget)| budget.take(spec.noise).map(|room| (shard, room)));
-        let (shard, room) = taken.ok_or(MediaError::NoRoom)?;
+        let (shard, room) = self.take_room(&spec)?;
         let sockets = self.ports.open()?;
         let bound = sockets.rtp.local_addr().map_err(MediaError::Socket)?;
         let external = self.config.external.unwrap_or(bound.ip());
         let announced = SocketAddr::new(external, bound.port());
         let (session, mailbox) = session::new(announced, bound);
         let (outbox, events) = event::channel();
-        shard.add(NewCall { spec, sockets, room, mailbox, outbox })?;
+        shard.add(NewCall { spec, way: Way::Rtp(sockets), room, mailbox, outbox })?;
         Ok((session, events))
+    }
+
+    /// Take room for a call whose audio a connection of the caller's own carries, frame by frame. It needs no ports.
+    pub fn open_stream(
+        &self,
+        spec: SessionSpec,
+    ) -> Result<(Session, SessionEvents, FramesOut, FramesIn), MediaError> {
+        let (shard, room) = self.take_room(&spec)?;
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let (session, mailbox) = session::new(nowhere, nowhere);
+        let (ends, out, inward) = stream::channel(&mailbox.shared);
+        let (outbox, events) = event::channel();
+        shard.add(NewCall { spec, way: Way::Stream(ends), room, mailbox, outbox })?;
+        Ok((session, events, out, inward))
+    }
+
+    fn take_room(&self, spec: &SessionSpec) -> Result<(&Shard, Room), MediaError> {
+        // The emptiest shard; another call may take its room first, then the next is asked.
+        let mut shards: Vec<_> = self.shards.iter().collect();
+        shards.sort_by_key(|(_, budget)| std::cmp::Reverse(budget.free_us()));
+        let taken = shards
+            .into_iter()
+            .find_map(|(shard, budget)| budget.take(spec.noise).map(|room| (shard, room)));
+        taken.ok_or(MediaError::NoRoom)
     }
 
     pub fn counts(&self) -> PlaneCounts {

@@ -11,6 +11,7 @@ use super::jitter::{Heard, Inserted, JitterBuffer};
 use super::peer::{DigitsBy, Direction, Peer};
 use super::reception::{Order, Reception};
 use super::rtp::{COMFORT_NOISE, Packet};
+use super::stream::Stamps;
 
 /// The longest payload of audio: 200 ms.
 const PAYLOAD_BYTES_MAX: usize = 1_600;
@@ -37,6 +38,8 @@ pub(super) struct Receiving {
     /// Packets lost on streams before this one.
     lost_before: u64,
     samples: Vec<i16>,
+    /// Of audio that comes without timestamps.
+    stamps: Stamps,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,7 @@ impl Receiving {
             gap: Gap::IsLoss,
             lost_before: 0,
             samples: Vec::with_capacity(PAYLOAD_BYTES_MAX),
+            stamps: Stamps::default(),
         }
     }
 
@@ -97,6 +101,22 @@ impl Receiving {
             counters.comfort_noise.add(1);
         }
         Content::Stream
+    }
+
+    /// Audio came on a connection that keeps its order.
+    pub(super) fn hear_samples(
+        &mut self,
+        samples: &[i16],
+        direction: Direction,
+        now: Instant,
+        counters: &CallCounters,
+    ) {
+        counters.packets_received.add(1);
+        let length = u32::try_from(samples.len()).unwrap_or(0);
+        let timestamp = self.stamps.stamp(length, now);
+        if direction.hears() && self.jitter.insert(timestamp, samples) == Inserted::Late {
+            counters.packets_late.add(1);
+        }
     }
 
     /// Where the packet stands in its stream; none where it is the first of another stream, which is believed at the

@@ -26,12 +26,14 @@ pub(super) struct Scratch {
     raw: Box<[u8; PACKET_BYTES_MAX]>,
     /// The packet, decrypted.
     pub(super) packet: Vec<u8>,
+    /// What came on a stream, which has no packets.
+    pub(super) samples: Vec<i16>,
 }
 
 impl Scratch {
     pub(super) fn new() -> Self {
         let raw = Box::new([0; PACKET_BYTES_MAX]);
-        Self { raw, packet: Vec::with_capacity(PACKET_BYTES_MAX) }
+        Self { raw, packet: Vec::with_capacity(PACKET_BYTES_MAX), samples: Vec::new() }
     }
 }
 
@@ -46,6 +48,8 @@ pub(super) enum Received {
         from: SocketAddr,
     },
     Rtcp,
+    /// Audio of a stream.
+    Samples,
 }
 
 pub(super) struct Wire {

@@ -1,70 +1,32 @@
 //! One SIP call, from its INVITE to its end: a task that answers the far end and tells the gate.
 
-mod hear;
 mod place;
 mod requests;
 mod talk;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use outbound::Time;
 use outbound::trunk::{SipHost, SipTrunk};
 use rsipstack::sip::uri::Tag;
 use rsipstack::transaction::Transaction;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::Works;
 use super::endpoint::Owned;
 use super::flow::Flow;
 use super::inviting::{Arrived, Inviting};
-use super::playlist::Playlist;
 use super::sdp::Local;
-use crate::carrier::{CallEvent, Command, Order, Timeline};
+use crate::carrier::{CallEvent, Command, Order};
 use crate::gate::Permit;
+use crate::hearing::Hearing;
 use crate::media::{MediaEvent, Session, SessionEvents};
-use hear::Hearing;
+use crate::task_leg::{CallEnd, Wanted};
 use place::Placed;
 
-/// Events that wait for the gate. What is heard later is not told; ringing, answer and end always are.
-const EVENTS_MAX: usize = 1_024;
-/// How long the gate may take to write down that the call is hung up. Then it is hung up all the same: a worker that
-/// hangs keeps no phone busy.
-const GRANT_WAIT: Duration = Duration::from_secs(1);
-/// Room that is kept for those.
-const EVENTS_KEPT: usize = 8;
 /// How long the end of a recording is waited for.
 const RECORDING_WAIT: Duration = Duration::from_secs(5);
-
-/// What the gate is told.
-pub(super) enum Told {
-    Event(CallEvent),
-    /// The call is to be hung up for this cause, once the journal has it.
-    Due(&'static str),
-}
-
-/// The way from the call to the gate.
-pub(super) struct Events(mpsc::Sender<Told>);
-
-impl Events {
-    pub(super) fn channel() -> (Self, mpsc::Receiver<Told>) {
-        let (sender, receiver) = mpsc::channel(EVENTS_MAX);
-        (Self(sender), receiver)
-    }
-
-    fn tell(&self, event: CallEvent) {
-        if matches!(event, CallEvent::Heard { .. }) && self.0.capacity() <= EVENTS_KEPT {
-            return;
-        }
-        // Nobody listens where the leg was let go.
-        let _ = self.0.try_send(Told::Event(event));
-    }
-
-    fn due(&self, cause: &'static str) {
-        let _ = self.0.try_send(Told::Due(cause));
-    }
-}
 
 /// What is needed until the call is answered.
 pub(super) struct Placing {
@@ -85,25 +47,16 @@ pub(super) struct Call {
     order: Order,
     trunk: Arc<SipTrunk>,
     call_id: String,
-    timeline: Timeline,
-    /// Times that are told never go back.
-    reached: Time,
+    end: CallEnd,
     local: Local,
     /// What the last agreement was about; what a description without a stream refers to.
     agreed: Option<crate::media::Peer>,
     session: Session,
     media: Option<SessionEvents>,
-    events: Events,
-    commands: Option<mpsc::Receiver<Command>>,
-    hang_up: watch::Receiver<Option<&'static str>>,
-    hung_up: bool,
-    /// The gate was asked to hang up for this cause, and has until then.
-    asked_to_end: Option<(&'static str, tokio::time::Instant)>,
     requests: mpsc::Receiver<Transaction>,
     /// The far end's answers to offers of ours that came in an ACK.
     late_answers: (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
     placing: Placing,
-    playlist: Playlist,
     hearing: Hearing,
     _owned: Owned,
 }
@@ -129,36 +82,27 @@ impl Call {
         order: Order,
         trunk: Arc<SipTrunk>,
         call_id: String,
-        timeline: Timeline,
+        end: CallEnd,
         local: Local,
         (session, media): (Session, SessionEvents),
-        events: Events,
-        commands: mpsc::Receiver<Command>,
-        hang_up: watch::Receiver<Option<&'static str>>,
         (owned, requests): (Owned, mpsc::Receiver<Transaction>),
         placing: Placing,
     ) -> Self {
+        let hearing = Hearing::of(order.attempt);
         Self {
             works,
             order,
             trunk,
             call_id,
-            timeline,
-            reached: timeline.started_at(),
+            end,
             local,
             agreed: None,
             session,
             media: Some(media),
-            events,
-            commands: Some(commands),
-            hang_up,
-            hung_up: false,
-            asked_to_end: None,
             requests,
             late_answers: mpsc::channel(1),
             placing,
-            playlist: Playlist::default(),
-            hearing: Hearing::default(),
+            hearing,
             _owned: owned,
         }
     }
@@ -169,7 +113,7 @@ impl Call {
             Placed::Answered(up) => self.talk(*up).await,
             Placed::Ended(ending) => ending,
         };
-        let Self { session, events, order, .. } = *self;
+        let Self { session, end, order, .. } = *self;
         if order.recording.is_some() {
             // Whoever is told of the end finds the recording whole.
             let closed = tokio::time::timeout(RECORDING_WAIT, session.close()).await;
@@ -179,7 +123,7 @@ impl Call {
         } else {
             drop(session);
         }
-        events.tell(CallEvent::Ended(ending));
+        end.tell(CallEvent::Ended(ending));
     }
 
     /// Wait for what happens next. Cancel safe.
@@ -195,45 +139,12 @@ impl Call {
             Some(request) = self.requests.recv() => Next::Request(Box::new(request)),
             Some(answer) = self.late_answers.1.recv() => Next::LateAnswer(answer),
             Some(event) = media(&mut self.media) => Next::Media(event),
-            Some(command) = command(&mut self.commands) => Next::Command(command),
-            cause = hang_up(&mut self.hang_up), if !self.hung_up => {
-                self.hung_up = true;
-                Next::HangUp(cause)
-            }
+            wanted = self.end.wanted() => match wanted {
+                Wanted::Command(command) => Next::Command(command),
+                Wanted::HangUp(cause) => Next::HangUp(cause),
+            },
             () = tokio::time::sleep_until(due) => Next::Due,
         }
-    }
-
-    /// One of our own times is over: have the gate hang up. Returns the cause when the gate has had its time.
-    fn end_for(&mut self, cause: &'static str) -> Option<&'static str> {
-        let now = tokio::time::Instant::now();
-        match self.asked_to_end {
-            Some((asked, until)) => (until <= now).then_some(asked),
-            None => {
-                self.asked_to_end = Some((cause, now + GRANT_WAIT));
-                self.events.due(cause);
-                None
-            }
-        }
-    }
-
-    /// When something of our own is due, unless the gate has been asked to hang up.
-    fn or_grant(&self, due: tokio::time::Instant) -> tokio::time::Instant {
-        self.asked_to_end.map_or(due, |(_, until)| until)
-    }
-
-    /// The business time of something that happened, never before what was told last.
-    fn at(&mut self, instant: Instant) -> Time {
-        let ago = instant.elapsed().as_millis();
-        let ago_ms =
-            u64::try_from(ago).unwrap_or(u64::MAX).saturating_mul(self.timeline.factor().into());
-        let at = self.timeline.at(self.timeline.elapsed_ms().saturating_sub(ago_ms));
-        self.reached = self.reached.max(at);
-        self.reached
-    }
-
-    fn now(&mut self) -> Time {
-        self.at(Instant::now())
     }
 
     /// The moment after so much business time from now.
@@ -250,22 +161,4 @@ async fn media(events: &mut Option<SessionEvents>) -> Option<MediaEvent> {
         return std::future::pending().await;
     }
     event
-}
-
-async fn command(commands: &mut Option<mpsc::Receiver<Command>>) -> Option<Command> {
-    let Some(open) = commands else { return std::future::pending().await };
-    let command = open.recv().await;
-    if command.is_none() {
-        *commands = None;
-        return std::future::pending().await;
-    }
-    command
-}
-
-/// Whoever let the leg go has hung up.
-async fn hang_up(wanted: &mut watch::Receiver<Option<&'static str>>) -> &'static str {
-    match wanted.wait_for(Option::is_some).await {
-        Ok(cause) => cause.unwrap_or(""),
-        Err(_) => "",
-    }
 }

@@ -83,7 +83,7 @@ async fn record_call(
     let written = tokio::task::spawn_blocking(move || match driver {
         Driver::Simulated => recording::write(&path, &spans, length_ms),
         // It was recorded while it was up.
-        Driver::Sip => recording::of(&path),
+        Driver::Sip | Driver::Asterisk => recording::of(&path),
     });
     let failed = match written.await {
         Ok(Ok(recorded)) => {

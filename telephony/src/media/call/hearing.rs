@@ -48,6 +48,14 @@ impl Call {
                 Received::Nothing => return,
                 Received::Refused => {}
                 Received::Rtcp => self.hear_report(&scratch.packet, now),
+                Received::Samples => {
+                    let Some(direction) = self.wire.peer().map(|peer| peer.direction) else {
+                        continue;
+                    };
+                    let counters = &self.shared.counters;
+                    self.receiving.hear_samples(&scratch.samples, direction, now, counters);
+                    self.life.last = now;
+                }
                 Received::Rtp { from } => {
                     let Some(packet) = rtp::parse(&scratch.packet) else {
                         self.shared.counters.packets_garbage.add(1);
@@ -131,10 +139,10 @@ impl Call {
 
     fn receive_reports(&mut self, scratch: &mut Scratch, now: Instant) {
         for _ in 0..PACKETS_A_LOOK_MAX {
-            match self.wire.receive_rtcp(scratch) {
+            match self.wire.receive_report(scratch) {
                 Received::Rtcp => self.hear_report(&scratch.packet, now),
                 Received::Nothing => return,
-                Received::Refused | Received::Rtp { .. } => {}
+                Received::Refused | Received::Rtp { .. } | Received::Samples => {}
             }
         }
     }

@@ -74,7 +74,7 @@ impl Call {
             let next = self.works.first_reached(&self.trunk, &mut self.placing.hosts);
             let next = tokio::select! {
                 next = next => next,
-                wanted = super::hang_up(&mut self.hang_up) => {
+                wanted = self.end.hang_up_wanted() => {
                     return Placed::Ended(self.cancelled(wanted, None));
                 }
             };
@@ -111,7 +111,7 @@ impl Call {
         let (heard, rung, tone, cancelling) = (false, false, None, None);
         let mut waiting = Waiting { inviting, silent_due, heard, rung, tone, cancelling };
         loop {
-            let ring_due = self.or_grant(self.placing.ring_due);
+            let ring_due = self.end.or_grant(self.placing.ring_due);
             let due = match waiting.cancelling {
                 Some((_, give_up)) => give_up,
                 None if waiting.heard => ring_due,
@@ -178,7 +178,7 @@ impl Call {
         if waiting.cancelling.is_some() || silent {
             return Some(self.on_nothing(waiting));
         }
-        if let Some(wanted) = self.end_for(cause::RING_TIMEOUT) {
+        if let Some(wanted) = self.end.end_for(cause::RING_TIMEOUT) {
             self.cancel(waiting, wanted);
         }
         None
@@ -197,8 +197,8 @@ impl Call {
             return;
         }
         self.placing.ring_due = self.due_in(self.order.ring_timeout);
-        let at = self.at(at);
-        self.events.tell(CallEvent::Ringing { at });
+        let at = self.end.at(at);
+        self.end.tell(CallEvent::Ringing { at });
     }
 
     fn cancel(&mut self, waiting: &mut Waiting, wanted: &'static str) {
@@ -235,8 +235,8 @@ impl Call {
             takes_update: headers::lists(response, "allow", "update"),
         };
         if let Some(wanted) = waiting.cause() {
-            let at = self.at(at);
-            self.events.tell(CallEvent::Answered { at });
+            let at = self.end.at(at);
+            self.end.tell(CallEvent::Answered { at });
             return Placed::Ended(self.bye(&up, wanted));
         }
         let agreed = match self.agreement(response) {
@@ -256,8 +256,8 @@ impl Call {
         if let Err(error) = self.session.answer(at) {
             tracing::error!(attempt = %self.order.attempt, %error, "the voice of a call can't start");
         }
-        let at = self.at(at);
-        self.events.tell(CallEvent::Answered { at });
+        let at = self.end.at(at);
+        self.end.tell(CallEvent::Answered { at });
         Placed::Answered(Box::new(up))
     }
 
@@ -265,7 +265,7 @@ impl Call {
     pub(super) fn bye(&mut self, up: &Up, wanted: &'static str) -> Ending {
         self.send_in_dialog(up, Method::Bye);
         Ending {
-            at: self.now(),
+            at: self.end.now(),
             result: CallResult::Answered,
             cause: wanted.to_owned(),
             sip_code: Some(200),
@@ -292,18 +292,18 @@ impl Call {
             heard,
             ..Evidence::default()
         };
-        Ending::unanswered(self.at(at), &evidence, &self.order.line.status_mapping)
+        Ending::unanswered(self.end.at(at), &evidence, &self.order.line.status_mapping)
     }
 
     /// Our CANCEL: the phone was not answered. It is our own doing, so no mapping has a say.
     fn cancelled(&mut self, wanted: &str, code: Option<u16>) -> Ending {
-        Ending::cancelled(self.now(), wanted, code)
+        Ending::cancelled(self.end.now(), wanted, code)
     }
 
     /// No host of the trunk answers. The number was not tried.
     fn dead(&mut self) -> Ending {
         Ending {
-            at: self.now(),
+            at: self.end.now(),
             result: CallResult::Unanswered(CalledStatus::CallFailed),
             cause: cause::TRUNK_REFUSED.to_owned(),
             sip_code: None,

@@ -68,8 +68,8 @@ impl Call {
             Method::Info => {
                 reply(&mut request, StatusCode::OK, Vec::new(), None).await;
                 if let Some(digit) = headers::info_digit(&request.original) {
-                    let at = self.at(arrived);
-                    self.events.tell(CallEvent::Heard { at, input: Input::Digit(digit) });
+                    let at = self.end.at(arrived);
+                    self.end.tell(CallEvent::Heard { at, input: Input::Digit(digit) });
                 }
             }
             Method::Notify => {
@@ -94,7 +94,7 @@ impl Call {
 
     fn their_bye(&mut self, arrived: Instant, request: &Request) -> Ending {
         Ending {
-            at: self.at(arrived),
+            at: self.end.at(arrived),
             result: CallResult::Answered,
             cause: String::new(),
             sip_code: Some(200),
@@ -202,8 +202,8 @@ impl Call {
             180..=183 => TransferProgress::Ringing,
             _ => TransferProgress::Trying,
         };
-        let at = self.at(arrived);
-        self.events.tell(CallEvent::Transfer { at, progress });
+        let at = self.end.at(arrived);
+        self.end.tell(CallEvent::Transfer { at, progress });
     }
 
     /// Send a request of the dialog that nobody waits for.

@@ -1,7 +1,5 @@
 //! A call that is up, until one side hangs up.
 
-use std::time::Instant;
-
 use outbound::outcome::cause;
 use rsipstack::sip::{Header, Method, Response};
 use tokio::sync::oneshot;
@@ -59,7 +57,7 @@ impl Call {
         loop {
             let due_next =
                 [Some(longest), timer_due, self.hearing.due()].into_iter().flatten().min();
-            let due_next = self.or_grant(due_next.unwrap_or(longest));
+            let due_next = self.end.or_grant(due_next.unwrap_or(longest));
             let next = tokio::select! {
                 next = self.next(None, due_next) => next,
                 answer = asking.next() => {
@@ -83,15 +81,19 @@ impl Call {
                 }
                 Next::Command(command) => self.command(&up, command),
                 Next::Media(event) if event.what == Happened::WireSilent => {
-                    self.end_for(cause::NO_MEDIA);
+                    self.end.end_for(cause::NO_MEDIA);
                 }
-                Next::Media(event) => self.heard(event),
+                Next::Media(event) => {
+                    let heard = self.hearing.hear(&self.session, event);
+                    self.end.tell_heard(heard);
+                }
                 Next::LateAnswer(answer) => self.on_late_answer(&answer),
                 Next::Response(_) => {}
                 Next::Due => {
                     let now = tokio::time::Instant::now();
-                    let over = self.asked_to_end.is_some() || now >= longest;
-                    if let Some(wanted) = over.then(|| self.end_for(cause::MAX_CALL)).flatten() {
+                    let over = self.end.was_asked_to_end() || now >= longest;
+                    if let Some(wanted) = over.then(|| self.end.end_for(cause::MAX_CALL)).flatten()
+                    {
                         return self.bye(&up, wanted);
                     }
                     if timer_due.is_some_and(|due| due <= now) {
@@ -106,11 +108,11 @@ impl Call {
                             }
                             _ => {
                                 timer_due = None;
-                                self.end_for(cause::SESSION_EXPIRED);
+                                self.end.end_for(cause::SESSION_EXPIRED);
                             }
                         }
                     }
-                    self.speech_ends(now);
+                    self.end.tell_heard(self.hearing.speech_ends(now));
                 }
             }
         }
@@ -139,9 +141,9 @@ impl Call {
                 // A 2xx only says that the far end will try.
                 let code = answer.map(|answer| answer.status_code.code());
                 if !code.is_some_and(|code| (200..300).contains(&code)) {
-                    let at = self.now();
+                    let at = self.end.now();
                     let progress = TransferProgress::Failed { sip_code: code };
-                    self.events.tell(CallEvent::Transfer { at, progress });
+                    self.end.tell(CallEvent::Transfer { at, progress });
                 }
                 Asked::Nothing
             }
@@ -165,7 +167,7 @@ impl Call {
             }
             // RFC 5057: the far end knows nothing of the call.
             408 | 481 => {
-                self.end_for(cause::SESSION_EXPIRED);
+                self.end.end_for(cause::SESSION_EXPIRED);
                 Asked::Nothing
             }
             422 => {
@@ -192,15 +194,13 @@ impl Call {
     fn command(&mut self, up: &Up, command: Command) {
         match command {
             Command::Play { utterance, text } => {
-                let now = Instant::now();
                 let source = self.works.voice.speak(&text);
-                let told = self.playlist.add(&self.session, utterance, source);
-                self.told_of_playing(now, told);
+                let told = self.hearing.play(&self.session, utterance, source);
+                self.end.tell_heard(told);
             }
             Command::Stop { utterance } => {
-                let now = Instant::now();
-                let told = self.playlist.stop(&self.session, utterance);
-                self.told_of_playing(now, told);
+                let told = self.hearing.stop(&self.session, utterance);
+                self.end.tell_heard(told);
             }
             Command::Listen { end_of_speech_ms } => self.hearing.listen(end_of_speech_ms),
             Command::SendDigits(digits) => self.send_digits(up, &digits),
