@@ -16,6 +16,7 @@ use telephony::carrier::{Call, CallEvent, Command, Ending};
 use tokio::task::JoinHandle;
 
 use crate::asked::Asked;
+use crate::decided::Decided;
 use crate::environment::Environment;
 use crate::faults;
 use crate::live::{LiveCall, Notice};
@@ -39,6 +40,7 @@ pub struct Talk<'a> {
     store: &'a Store,
     clock: &'a clock::Clock,
     agent: &'a Arc<dyn Agent>,
+    decided: &'a Arc<Decided>,
     order: &'a DialOrder,
     call: Box<dyn Call>,
     conversation: Option<(Time, Conversation)>,
@@ -55,6 +57,7 @@ impl<'a> Talk<'a> {
             store: &env.store,
             clock: &env.clock,
             agent: &env.agent,
+            decided: env.lines.decided(),
             order,
             call,
             conversation: None,
@@ -159,10 +162,12 @@ impl<'a> Talk<'a> {
         let facts = &self.order.facts;
         let (enterprise, phone, attempt) = (facts.enterprise, facts.callee, self.order.attempt);
         let (store, clock) = (self.store.clone(), self.clock.clone());
+        let decided = Arc::clone(self.decided);
         let listing = async move {
             loop {
                 let error = match suppression::asked(&store, enterprise, phone, clock.now()).await {
-                    Ok(()) => return,
+                    // Other processes hear of it from the database.
+                    Ok(()) => return decided.listed(enterprise, &[phone]),
                     Err(error) => error,
                 };
                 if !error.is_passing() {

@@ -20,10 +20,11 @@ use telephony::carrier::{Call, Carrier, CarrierError, Order};
 use telephony::gate::Gate;
 use telephony::journal::Journal;
 use telephony::media::{MediaConfig, Plane, Scheduling};
-use telephony::simulated::SimulatedCarrier;
+use telephony::simulated::{Simulated, SimulatedCarrier};
 use telephony::sip::{Health, Sip, SipSettings, TrunkHealth};
 use tokio::sync::OnceCell;
 
+use crate::decided::Decided;
 use crate::environment::Environment;
 use crate::voice::SpokenVoice;
 
@@ -68,6 +69,8 @@ pub struct Lines {
     store: Store,
     clock: Clock,
     journal: Arc<Journal>,
+    /// What each call asks right before its INVITE.
+    decided: Arc<Decided>,
     simulated: SimulatedCarrier,
     addresses: Option<SipAddresses>,
     /// Opened when it is first needed: a process that does not dial opens no port.
@@ -94,9 +97,20 @@ impl Lines {
         addresses: Option<SipAddresses>,
     ) -> Self {
         let journal = Arc::new(journal);
-        let simulated = SimulatedCarrier::new(clock.clone(), Arc::clone(&journal));
+        let decided = Arc::new(Decided::default());
+        let simulated = Gate::looking(
+            Simulated::new(clock.clone()),
+            clock.clone(),
+            Arc::clone(&journal),
+            decided.clone(),
+        );
         let (sip, known) = (OnceCell::new(), Mutex::default());
-        Self { store, clock, journal, simulated, addresses, sip, known }
+        Self { store, clock, journal, decided, simulated, addresses, sip, known }
+    }
+
+    /// What was decided about calls that are about to leave.
+    pub fn decided(&self) -> &Arc<Decided> {
+        &self.decided
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<TrunkId, KnownTrunk>> {
@@ -133,7 +147,8 @@ impl Lines {
         let sip = Sip::start(settings, Arc::new(plane), voice, self.clock.clone()).await;
         let sip = sip.map_err(|error| error.to_string())?;
         tracing::info!(address = ?sip.address(), "SIP is open");
-        Ok(Gate::around(sip, self.clock.clone(), Arc::clone(&self.journal)))
+        let (clock, journal) = (self.clock.clone(), Arc::clone(&self.journal));
+        Ok(Gate::looking(sip, clock, journal, self.decided.clone()))
     }
 
     /// Read the SIP trunks, and watch those that are new or were changed.
