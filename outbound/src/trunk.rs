@@ -1,5 +1,6 @@
 //! A line to the phone network, as a person sets it.
 
+pub mod health;
 mod number_format;
 mod secret;
 mod simulated;

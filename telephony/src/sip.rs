@@ -14,6 +14,7 @@ mod endpoint;
 mod exchange;
 mod flow;
 mod headers;
+mod health;
 mod invite;
 mod inviting;
 mod leg;
@@ -40,8 +41,8 @@ use flow::{Flow, Target};
 use watch::Watches;
 
 pub use endpoint::CannotListen;
+pub use health::{Health, HostHealth, Registered, TrunkHealth};
 pub use leg::SipLeg;
-pub use watch::{Health, HostHealth, Registered, TrunkHealth};
 
 /// Calls that one process carries by default, at most.
 const CALLS_MAX: usize = 4_000;

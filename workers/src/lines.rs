@@ -3,15 +3,18 @@
 //! What a SIP trunk needs beside its configuration, its password, is read every few seconds with all of them. Trunks
 //! are registered and watched from then on.
 
+mod health;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use clock::Clock;
 use outbound::ids::{AttemptId, TrunkId};
+use outbound::trunk::health::TrunkHealth;
 use outbound::trunk::{Driver, TrunkConfig};
 use speech::cached::Cached;
 use speech::espeak::Espeak;
@@ -21,7 +24,7 @@ use telephony::gate::Gate;
 use telephony::journal::Journal;
 use telephony::media::{MediaConfig, Plane, Scheduling};
 use telephony::simulated::{Simulated, SimulatedCarrier};
-use telephony::sip::{Health, Sip, SipSettings, TrunkHealth};
+use telephony::sip::{Sip, SipSettings};
 use tokio::sync::OnceCell;
 
 use crate::decided::Decided;
@@ -181,12 +184,16 @@ impl Lines {
                 known.insert(line.trunk, KnownTrunk { version: line.version, config: line.config });
             }
         }
-        for trunk in known.keys() {
-            if let Some(health) = sip.health(*trunk) {
-                tell_health(*trunk, &health);
-            }
-        }
         Ok(())
+    }
+
+    /// How the SIP trunks are, as far as they are watched.
+    fn health(&self) -> Vec<(TrunkId, TrunkHealth)> {
+        let Some(gate) = self.sip.get() else { return Vec::new() };
+        let (sip, now) = (gate.driver(), Instant::now());
+        let known = self.known();
+        let seen = known.keys().filter_map(|trunk| Some((*trunk, sip.health(*trunk)?.told(now))));
+        seen.collect()
     }
 
     /// The trunk as it was ordered, with its password.
@@ -229,17 +236,15 @@ impl Carrier for Lines {
     }
 }
 
-fn tell_health(trunk: TrunkId, health: &TrunkHealth) {
-    let up = health.hosts.iter().filter(|host| matches!(host.health, Health::Up { .. })).count();
-    let trunk = trunk.to_string();
-    metrics::gauge!("callwright_sip_hosts_up", "trunk" => trunk.clone()).set(up as f64);
-    metrics::gauge!("callwright_sip_hosts", "trunk" => trunk).set(health.hosts.len() as f64);
-}
-
 /// Keep the SIP trunks registered and watched until the process stops.
 pub(crate) async fn keep(env: Environment) {
     while !env.stopping.is_cancelled() {
-        if let Err(error) = env.lines.look().await {
+        let looked = env.lines.look().await;
+        let told = match looked {
+            Ok(()) => health::tell(&env.store, &env.worker, &env.lines.health()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
             tracing::warn!(%error, "SIP trunks are looked at later");
         }
         tokio::select! {
@@ -247,4 +252,5 @@ pub(crate) async fn keep(env: Environment) {
             () = env.stopping.cancelled() => {}
         }
     }
+    health::leave(&env.store, &env.worker).await;
 }
