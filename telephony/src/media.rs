@@ -5,26 +5,19 @@
 //! Whoever signals a call opens a [`Session`] before the INVITE, tells it what the SDP says and when the call was
 //! answered, and closes it.
 //!
-//! What comes from the network is never trusted: each packet is parsed by a pure function over bytes ([`rtp`],
-//! [`rtcp`], [`dtmf`]), and what a peer can grow is bounded.
+//! What comes from the network is never trusted: each packet is parsed by a pure function over bytes (the crate
+//! `wire`), and what a peer can grow is bounded.
 
 mod bridge;
 mod bridge_end;
 mod budget;
 mod call;
-mod concealment;
 mod config;
 mod counters;
 mod deadline;
-mod digit;
-pub mod dtmf;
 mod error;
 mod event;
-mod frame;
-mod g711;
-pub mod jitter;
 pub mod measure;
-mod peer;
 mod plane;
 mod playback;
 mod ports;
@@ -33,8 +26,6 @@ mod reception;
 mod recorder;
 mod recording;
 mod reports;
-pub mod rtcp;
-pub mod rtp;
 mod sending;
 mod session;
 mod shard;
@@ -45,6 +36,9 @@ mod voice;
 mod wire;
 mod writer;
 
+use ::wire::{digit, frame, g711, peer};
+
+pub use ::wire::{dtmf, jitter, rtcp, rtp};
 pub use bridge::Bridge;
 pub use budget::Noise;
 pub use config::{JITTER_MS_MAX, MediaConfig, SHARDS_MAX, Scheduling};
@@ -59,4 +53,5 @@ pub use plane::{Plane, PlaneCounts};
 pub use playback::{PIECE_SAMPLES_MAX, PlaybackId, Source, SpeechStream};
 pub use recording::{RecordingFormat, RecordingOutcome, RecordingSpec};
 pub use session::{HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity};
+pub use srtp::random_key;
 pub use tones::Tone;

@@ -19,7 +19,6 @@ mod invite;
 mod inviting;
 mod leg;
 mod playlist;
-pub mod sdp;
 mod session_timer;
 mod tls;
 mod watch;
@@ -40,6 +39,7 @@ use endpoint::Endpoint;
 use flow::{Flow, Target};
 use watch::Watches;
 
+pub use ::wire::sdp;
 pub use endpoint::CannotListen;
 pub use health::{Health, HostHealth, Registered, TrunkHealth};
 pub use leg::SipLeg;

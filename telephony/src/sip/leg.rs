@@ -16,7 +16,7 @@ use super::call::{Call, Events, Placing, Told};
 use super::sdp::Local;
 use crate::carrier::{CallEvent, CarrierError, Command, Ending, Order, Timeline};
 use crate::gate::{Leg, Permit};
-use crate::media::{Codec, Noise, SessionSpec, VoiceActivity};
+use crate::media::{Codec, Noise, SessionSpec, VoiceActivity, random_key};
 
 /// Commands that wait for the call.
 const COMMANDS_MAX: usize = 64;
@@ -64,8 +64,9 @@ pub(super) async fn ready(
         TrunkCodec::Pcma => Codec::Pcma,
         TrunkCodec::Pcmu => Codec::Pcmu,
     });
+    let session_id = rand::random::<u32>().into();
     let local =
-        Local::new(session.announced(), rand::random::<u32>().into(), codecs.collect(), trunk.srtp);
+        Local::new(session.announced(), session_id, codecs.collect(), trunk.srtp, random_key);
     let (events, told) = Events::channel();
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (hang_up, hung_up) = watch::channel(None);

@@ -10,4 +10,4 @@ pub const FRAME_SAMPLES: usize = 160;
 /// 20 ms of 8 kHz, 16 bit, mono.
 pub type Frame = [i16; FRAME_SAMPLES];
 
-pub(super) const SILENCE: Frame = [0; FRAME_SAMPLES];
+pub const SILENCE: Frame = [0; FRAME_SAMPLES];
