@@ -55,7 +55,8 @@ async fn upload(env: &Environment, attempt: AttemptId) -> Result<(), Failure> {
             }
         },
     };
-    let bytes = match env.objects.put_file(&recording.object_key, format.media_type(), &kept).await {
+    let bytes = match env.objects.put_file(&recording.object_key, format.media_type(), &kept).await
+    {
         Ok(bytes) => bytes,
         Err(error) => return again(env, &recording, error).await,
     };

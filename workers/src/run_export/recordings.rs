@@ -47,7 +47,8 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<(String, u6
                 fetching.push_back(fetch(&env.objects, view.recording_key.as_deref()));
             }
             let (id, started_at) = (view.record.id, view.record.started_at);
-            let format = RecordingFormat::of_name(view.recording_key.as_deref().unwrap_or_default());
+            let format =
+                RecordingFormat::of_name(view.recording_key.as_deref().unwrap_or_default());
             let name = name(id, started_at, zone, format);
             match fetching.next().await.transpose()?.flatten() {
                 None => packing.missing.push((id, name)),
