@@ -5,7 +5,7 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test check mutants fuzz bench chaos sip-demo openapi limits fmt
+.PHONY: help setup build up demo test check mutants fuzz bench chaos sip-demo sip-phones openapi limits fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,11 @@ sip-demo: ## A campaign over SIP to phones that sipp plays, checked against its 
 	@scripts/setup tests
 	@cargo build $(CARGO_PROFILE) --locked -p callwright
 	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- python3 tests/sip/demo.py
+
+sip-phones: ## Calls to real phones (pjsua2) that speak and record, by RTP and by SRTP over TLS
+	@scripts/setup tests
+	@cargo build $(CARGO_PROFILE) --locked -p callwright
+	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- scripts/test-phones
 
 test: ## Set up, then every check: format, lints, licences, units, stories, contracts
 	@scripts/test

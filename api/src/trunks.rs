@@ -1,5 +1,8 @@
 //! Trunks: lines to the phone network, with their limits and circuit breakers.
 
+mod health;
+mod outcomes;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::Json;
@@ -8,7 +11,6 @@ use axum::response::NoContent;
 use outbound::Time;
 use outbound::audit::Action;
 use outbound::ids::TrunkId;
-use outbound::outcome::{DecidedBy, decided_by};
 use outbound::trunk::TrunkConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,11 +49,22 @@ pub(crate) fn routes() -> ApiRouter<ApiState> {
         .api_route(
             "/v1/trunks/{trunk_id}/outcomes",
             get_with(
-                outcomes,
+                outcomes::list,
                 about(
                     "list_trunk_outcomes",
                     "Trunks",
                     "What a trunk's last 1,000 calls ended with, and what decided it",
+                ),
+            ),
+        )
+        .api_route(
+            "/v1/trunks/{trunk_id}/health",
+            get_with(
+                health::list,
+                about(
+                    "get_trunk_health",
+                    "Trunks",
+                    "Whether a SIP trunk's hosts answer and its registration holds",
                 ),
             ),
         )
@@ -116,56 +129,6 @@ async fn read(
 ) -> Reply<Tagged<TrunkView>> {
     let row = trunks::get(&state.store, caller.enterprise, path.trunk_id).await?;
     Ok(Tagged { version: row.version, body: row.into() })
-}
-
-/// What the last calls of a trunk ended with.
-#[derive(Debug, Serialize, JsonSchema)]
-struct TrunkOutcomes {
-    /// Calls that were looked at: the last 1,000 of the trunk, as far as they are among the last 20,000 of the enterprise.
-    calls: u64,
-    /// The most frequent first.
-    outcomes: Vec<TrunkOutcome>,
-}
-
-/// Calls of a trunk that ended alike.
-#[derive(Debug, Serialize, JsonSchema)]
-struct TrunkOutcome {
-    /// `answered`, or the called status.
-    result: String,
-    /// Why, where the line did not say, as on the record; else empty.
-    cause: String,
-    sip_code: Option<u16>,
-    q850_cause: Option<u16>,
-    /// What made it this result, by the trunk's status mapping as it is now.
-    decided_by: DecidedBy,
-    calls: u64,
-}
-
-async fn outcomes(
-    State(state): State<ApiState>,
-    Viewer(caller): Viewer,
-    Path(path): Path<TrunkPath>,
-) -> Reply<Json<TrunkOutcomes>> {
-    let (store, enterprise, id) = (&state.store, caller.enterprise, path.trunk_id);
-    let trunk = trunks::get(store, enterprise, id).await?;
-    let found = trunks::outcomes(store, enterprise, id).await?;
-    let mapping = &trunk.config.status_mapping;
-    let outcomes: Vec<TrunkOutcome> = found
-        .into_iter()
-        .map(|outcome| {
-            let codes = (outcome.sip_code, outcome.q850_cause);
-            TrunkOutcome {
-                result: outcome.result.word().to_owned(),
-                decided_by: decided_by(outcome.result, &outcome.cause, codes, mapping),
-                cause: outcome.cause,
-                sip_code: outcome.sip_code,
-                q850_cause: outcome.q850_cause,
-                calls: outcome.calls,
-            }
-        })
-        .collect();
-    let calls = outcomes.iter().map(|outcome| outcome.calls).sum();
-    Ok(Json(TrunkOutcomes { calls, outcomes }))
 }
 
 async fn change(

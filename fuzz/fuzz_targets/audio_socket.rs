@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use telephony::asterisk::audio_socket::{HEADER_BYTES, Message, PAYLOAD_BYTES_MAX, parse, samples, write_audio};
-use telephony::media::HEARD_SAMPLES_MAX;
+use wire::audio_socket::{HEADER_BYTES, Message, PAYLOAD_BYTES_MAX, parse, samples, write_audio};
+use wire::frame::HEARD_SAMPLES_MAX;
 
 fuzz_target!(|bytes: &[u8]| {
     let kinds: BTreeMap<u8, u32> = [(0x10, 8_000), (0x11, 16_000), (0x12, 44_100), (0x18, 192_000)].into();

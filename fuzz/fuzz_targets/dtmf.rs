@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telephony::media::dtmf;
+use wire::dtmf;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Some(event) = dtmf::parse(bytes) {

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telephony::asterisk::media_control::{self, MediaControl};
-use telephony::asterisk::event;
+use wire::media_control::{self, MediaControl};
+use wire::ari_event;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -14,5 +14,5 @@ fuzz_target!(|bytes: &[u8]| {
             .replace("MARK_MEDIA", "MEDIA_MARK_PROCESSED");
         assert_eq!(media_control::parse(&told), Some(MediaControl::MarkProcessed { mark }));
     }
-    let _ = event::parse(text);
+    let _ = ari_event::parse(text);
 });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telephony::media::rtcp;
+use wire::rtcp;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(compound) = rtcp::parse(bytes) else { return };

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telephony::media::jitter::JitterBuffer;
-use telephony::media::rtp;
+use wire::jitter::JitterBuffer;
+use wire::rtp;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut buffer = JitterBuffer::new(40);

@@ -30,6 +30,7 @@ pub mod period;
 pub mod phone;
 pub mod quota;
 pub mod record;
+pub mod recording;
 pub mod redial;
 pub mod schedule;
 pub mod spreadsheet;

@@ -14,6 +14,7 @@ use crate::fault::{
 use crate::ids::{CallerIdId, NavigationId};
 use crate::order::CallOrder;
 use crate::phone;
+use crate::recording::RecordingFormat;
 use crate::redial::RedialPolicy;
 use crate::schedule::Schedule;
 
@@ -85,6 +86,9 @@ pub struct TaskConfig {
     pub variables: BTreeMap<String, String>,
     #[serde(default = "on")]
     pub recording: bool,
+    /// In what format recordings are kept. A call keeps the one that its task had when it began.
+    #[serde(default)]
+    pub recording_format: RecordingFormat,
     /// At most 20, each 1–64 characters.
     #[serde(default)]
     #[schemars(length(max = TAGS_MAX), inner(length(min = 1, max = 64), regex(pattern = FILLED_PATTERN)))]

@@ -1,6 +1,7 @@
 //! A line to the phone network, as a person sets it.
 
 mod asterisk;
+pub mod health;
 mod number_format;
 mod secret;
 mod simulated;

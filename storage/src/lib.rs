@@ -12,6 +12,7 @@ pub mod store;
 pub mod attempts;
 pub mod batches;
 pub mod claim;
+pub mod decisions;
 pub mod finish;
 pub mod lanes;
 pub mod numbers;

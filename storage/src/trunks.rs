@@ -1,5 +1,6 @@
 //! Lines to the phone network, and the caller IDs that belong to them.
 
+pub mod health;
 mod outcomes;
 mod secrets;
 

@@ -10,16 +10,13 @@
 //! ([`audio_socket`], [`media_control`], [`event`]), and what Asterisk can grow is bounded.
 
 mod ari;
-pub mod audio_socket;
 mod call;
 mod carry_audio_socket;
 mod carry_websocket;
 mod connection;
 mod doorway;
 mod echo;
-pub mod event;
 mod leg;
-pub mod media_control;
 mod server;
 mod servers;
 mod voice;

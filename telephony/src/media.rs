@@ -5,27 +5,20 @@
 //! Whoever signals a call opens a [`Session`] before the INVITE, tells it what the SDP says and when the call was
 //! answered, and closes it.
 //!
-//! What comes from the network is never trusted: each packet is parsed by a pure function over bytes ([`rtp`],
-//! [`rtcp`], [`dtmf`]), and what a peer can grow is bounded.
+//! What comes from the network is never trusted: each packet is parsed by a pure function over bytes (the crate
+//! `wire`), and what a peer can grow is bounded.
 
 mod bridge;
 mod bridge_end;
 mod budget;
 mod call;
-mod concealment;
 mod config;
 mod counters;
 mod deadline;
-mod digit;
-pub mod dtmf;
 mod error;
 mod event;
-mod frame;
-mod g711;
-pub mod jitter;
 pub mod measure;
 mod path;
-mod peer;
 mod plane;
 mod playback;
 mod ports;
@@ -34,8 +27,6 @@ mod reception;
 mod recorder;
 mod recording;
 mod reports;
-pub mod rtcp;
-pub mod rtp;
 mod sending;
 mod session;
 mod shard;
@@ -47,6 +38,9 @@ mod voice;
 mod wire;
 mod writer;
 
+use ::wire::{digit, frame, g711, peer};
+
+pub use ::wire::{dtmf, jitter, rtcp, rtp};
 pub use bridge::Bridge;
 pub use budget::Noise;
 pub use config::{JITTER_MS_MAX, MediaConfig, SHARDS_MAX, Scheduling};
@@ -63,5 +57,6 @@ pub use recording::{RecordingFormat, RecordingOutcome, RecordingSpec};
 pub use session::{
     Audio, HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity,
 };
-pub use stream::{FramesIn, FramesOut, HEARD_SAMPLES_MAX};
+pub use srtp::random_key;
+pub use stream::{FramesIn, FramesOut};
 pub use tones::Tone;

@@ -4,6 +4,8 @@
 //! side's pitch, so that a recording shows who spoke when. Memory is bounded whatever the length; the
 //! file appears under its name only when it is whole and on the disk. Blocking: not for a runtime thread.
 
+pub mod opus;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::Path;

@@ -14,10 +14,10 @@ mod endpoint;
 mod exchange;
 mod flow;
 mod headers;
+mod health;
 mod invite;
 mod inviting;
 mod leg;
-pub mod sdp;
 mod session_timer;
 mod tls;
 mod watch;
@@ -39,8 +39,9 @@ use endpoint::Endpoint;
 use flow::{Flow, Target};
 use watch::Watches;
 
+pub use ::wire::sdp;
 pub use endpoint::CannotListen;
-pub use watch::{Health, HostHealth, Registered, TrunkHealth};
+pub use health::{Health, HostHealth, Registered, TrunkHealth};
 
 /// Calls that one process carries by default, at most.
 const CALLS_MAX: usize = 4_000;

@@ -58,6 +58,7 @@ const MATRIX: &[(&str, Role, Option<Permission>)] = &[
     ("delete_trunk", Admin, None),
     ("update_trunk", Admin, None),
     ("list_trunk_outcomes", Viewer, None),
+    ("get_trunk_health", Viewer, None),
     ("list_caller_ids", Viewer, None),
     ("create_caller_id", Admin, None),
     ("get_caller_id", Viewer, None),

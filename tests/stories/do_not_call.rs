@@ -1,9 +1,17 @@
 //! The enterprise's do-not-call list, as its page and the API keep it (SPEC 2).
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use harness::campaign::{refusal, rung};
 use harness::{Line, World, ask};
+use outbound::hours::Hours;
+use outbound::phone::Phone;
 use serde_json::{Value, json};
-use workers::Kind;
+use telephony::carrier::{Carrier, CarrierError, Order};
+use telephony::gate::LastLook;
+use tokio_util::sync::CancellationToken;
+use workers::{Kind, Running};
 
 async fn listed(world: &World, query: &str) -> Vec<Value> {
     world.get(&format!("suppressions{query}")).await["data"].as_array().cloned().expect("entries")
@@ -175,5 +183,64 @@ async fn who_asks_on_a_call_is_listed_at_once() {
     world.sql("update attempt set token = token + 1, worker = 'other'").await;
     world.until_records(&task, 1).await;
     assert_eq!(listed(&world, "").await.len(), 1);
+    world.end().await;
+}
+
+/// A call that was begun just now.
+async fn begun_call(world: &World, task: &str) -> Order {
+    let enterprise = world.sql("select id from enterprise").await;
+    let enterprise: uuid::Uuid = enterprise.trim().parse().expect("a UUID");
+    let line = world.sql("select config from trunk").await;
+    let begun_at = std::time::Instant::now();
+    Order {
+        attempt: clock::new_id(),
+        token: 1,
+        enterprise: enterprise.into(),
+        task: serde_json::from_value(json!(task)).expect("an id"),
+        trunk: serde_json::from_value(json!(world.trunk)).expect("an id"),
+        line: serde_json::from_str(&line).map(Arc::new).expect("a trunk"),
+        transfer_of: None,
+        callee: Phone::from_digits(8_613_800_000_002),
+        caller: Phone::from_digits(862_155_500_100),
+        round: 0,
+        chain_index: 0,
+        ring_timeout: Duration::from_secs(45),
+        max_call: Duration::from_secs(60),
+        recording: None,
+        begun_at,
+        invite_by: begun_at + Duration::from_secs(60),
+        hours: Arc::new(Hours::always(chrono_tz::UTC)),
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_is_listed_or_a_task_that_is_paused_after_the_begin_of_its_call_is_not_rung() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let task = world.task("about to leave", json!({})).await;
+    world.import(&task, "May", &["13800000001"]).await;
+    world.start(&task).await;
+    world.stop_workers().await;
+    let env = world.node.environment(&world.config, None, CancellationToken::new());
+    let env = env.expect("an environment");
+    let dialer = Running::start(env.clone(), &[Kind::Dial]).expect("a thread");
+    let decided = env.lines.decided();
+    let mut order = begun_call(&world, &task).await;
+    let call = |order: &Order| env.lines.originate(order.clone());
+    // The begin has read the database; only then is the phone listed, and the task paused.
+    let (listed, phone, begun) = (order.enterprise, order.callee, order.begun_at);
+    world.post("suppressions", json!({"phone_numbers": ["13800000002"]})).await;
+    harness::eventually("the dialer to hear of it", || async {
+        decided.listed_since(listed, phone, begun).then_some(())
+    })
+    .await;
+    assert!(matches!(call(&order).await.map(drop), Err(CarrierError::Late)));
+    order.callee = Phone::from_digits(8_613_800_000_001);
+    world.post(&format!("tasks/{task}/pause"), json!({})).await;
+    harness::eventually("the dialer to hear of it", || async {
+        decided.stopped_since(order.task, begun).then_some(())
+    })
+    .await;
+    assert!(matches!(call(&order).await.map(drop), Err(CarrierError::Late)));
+    dialer.stop(std::future::ready(())).await;
     world.end().await;
 }

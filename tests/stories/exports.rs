@@ -12,8 +12,12 @@ const FORMULA: &str = "=HYPERLINK(\"http://x\",\"y\")";
 
 /// A world in which three numbers of a task were called, one of which answered and was recorded.
 async fn called() -> (World, String, Vec<Value>) {
+    called_with(json!({"concurrency": 1, "recording": true})).await
+}
+
+async fn called_with(config: Value) -> (World, String, Vec<Value>) {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
-    let task = world.task("spring", json!({"concurrency": 1, "recording": true})).await;
+    let task = world.task("spring", config).await;
     let number = |end: &str| json!({"phone_number": format!("1380000{end}"), "variables": {"note": FORMULA}});
     let numbers = ["0001", "0002", "0003"].map(number).to_vec();
     world.import_numbers(&task, &json!({"batch_name": "+May", "start": "auto"}), numbers).await;
@@ -272,6 +276,30 @@ async fn recordings_come_as_a_zip_of_stereo_wavs_named_by_their_calls() {
         "the very recording"
     );
     assert_eq!(hound::WavReader::new(Cursor::new(wav)).expect("a WAV").spec().channels, 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_task_that_keeps_opus_has_its_recordings_as_opus_everywhere() {
+    let config = json!({"concurrency": 1, "recording": true, "recording_format": "opus"});
+    let (world, task, records) = called_with(config).await;
+    let id = records[0]["id"].as_str().expect("an id");
+    let path = format!("records/{id}/recording");
+    let link = reqwest::get(world.link(&path).await).await.expect("an answer");
+    let header = |name: &str| link.headers()[name].to_str().expect("a text").to_owned();
+    assert_eq!(header("content-type"), "audio/ogg");
+    assert!(header("content-disposition").contains(&format!("{id}.opus")));
+    let opus = world.download(&path).await;
+    assert!(opus.starts_with(b"OggS") && opus[28..].starts_with(b"OpusHead"), "Opus in Ogg");
+    let export =
+        world.exported(json!({"task": task, "content": "recordings", "format": "zip"})).await;
+    let entries = read_zip(&file(&world, &export).await);
+    assert_eq!(entries.len(), 1);
+    assert!(entries[0].0.ends_with(&format!("{id}.opus")) && entries[0].1 == opus);
+    // Nothing stays in the spool.
+    let spool = std::fs::read_dir(&world.config.spool).expect("a folder");
+    let left: Vec<_> = spool.map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["spool.id"]);
     world.end().await;
 }
 

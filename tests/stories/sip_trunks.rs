@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use harness::World;
-use harness::sipp::Sipp;
+use harness::sipp::{Sipp, free_udp_port};
 use serde_json::{Value, json};
+use telephony::journal::Event;
 
 /// A SIP trunk to sipp, and a caller ID on it.
 async fn sip_line(world: &World, sipp: &Sipp, more: Value) -> (String, String) {
@@ -143,5 +144,82 @@ async fn a_process_without_an_address_for_sip_says_so_and_loses_no_number() {
     .await;
     assert_eq!(progress["total"], 2);
     assert!(world.records(&task).await.is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_trunk_tells_whether_its_hosts_answer_and_it_is_registered_with() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    let (sipp, dead) = (Sipp::play("watched", &[]).await, free_udp_port());
+    let hosts = json!([{"host": "127.0.0.1", "port": sipp.address.port()}, {"host": "127.0.0.1", "port": dead}]);
+    let more = json!({"hosts": hosts, "options_seconds": 5, "user": "clara", "registration": {}});
+    let (trunk, _) = sip_line(&world, &sipp, more).await;
+    let path = format!("trunks/{trunk}/health");
+    assert_eq!(world.get(&path).await, json!({"workers": []}), "nobody looks");
+    world.open_sip().await;
+    let seen = harness::eventually("the hosts to be judged", || async {
+        let seen = world.get(&path).await["workers"][0].clone();
+        let states = [&seen["hosts"][0]["state"], &seen["hosts"][1]["state"]];
+        let settled = states == ["up", "down"] && seen["registration"]["state"] == "registered";
+        settled.then_some(seen)
+    })
+    .await;
+    assert_eq!(
+        (&seen["hosts"][0]["last_error"], &seen["hosts"][1]["last_error"]),
+        (&Value::Null, &json!("no_answer"))
+    );
+    assert!(
+        seen["hosts"][0]["round_trip_ms"].is_u64() && seen["registration"]["until"].is_string()
+    );
+    let workers = world.get("workers").await;
+    assert!(
+        workers["data"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one["id"] == seen["worker"]))
+    );
+    // A process that stops looks no more.
+    world.stop_workers().await;
+    assert_eq!(world.get(&path).await, json!({"workers": []}));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_dialer_that_stops_hangs_up_and_cancels_and_its_numbers_are_redialled() {
+    let mut world = World::at("2026-12-01T10:00:00+08:00").await;
+    world.open_sip().await;
+    let nodes = json!([{"name": "talk", "kind": "play", "text": "word ".repeat(190), "next": "end"},
+        {"name": "end", "kind": "hangup"}]);
+    let navigation = json!({"name": "long", "start": "talk", "nodes": nodes});
+    let navigation = world.made("navigations", navigation).await;
+    world.post(&format!("navigations/{navigation}/publish"), json!({})).await;
+    let redial = json!({"enabled": true, "retry_seconds": [600]});
+    let (mut tasks, mut far_ends) = (Vec::new(), Vec::new());
+    for (scenario, begun) in [("rings_for_ever", Event::Ring), ("answers", Event::Answer)] {
+        let sipp = Sipp::play_for(1, scenario).await;
+        let (_, caller) = sip_line(&world, &sipp, json!({})).await;
+        let config = json!({"navigation": navigation, "caller_ids": [caller], "redial": redial});
+        let task = world.task(scenario, config).await;
+        world.import_numbers(&task, &json!({"batch_name": "all"}), phones(1)).await;
+        world.start(&task).await;
+        harness::eventually("the phone to ring or answer", || async {
+            let entries = telephony::journal::read_all(&world.config.journal).expect("a journal");
+            entries.iter().any(|entry| entry.event == begun).then_some(())
+        })
+        .await;
+        tasks.push(task);
+        far_ends.push(sipp);
+    }
+    world.stop_workers().await;
+    for sipp in far_ends {
+        sipp.ends_well().await;
+    }
+    for task in tasks {
+        let records = world.records(&task).await;
+        assert_eq!(records.len(), 1, "{records:?}");
+        let told = ["result", "cause"].map(|field| records[0][field].as_str().unwrap_or_default());
+        assert_eq!(told, ["call_failed", "worker_stopping"], "{:#}", records[0]);
+        let progress = world.get(&format!("tasks/{task}/progress")).await;
+        assert_eq!(progress["waiting"][0]["reason"], "redial", "{progress}");
+    }
     world.end().await;
 }

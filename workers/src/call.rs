@@ -3,6 +3,7 @@
 //! It promises an [`Account`] of the call that tells the truth however it ends, and never holds on to
 //! a call whose lease is gone. A customer who asks not to be called again is listed when they have asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dialog::conversation::{
@@ -229,10 +230,12 @@ impl<'a> Talk<'a> {
         let facts = &self.order.facts;
         let (enterprise, phone, attempt) = (facts.enterprise, facts.callee, self.order.attempt);
         let (store, clock) = (self.env.store.clone(), self.env.clock.clone());
+        let decided = Arc::clone(self.env.lines.decided());
         let listing = async move {
             loop {
                 let error = match suppression::asked(&store, enterprise, phone, clock.now()).await {
-                    Ok(()) => return,
+                    // Other processes hear of it from the database.
+                    Ok(()) => return decided.listed(enterprise, &[phone]),
                     Err(error) => error,
                 };
                 if !error.is_passing() {

@@ -3,6 +3,7 @@
 pub mod apart;
 pub mod call;
 pub mod counters;
+pub mod decided;
 pub mod environment;
 pub mod fail_point;
 pub mod fleet;

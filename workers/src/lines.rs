@@ -4,16 +4,18 @@
 //! are registered and watched from then on.
 
 mod addresses;
+mod health;
 mod watchers;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use clock::Clock;
 use outbound::ids::{AttemptId, TrunkId};
+use outbound::trunk::health::TrunkHealth;
 use outbound::trunk::{Driver, TrunkConfig};
 use speech::cached::Cached;
 use speech::espeak::Espeak;
@@ -24,11 +26,12 @@ use telephony::carrier::{Call, Carrier, CarrierError, Order};
 use telephony::gate::Gate;
 use telephony::journal::Journal;
 use telephony::media::{Plane, PlaneCounts};
-use telephony::simulated::SimulatedCarrier;
+use telephony::simulated::{Simulated, SimulatedCarrier};
 use telephony::sip::{Sip, SipSettings};
 use telephony::voice::Voice;
 use tokio::sync::OnceCell;
 
+use crate::decided::Decided;
 use crate::environment::Environment;
 use crate::voice::SpokenVoice;
 use watchers::Watchers;
@@ -43,6 +46,8 @@ pub struct Lines {
     store: Store,
     clock: Clock,
     journal: Arc<Journal>,
+    /// What each call asks right before its INVITE.
+    decided: Arc<Decided>,
     simulated: SimulatedCarrier,
     addresses: LineAddresses,
     /// Opened when they are first needed: a process that does not dial opens no port.
@@ -73,10 +78,21 @@ impl std::fmt::Debug for Lines {
 impl Lines {
     pub fn new(store: Store, clock: Clock, journal: Journal, addresses: LineAddresses) -> Self {
         let journal = Arc::new(journal);
-        let simulated = SimulatedCarrier::new(clock.clone(), Arc::clone(&journal));
+        let decided = Arc::new(Decided::default());
+        let simulated = Gate::looking(
+            Simulated::new(clock.clone()),
+            clock.clone(),
+            Arc::clone(&journal),
+            decided.clone(),
+        );
         let (sip, asterisk, sound) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let known = Mutex::default();
-        Self { store, clock, journal, simulated, addresses, sip, asterisk, sound, known }
+        Self { store, clock, journal, decided, simulated, addresses, sip, asterisk, sound, known }
+    }
+
+    /// What was decided about calls that are about to leave.
+    pub fn decided(&self) -> &Arc<Decided> {
+        &self.decided
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<TrunkId, KnownTrunk>> {
@@ -101,7 +117,8 @@ impl Lines {
         let sip = Sip::start(settings, plane, voice, self.clock.clone()).await;
         let sip = sip.map_err(|error| error.to_string())?;
         tracing::info!(address = ?sip.address(), "SIP is open");
-        Ok(Gate::around(sip, self.clock.clone(), Arc::clone(&self.journal)))
+        let (clock, journal) = (self.clock.clone(), Arc::clone(&self.journal));
+        Ok(Gate::looking(sip, clock, journal, self.decided.clone()))
     }
 
     /// The line of Asterisk trunks, opened by whoever needs it first.
@@ -117,7 +134,8 @@ impl Lines {
         let asterisk = Asterisk::start(settings, plane, voice, self.clock.clone()).await;
         let asterisk = asterisk.map_err(|error| error.to_string())?;
         tracing::info!(audiosocket = ?asterisk.address(), "Asterisk trunks can be called on");
-        Ok(Gate::around(asterisk, self.clock.clone(), Arc::clone(&self.journal)))
+        let (clock, journal) = (self.clock.clone(), Arc::clone(&self.journal));
+        Ok(Gate::looking(asterisk, clock, journal, self.decided.clone()))
     }
 
     /// What the voice of calls has counted, once there was one.
@@ -188,6 +206,15 @@ impl Lines {
         watchers
     }
 
+    /// How the SIP trunks are, as far as they are watched.
+    fn health(&self) -> Vec<(TrunkId, TrunkHealth)> {
+        let Some(gate) = self.sip.get() else { return Vec::new() };
+        let (sip, now) = (gate.driver(), Instant::now());
+        let known = self.known();
+        let seen = known.keys().filter_map(|trunk| Some((*trunk, sip.health(*trunk)?.told(now))));
+        seen.collect()
+    }
+
     /// The trunk as it was ordered, with its password.
     async fn with_secrets(&self, order: &Order) -> Result<Arc<TrunkConfig>, CarrierError> {
         if !self.known().contains_key(&order.trunk) {
@@ -240,7 +267,12 @@ fn opened<G>(gate: Result<&G, CarrierError>) -> Option<&G> {
 /// Keep the trunks that ring real telephones registered and watched until the process stops.
 pub(crate) async fn keep(env: Environment) {
     while !env.stopping.is_cancelled() {
-        if let Err(error) = env.lines.look().await {
+        let looked = env.lines.look().await;
+        let told = match looked {
+            Ok(()) => health::tell(&env.store, &env.worker, &env.lines.health()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
             tracing::warn!(%error, "trunks are looked at later");
         }
         tokio::select! {
@@ -248,4 +280,5 @@ pub(crate) async fn keep(env: Environment) {
             () = env.stopping.cancelled() => {}
         }
     }
+    health::leave(&env.store, &env.worker).await;
 }

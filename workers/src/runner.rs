@@ -16,7 +16,7 @@ use crate::live::Notice;
 use crate::presence::Presence;
 use crate::unending::unending;
 use crate::work::keep;
-use crate::{fleet, leases, lines, sweep};
+use crate::{decided, fleet, leases, lines, sweep};
 
 /// How long hung-up calls may take to be written down.
 const LAST_WORDS: Duration = Duration::from_secs(15);
@@ -59,6 +59,7 @@ impl Running {
                         }
                     });
                     work.spawn(unending("hang_up", env.clone(), leases::hang_up));
+                    work.spawn(unending("decisions", env.clone(), decided::listen));
                 }
                 Kind::Redial => keep::<Redial>(&mut work, &env),
                 Kind::Import => keep::<ImportBatch>(&mut work, &env),

@@ -59,7 +59,7 @@ impl Spool {
         for entry in std::fs::read_dir(&*self.folder)? {
             let path = entry?.path();
             let recording =
-                matches!(path.extension().and_then(OsStr::to_str), Some("wav" | "part"));
+                matches!(path.extension().and_then(OsStr::to_str), Some("wav" | "opus" | "part"));
             let attempt =
                 path.file_stem().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
             let Some(attempt) = attempt.filter(|_| recording) else { continue };

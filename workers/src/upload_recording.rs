@@ -1,15 +1,18 @@
-//! Bring a recording from the spool to the object store, and only then let go of it.
+//! Bring a recording from the spool to the object store, in the format that it is kept in, and only then let go of it.
 //!
 //! The row counts the tries: a file that can't be read, one that the store does not take, or one that ends the
 //! worker fails after a few. The file stays in the spool folder then, as it is the only one there is.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use jobs::{Delivery, UploadRecording};
 use outbound::ids::AttemptId;
+use outbound::recording::RecordingFormat;
 use storage::StoreError;
 use storage::recordings::{self, Recording};
 use storage::work::{TRIES_MAX, Try, gave_up};
+use telephony::recording::opus;
 
 use crate::Environment;
 use crate::work::{Failure, Work};
@@ -40,14 +43,40 @@ async fn upload(env: &Environment, attempt: AttemptId) -> Result<(), Failure> {
         // The disk lost it: the record says so, and nobody waits for it any more.
         return fail(env, &recording, "its file is not in the spool folder any more").await;
     }
-    let bytes = match env.objects.put_file(&recording.object_key, "audio/wav", &path).await {
+    let format = RecordingFormat::of_name(&recording.object_key);
+    let kept = match format {
+        RecordingFormat::Wav => path.clone(),
+        RecordingFormat::Opus => match encode(path.clone()).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                let told = format!("it can't be made Opus: {error}");
+                recordings::give_back(&env.store, attempt, Try::Failed(&told)).await?;
+                return Err(Failure::Broken(told));
+            }
+        },
+    };
+    let bytes = match env.objects.put_file(&recording.object_key, format.media_type(), &kept).await
+    {
         Ok(bytes) => bytes,
         Err(error) => return again(env, &recording, error).await,
     };
     recordings::mark_ready(&env.store, attempt, bytes).await?;
     metrics::counter!("callwright_recordings_uploaded_total").increment(1);
+    if kept != path {
+        tokio::fs::remove_file(&kept).await?;
+    }
     tokio::fs::remove_file(&path).await?;
     Ok(())
+}
+
+/// Make the file beside it that is kept; one that a broken-off upload has left is made anew. It takes some milliseconds of
+/// a processor for each second of the call, which is why it is not done while the call is up.
+async fn encode(wav: PathBuf) -> std::io::Result<PathBuf> {
+    let encoded = tokio::task::spawn_blocking(move || {
+        let kept = wav.with_extension(RecordingFormat::Opus.extension());
+        opus::from_wav(&wav, &kept).map(|_| kept)
+    });
+    encoded.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 /// The queue delivers it again.

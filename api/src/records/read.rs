@@ -5,6 +5,7 @@ use axum::extract::State;
 use chrono::{TimeDelta, Utc};
 use http::{HeaderMap, StatusCode};
 use outbound::audit::Action;
+use outbound::recording::RecordingFormat;
 use serde_json::json;
 use storage::objects::LINK_MAX;
 use storage::{recordings, records};
@@ -42,7 +43,8 @@ pub(super) async fn recording(
         };
         return Err(Problem::new(StatusCode::CONFLICT, "recording_not_ready", detail));
     }
-    let link = state.link(&found.object_key, &format!("{}.wav", path.record_id)).await?;
+    let end = RecordingFormat::of_name(&found.object_key).extension();
+    let link = state.link(&found.object_key, &format!("{}.{end}", path.record_id)).await?;
     state.audit(&caller, Action::RecordingListen, path.record_id, json!({})).await;
     Ok(Link::new(link, &headers))
 }

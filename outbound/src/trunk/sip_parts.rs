@@ -80,13 +80,14 @@ pub enum Prack {
 #[serde(rename_all = "snake_case")]
 pub enum TimerMode {
     /// Not asked for; one that the trunk asks for is kept.
-    #[default]
     Accept,
     /// Asked for; a trunk without them is called all the same.
+    #[default]
     Ask,
 }
 
-/// Session timers: a call whose far end is gone without a BYE ends.
+/// Session timers: a call whose other end is gone without a BYE ends, on both sides. They are asked for unless the trunk
+/// says otherwise: nothing else ends the call at the trunk when our process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionTimer {
@@ -98,7 +99,7 @@ pub struct SessionTimer {
 
 impl Default for SessionTimer {
     fn default() -> Self {
-        Self { mode: TimerMode::Accept, seconds: 1_800 }
+        Self { mode: TimerMode::Ask, seconds: 600 }
     }
 }
 

@@ -11,6 +11,7 @@ use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId}
 use outbound::outcome::CallResult;
 use outbound::phone::Phone;
 use outbound::record::CallRecord;
+use outbound::recording::RecordingFormat;
 use outbound::task::TaskConfig;
 use outbound::trunk::TrunkConfig;
 use sqlx::PgConnection;
@@ -37,7 +38,8 @@ pub struct DialOrder {
     pub line: Arc<TrunkConfig>,
     pub ring_timeout_seconds: u32,
     pub max_call_seconds: u32,
-    pub recording: bool,
+    /// Whether it is recorded, and in what format that is kept.
+    pub recording: Option<RecordingFormat>,
     /// The task's windows, for the check at the last moment.
     pub hours: Arc<Hours>,
     /// The navigation that was published when the call was triggered.
@@ -156,7 +158,7 @@ impl Frame<'_> {
             line: Arc::clone(self.line),
             ring_timeout_seconds: self.task.ring_timeout_seconds,
             max_call_seconds: self.task.max_call_seconds,
-            recording: self.task.recording,
+            recording: self.task.recording.then_some(self.task.recording_format),
             hours: Arc::clone(self.hours),
             content,
             facts,

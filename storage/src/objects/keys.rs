@@ -3,6 +3,7 @@
 
 use outbound::Time;
 use outbound::ids::{AttemptId, EnterpriseId, ExportId, ImportId, TaskId};
+use outbound::recording::RecordingFormat;
 
 /// The file that an import reads.
 pub fn import_source(enterprise: EnterpriseId, import: ImportId) -> String {
@@ -35,12 +36,14 @@ pub fn export_prefix(enterprise: EnterpriseId, export: ExportId) -> String {
     format!("exports/{enterprise}/{export}/")
 }
 
-/// The recording of one attempt, in folders by day (UTC) of its start.
+/// The recording of one attempt, in folders by day (UTC) of its start. Its end tells its format.
 pub fn recording(
     enterprise: EnterpriseId,
     task: TaskId,
     attempt: AttemptId,
     started_at: Time,
+    format: RecordingFormat,
 ) -> String {
-    format!("recordings/{enterprise}/{}/{task}/{attempt}.wav", started_at.format("%Y/%m/%d"))
+    let (day, end) = (started_at.format("%Y/%m/%d"), format.extension());
+    format!("recordings/{enterprise}/{day}/{task}/{attempt}.{end}")
 }

@@ -16,7 +16,7 @@ use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::lanes::{self, Counts, lock_claims};
 use crate::rows::phone_column;
 use crate::tasks::references::refuse;
-use crate::{Store, StoreError, quotas};
+use crate::{Store, StoreError, decisions, quotas};
 
 /// Phones that one request may add, at most.
 pub const ADDED_MAX: usize = 10_000;
@@ -143,6 +143,7 @@ pub(super) async fn let_go(
     put_back(conn, claimed, None, counts).await?;
     // A claim that found the lock taken left its work to whoever holds it.
     lanes::notify(conn, BTreeSet::from([enterprise.uuid()])).await?;
+    decisions::tell_listed(conn, enterprise, phones).await?;
     Ok(if look.is_whole() && claimed.is_empty() { Left::None } else { Left::Some })
 }
 

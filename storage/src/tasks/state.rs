@@ -13,7 +13,7 @@ use sqlx::types::Uuid;
 use super::{Task, lock, lock_all, lock_in, plan};
 use crate::attempts::quiet::{Stopped, await_quiet};
 use crate::store::{DISPATCH, HANG_UP};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, decisions};
 
 /// Let an event happen to a task.
 ///
@@ -67,6 +67,8 @@ pub(crate) async fn happen(
     }
     if state == TaskState::Running {
         notify_dispatch(conn, task.enterprise).await?;
+    } else if state != task.state {
+        decisions::tell_stopped(conn, task.id).await?;
     }
     Ok(Ok(state))
 }
@@ -277,14 +279,7 @@ async fn begun(conn: &mut PgConnection, task: TaskId) -> Result<Vec<AttemptId>, 
 /// Have the workers that hold these calls hang them up when this transaction commits.
 async fn tell_hang_up(conn: &mut PgConnection, calls: &[AttemptId]) -> Result<(), StoreError> {
     let payloads: Vec<String> = calls.iter().map(|call| call.uuid().to_string()).collect();
-    sqlx::query!(
-        "select pg_notify($1, payload) from unnest($2::text[]) as calls (payload)",
-        HANG_UP,
-        &payloads
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    decisions::tell(conn, HANG_UP, &payloads).await
 }
 
 /// The tasks, not deleted, that call through a trunk by their configuration, in the order of their

@@ -4,6 +4,7 @@ use super::fences::until_it_waits;
 use super::phones::{forbid, hold, list};
 use super::*;
 use outbound::suppression::{Entry, FileOptions, FileResult, TableFormat};
+use storage::decisions::{Decision, Decisions};
 use storage::imports::{self, NewSuppressionImport};
 use storage::suppression;
 
@@ -217,4 +218,29 @@ async fn a_list_that_says_nothing_new_does_not_wait_for_claims(pool: PgPool) {
     until_it_waits(&floor, &other).await;
     claim.rollback().await.unwrap();
     assert_eq!(other.await.unwrap().unwrap().already_listed, 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_dials_hears_of_phones_that_are_listed_and_of_tasks_that_stop(pool: PgPool) {
+    let floor = Floor::open(pool).await;
+    let enterprise = floor.enterprise;
+    let task = floor.running("A", json!({}), &[row(1)]).await;
+    let mut heard = Decisions::listen(&floor.store).await.unwrap();
+    let numbers: Vec<u64> = (1_000..2_000).collect();
+    forbid(&floor, &numbers, None).await;
+    let mut listed = Vec::new();
+    while listed.len() < numbers.len() {
+        match heard.next().await.unwrap() {
+            Decision::Listed { enterprise: of, phones } if of == enterprise => {
+                listed.extend(phones)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(listed.into_iter().map(nth).collect::<Vec<u64>>(), numbers);
+    suppression::asked(&floor.store, enterprise, phone(7), at("09:00")).await.unwrap();
+    let asked = Decision::Listed { enterprise, phones: vec![phone(7)] };
+    assert_eq!(heard.next().await.unwrap(), asked);
+    storage::tasks::pause(&floor.store, enterprise, task, at("09:00"), ACTOR).await.unwrap();
+    assert_eq!(heard.next().await.unwrap(), Decision::Stopped(task));
 }

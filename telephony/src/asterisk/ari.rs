@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::event::ChannelState;
+use ::wire::ari_event::ChannelState;
 
 /// How long a request may take.
 const REQUEST_WAIT: Duration = Duration::from_secs(5);

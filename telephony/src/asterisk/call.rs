@@ -15,13 +15,13 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::Works;
 use super::connection::{Connection, VoiceNews};
 use super::echo::Echo;
-use super::event::HangupCause;
 use super::server::News;
 use super::voice::{self, VoiceNames};
 use crate::carrier::{CallEvent, Ending, Order};
 use crate::hearing::{Heard, Hearing};
 use crate::media::{FramesIn, FramesOut, MediaEvent, Session, SessionEvents};
 use crate::task_leg::{CallEnd, Wanted};
+use ::wire::ari_event::HangupCause;
 use channel::{Look, Told};
 use place::Placed;
 

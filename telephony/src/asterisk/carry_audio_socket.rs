@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::audio_socket::{self, HEADER_BYTES, Message, PAYLOAD_BYTES_MAX};
 use super::connection::Carrier;
 use crate::media::{FRAME_SAMPLES, FramesIn, FramesOut};
+use ::wire::audio_socket::{self, HEADER_BYTES, Message, PAYLOAD_BYTES_MAX};
 
 /// A connection that takes nothing for so long is over.
 const WRITE_WAIT: Duration = Duration::from_secs(1);

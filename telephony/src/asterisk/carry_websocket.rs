@@ -10,9 +10,9 @@ use outbound::trunk::AsteriskSound;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::connection::{Carrier, VoiceRequest};
-use super::media_control::{self, Marks, MediaControl};
 use super::server::Socket;
 use crate::media::{Codec, FRAME_MS, Frame, FramesIn, FramesOut};
+use ::wire::media_control::{self, Marks, MediaControl};
 
 /// A connection that takes nothing for so long is over.
 const WRITE_WAIT: Duration = Duration::from_secs(1);

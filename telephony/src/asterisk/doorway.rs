@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::audio_socket::{self, HEADER_BYTES, Message};
+use ::wire::audio_socket::{self, HEADER_BYTES, Message};
 
 /// How long a connection may take to name its call.
 const NAME_WAIT: Duration = Duration::from_secs(3);

@@ -19,7 +19,7 @@ use tokio_tungstenite::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::ari::Ari;
-use super::event::{self, EVENT_BYTES_MAX, Happening};
+use ::wire::ari_event::{self as event, EVENT_BYTES_MAX, Happening};
 
 /// News that wait for one call. A call takes them at once; a channel has a handful in its life.
 const NEWS_MAX: usize = 256;

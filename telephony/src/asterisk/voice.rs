@@ -14,10 +14,10 @@ use super::carry_audio_socket::{self, Kinds};
 use super::carry_websocket;
 use super::connection::{self, Connection, Echoes};
 use super::doorway::Doorway;
-use super::event::Happening;
-use super::media_control::TEXT_BYTES_MAX;
 use super::server::{Mailbox, News, Server};
 use crate::media::{FramesIn, FramesOut};
+use ::wire::ari_event::Happening;
+use ::wire::media_control::TEXT_BYTES_MAX;
 
 /// How long a step may take that Asterisk has to do.
 const STEP_WAIT: Duration = Duration::from_secs(5);

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::digit::NotDigits;
+
 /// Named by what the caller can do.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
@@ -29,4 +31,6 @@ pub enum MediaError {
     /// The request itself can't be met, whenever it is made.
     #[error("the request can't be met: {0}")]
     Unfit(&'static str),
+    #[error("the request can't be met: {0}")]
+    NotDigits(#[from] NotDigits),
 }

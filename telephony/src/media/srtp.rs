@@ -24,6 +24,11 @@ const REPLAY_WINDOW: usize = 128;
 const RTCP_TAIL_BYTES: usize = 4 + 10;
 const RTCP_HEADER_BYTES: usize = 8;
 
+/// A new master key from the operating system's randomness.
+pub fn random_key() -> MasterKey {
+    MasterKey::from_bytes(rand::random())
+}
+
 /// Both directions of a session's encryption.
 pub(super) struct Srtp {
     keys: SrtpKeys,

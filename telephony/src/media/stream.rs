@@ -4,6 +4,7 @@
 //! Each 20 ms the shard puts a frame into one queue, and takes what has come from the other. Where the connection does
 //! not keep up, frames are lost and counted; nothing piles up and is played late.
 
+use ::wire::frame::HEARD_SAMPLES_MAX;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,8 +20,6 @@ use super::wire::{Received, Scratch};
 const TO_SEND_MAX: usize = 10;
 /// Pieces that wait for the shard, which takes all each 20 ms.
 const HEARD_MAX: usize = 64;
-/// The longest piece that a connection may give at a time, in samples: what the jitter buffer takes.
-pub const HEARD_SAMPLES_MAX: usize = 1_600;
 
 /// What the call sends, for the connection that carries it.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::call::{Call, Placing};
 use super::sdp::Local;
 use crate::carrier::{CarrierError, Order, Timeline};
 use crate::gate::Permit;
-use crate::media::{Codec, Noise, SessionSpec, VoiceActivity};
+use crate::media::{Codec, Noise, SessionSpec, VoiceActivity, random_key};
 use crate::task_leg::{self, TaskLeg};
 
 /// Hosts that are tried before the INVITE, until one takes a connection.
@@ -48,8 +48,9 @@ pub(super) async fn ready(
         TrunkCodec::Pcma => Codec::Pcma,
         TrunkCodec::Pcmu => Codec::Pcmu,
     });
+    let session_id = rand::random::<u32>().into();
     let local =
-        Local::new(session.announced(), rand::random::<u32>().into(), codecs.collect(), trunk.srtp);
+        Local::new(session.announced(), session_id, codecs.collect(), trunk.srtp, random_key);
     let (owned, requests): (_, mpsc::Receiver<Transaction>) = works.endpoint.own(&call_id);
     let timeline = Timeline::start(&works.clock);
     let ring_due = tokio::time::Instant::now();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use outbound::ids::TrunkId;
+use outbound::trunk::health::HostError;
 use outbound::trunk::{SipHost, SipTrunk};
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::typed::{Contact, From as FromHeader, To};
@@ -18,6 +19,7 @@ use super::endpoint::Endpoint;
 use super::exchange::exchange;
 use super::flow::{Flow, Target};
 use super::headers;
+use super::health::{Health, HostHealth, Registered, TrunkHealth};
 use super::invite::{contact, credential, host_uri};
 
 /// How long a host may take to answer.
@@ -27,47 +29,6 @@ const RETRY: Duration = Duration::from_secs(5);
 const RETRY_MAX: Duration = Duration::from_secs(120);
 /// A registration is renewed after this part of it.
 const RENEW_PERCENT: u32 = 80;
-
-/// How a host answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// Not asked yet.
-    Unknown,
-    Up {
-        round_trip: Duration,
-    },
-    Down,
-}
-
-/// One host of a trunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostHealth {
-    pub host: SipHost,
-    pub health: Health,
-    /// Since when it is up, or down.
-    pub since: Instant,
-}
-
-/// Whether the trunk knows where we are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registered {
-    /// It does not want to.
-    NotAsked,
-    /// The first answer is not there yet.
-    Asking,
-    Until(Instant),
-    /// With its answer; none: it does not answer. It is asked again.
-    Refused {
-        sip_code: Option<u16>,
-    },
-}
-
-/// A trunk that is watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrunkHealth {
-    pub hosts: Vec<HostHealth>,
-    pub registered: Registered,
-}
 
 /// The trunks that are watched.
 #[derive(Default)]
@@ -92,6 +53,7 @@ impl Watches {
             host: host.clone(),
             health: Health::Unknown,
             since: Instant::now(),
+            last_error: None,
         };
         let registered =
             if trunk.registration.is_some() { Registered::Asking } else { Registered::NotAsked };
@@ -158,31 +120,40 @@ impl Asked {
         loop {
             let asked = Instant::now();
             let answer = match self.flow(place).await {
-                Some(flow) => self.ask(Method::Options, place, &flow, Vec::new()).await,
-                None => None,
+                Some(flow) => self
+                    .ask(Method::Options, place, &flow, Vec::new())
+                    .await
+                    .ok_or(HostError::NoAnswer),
+                None => Err(HostError::Unreachable),
             };
             // Whatever it says but that it takes no calls: it is there.
-            let is_up =
-                answer.is_some_and(|answer| !matches!(answer.status_code.code(), 408 | 503));
-            let health =
-                if is_up { Health::Up { round_trip: asked.elapsed() } } else { Health::Down };
-            self.note(place, health);
+            let is_up = answer.and_then(|answer| match answer.status_code.code() {
+                408 | 503 => Err(HostError::TakesNoCalls),
+                _ => Ok(asked.elapsed()),
+            });
+            self.note(place, is_up);
             tokio::time::sleep(every).await;
         }
     }
 
-    fn note(&self, place: usize, health: Health) {
+    /// A host has answered in this time, or is down.
+    fn note(&self, place: usize, answer: Result<Duration, HostError>) {
         let mut known = locked(&self.health);
         let Some(host) = known.hosts.get_mut(place) else { return };
+        let health = match answer {
+            Ok(round_trip) => Health::Up { round_trip },
+            Err(_) => Health::Down,
+        };
         if (host.health == Health::Down) != (health == Health::Down)
             || host.health == Health::Unknown
         {
             host.since = Instant::now();
-            if health == Health::Down {
-                tracing::warn!(host = %host.host.host, "a host of a SIP trunk does not answer");
+            if let Err(error) = answer {
+                tracing::warn!(host = %host.host.host, ?error, "a host of a SIP trunk is down");
             }
         }
         host.health = health;
+        host.last_error = answer.err().or(host.last_error);
     }
 
     /// Register, and renew it before it ends, until it is not wanted any more.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use telephony::media::{
-    Codec, DigitsBy, Direction, MasterKey, Peer, Plane, Session, Source, SrtpKeys, SrtpSuite, rtp,
+    Codec, DigitsBy, Direction, Peer, Plane, Session, Source, SrtpKeys, SrtpSuite, random_key, rtp,
 };
 
 use crate::peer::{FarEnd, PATIENCE, config};
@@ -14,7 +14,7 @@ fn mirrored(keys: &SrtpKeys) -> SrtpKeys {
 }
 
 fn keys(suite: SrtpSuite) -> SrtpKeys {
-    SrtpKeys { suite, ours: MasterKey::random(), theirs: MasterKey::random() }
+    SrtpKeys { suite, ours: random_key(), theirs: random_key() }
 }
 
 /// Point `one` at `other`.

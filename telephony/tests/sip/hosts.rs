@@ -1,8 +1,9 @@
 //! Several hosts of a trunk, hosts that are dead, silent or talk nonsense, and what an INVITE says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outbound::outcome::{CallResult, CalledStatus, cause};
+use outbound::trunk::health::{HostError, HostState, RegistrationState};
 use serde_json::json;
 use telephony::carrier::{Carrier, CarrierError, Command};
 use telephony::sip::{Health, Registered};
@@ -240,6 +241,13 @@ async fn a_trunk_is_watched_and_registered_with() {
     };
     let health = tokio::time::timeout(Duration::from_secs(8), health).await.unwrap();
     assert_eq!(health.hosts[0].health, Health::Down);
+    assert_eq!(health.hosts[0].last_error, Some(HostError::NoAnswer));
+    let told = health.told(Instant::now());
+    assert_eq!(told.registration.state, RegistrationState::Registered);
+    assert!(told.registration.left_ms.is_some_and(|left| (40_000..=60_000).contains(&left)));
+    let states: Vec<HostState> = told.hosts.iter().map(|host| host.state).collect();
+    assert_eq!(states, [HostState::Down, HostState::Up]);
+    assert!(told.hosts[1].round_trip_ms.is_some_and(|trip| trip < 4_000), "{told:?}");
     assert!(matches!(health.hosts[1].health, Health::Up { .. }));
     // A host that is known to be down is not called first.
     let mut order_ = order(config);

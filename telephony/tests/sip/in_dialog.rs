@@ -126,3 +126,24 @@ async fn a_session_that_the_far_end_does_not_refresh_ends() {
     assert!((1_200..2_000).contains(&up.elapsed().as_millis()), "{:?}", up.elapsed());
     far.hear("BYE").await;
 }
+
+#[test]
+fn a_far_end_whose_call_outlives_our_process_ends_it_by_the_session_timer() {
+    let sipp = Sipp::play("outlives", 1, &[]);
+    let killed = runtime();
+    let call = killed.block_on(async {
+        let world = World::with(|settings| settings.session_seconds_min = 2).await;
+        let placed = world.gate.originate(order(trunk(&[sipp.address], json!({})))).await;
+        let mut call = placed.unwrap();
+        until(&mut call, answered).await;
+        (call, world)
+    });
+    // As by a kill: nothing of it runs any more, and its sockets are closed. No BYE leaves.
+    killed.shutdown_background();
+    runtime().block_on(sipp.ends_well());
+    drop(call);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}

@@ -183,7 +183,7 @@ pub(super) fn leg(env: &Environment, order: &DialOrder) -> Order {
         chain_index: facts.chain_index,
         ring_timeout: Duration::from_secs(order.ring_timeout_seconds.into()),
         max_call: Duration::from_secs(order.max_call_seconds.into()),
-        recording: order.recording.then(|| env.spool.path(order.attempt)),
+        recording: order.recording.map(|_| env.spool.path(order.attempt)),
         begun_at: order.fenced,
         invite_by: order.fenced + INVITE_WITHIN,
         hours: Arc::clone(&order.hours),

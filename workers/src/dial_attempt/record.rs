@@ -5,6 +5,7 @@ use dialog::transcript::Speaker;
 use jobs::Delivery;
 use outbound::outcome::RobotResult;
 use outbound::record::CallRecord;
+use outbound::recording::RecordingFormat;
 use outbound::trunk::Driver;
 use storage::attempts::DialOrder;
 use storage::finish::{Finished, NewConversation, NewRecording};
@@ -25,8 +26,8 @@ pub(super) async fn finish(
     delivery: &Delivery,
 ) -> Result<Option<FollowOnCall>, Failure> {
     let attempt = order.attempt;
-    let recording = match &account.report {
-        Some(report) if order.recording => record_call(env, &order, report, &account).await,
+    let recording = match (&account.report, order.recording) {
+        (Some(report), Some(format)) => record_call(env, &order, report, &account, format).await,
         _ => None,
     };
     env.settings.die_at.pass(FailPoint::Recorded);
@@ -67,12 +68,13 @@ pub(super) async fn finish(
     Ok(next)
 }
 
-/// Write the recording into the spool. When the disk fails, the recording is lost and the record is kept.
+/// Write the recording into the spool, as WAV: its upload makes of it what it is kept as. When the disk fails, the recording is lost and the record is kept.
 async fn record_call(
     env: &Environment,
     order: &DialOrder,
     report: &Report,
     account: &Account,
+    format: RecordingFormat,
 ) -> Option<NewRecording> {
     let attempt = order.attempt;
     let path = env.spool.path(attempt);
@@ -92,6 +94,7 @@ async fn record_call(
                 order.facts.task,
                 attempt,
                 account.started_at,
+                format,
             );
             return Some(NewRecording {
                 spool: env.spool.id().to_owned(),

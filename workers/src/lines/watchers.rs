@@ -6,7 +6,7 @@ use storage::trunks::RealLine;
 use telephony::asterisk::{AriHealth, Asterisk};
 use telephony::gate::Gate;
 use telephony::media::PlaneCounts;
-use telephony::sip::{Health, Sip, TrunkHealth};
+use telephony::sip::Sip;
 
 /// Those that are open.
 pub(super) struct Watchers<'a> {
@@ -36,23 +36,13 @@ impl Watchers<'_> {
         }
     }
 
-    /// Say how a trunk is, by metrics.
+    /// Say how an Asterisk trunk is, by metrics. `health` tells of the others.
     pub(super) fn tell_health(&self, trunk: TrunkId) {
-        if let Some(health) = self.sip.and_then(|gate| gate.driver().health(trunk)) {
-            tell_hosts(trunk, &health);
-        }
         if let Some(health) = self.asterisk.and_then(|gate| gate.driver().health(trunk)) {
             let up = f64::from(u8::from(health == AriHealth::Up));
             metrics::gauge!("callwright_asterisk_up", "trunk" => trunk.to_string()).set(up);
         }
     }
-}
-
-fn tell_hosts(trunk: TrunkId, health: &TrunkHealth) {
-    let up = health.hosts.iter().filter(|host| matches!(host.health, Health::Up { .. })).count();
-    let trunk = trunk.to_string();
-    metrics::gauge!("callwright_sip_hosts_up", "trunk" => trunk.clone()).set(up as f64);
-    metrics::gauge!("callwright_sip_hosts", "trunk" => trunk).set(health.hosts.len() as f64);
 }
 
 /// Say how the voice of this process fares, by metrics.

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use outbound::Time;
 use outbound::ids::AttemptId;
+use outbound::recording::RecordingFormat;
 use storage::StoreError;
 use storage::objects::{Body, Objects};
 use storage::records::RecordCursor;
@@ -46,7 +47,9 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<(String, u6
                 fetching.push_back(fetch(&env.objects, view.recording_key.as_deref()));
             }
             let (id, started_at) = (view.record.id, view.record.started_at);
-            let name = name(id, started_at, zone);
+            let format =
+                RecordingFormat::of_name(view.recording_key.as_deref().unwrap_or_default());
+            let name = name(id, started_at, zone, format);
             match fetching.next().await.transpose()?.flatten() {
                 None => packing.missing.push((id, name)),
                 Some(Fetched::Held(bytes)) => {
@@ -74,8 +77,9 @@ pub async fn write(run: &mut Run<'_>, key: &str, zone: Tz) -> Result<(String, u6
 }
 
 /// Names hold no phone number: the record of this id tells whose call it was.
-fn name(id: AttemptId, started_at: Time, zone: Tz) -> String {
-    format!("{}-{id}.wav", started_at.with_timezone(&zone).format("%Y%m%d-%H%M%S"))
+fn name(id: AttemptId, started_at: Time, zone: Tz, format: RecordingFormat) -> String {
+    let (at, end) = (started_at.with_timezone(&zone).format("%Y%m%d-%H%M%S"), format.extension());
+    format!("{at}-{id}.{end}")
 }
 
 /// When the call began, as a ZIP tells the times of its files; none outside of 1980 to 2107.

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use futures::{StreamExt, stream};
 use storage::objects::{Objects, keys};
-use storage::{StoreError, exports, idempotency, imports, recordings, records};
+use storage::{StoreError, exports, idempotency, imports, recordings, records, trunks};
 
 use crate::{Environment, faults};
 
@@ -32,6 +32,7 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
         ("idempotency", in_batches(&env, || idempotency::expire(&env.store, ROWS_MAX)).await),
         ("records", called(&env).await),
         ("workers", storage::workers::forget_gone(&env.store).await.map(|_| 0)),
+        ("watched trunks", trunks::health::forget_gone(&env.store).await.map(|()| 0)),
         ("health", storage::finish::forget_health(&env.store, now - HEALTH_KEPT).await.map(|_| 0)),
     ];
     for (kind, looked) in kinds {

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::super::ari::{AriError, Removed};
-use super::super::event::{ChannelState, Happening};
 use super::super::server::{Link, Mailbox, News, Server};
 use super::super::voice;
+use ::wire::ari_event::{ChannelState, Happening};
 
 /// How long it may be unknown how the channel is.
 const UNCERTAIN_WAIT: Duration = Duration::from_secs(30);

@@ -7,12 +7,12 @@ use outbound::outcome::{CallResult, CalledStatus, Evidence, cause};
 use outbound::trunk::Codec;
 use serde_json::json;
 
-use super::super::event::{ChannelState, HangupCause, Happening};
 use super::super::server::News;
 use super::channel::Look;
 use super::{Call, Next, VoiceWay};
 use crate::carrier::{CallEvent, Ending};
 use crate::task_leg::Wanted;
+use ::wire::ari_event::{ChannelState, HangupCause, Happening};
 
 /// How long the end of a channel is waited for after we hung up.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);

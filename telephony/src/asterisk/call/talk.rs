@@ -7,13 +7,13 @@ use outbound::outcome::{HangupParty, cause};
 use tokio::sync::oneshot;
 
 use super::super::connection::VoiceNews;
-use super::super::event::{ChannelState, HangupCause, Happening};
 use super::super::server::News;
 use super::channel::Look;
 use super::{Call, Next, VoiceWay, party_of};
 use crate::carrier::{CallEvent, Command, Ending, TransferProgress};
 use crate::media::{Digits, Happened, Peer};
 use crate::task_leg::Wanted;
+use ::wire::ari_event::{ChannelState, HangupCause, Happening};
 
 /// How long after the answer a call may be without a voice.
 const VOICE_WAIT: Duration = Duration::from_secs(10);

@@ -16,7 +16,7 @@ use super::super::{headers, sdp};
 use super::Call;
 use super::place::Up;
 use crate::carrier::{CallEvent, Ending, TransferProgress};
-use crate::media::Peer;
+use crate::media::{Peer, random_key};
 
 /// What a request of the far end means for the call.
 pub(super) enum Asked {
@@ -147,7 +147,7 @@ impl Call {
             return Some(ours.then(|| sdp::write(&self.local, None)));
         }
         let offer = sdp::read(&request.original.body).ok()?;
-        let (agreed, mut ours) = sdp::answer_to(&self.local, &offer).ok()?;
+        let (agreed, mut ours) = sdp::answer_to(&self.local, &offer, random_key).ok()?;
         ours.version = self.local.version + 1;
         // What is offered later is all that we have, not only what was chosen now.
         self.local.version = ours.version;

@@ -10,7 +10,7 @@ use super::place::Up;
 use super::requests::Asked;
 use super::{Call, Next};
 use crate::carrier::{CallEvent, Command, Ending, TransferProgress};
-use crate::media::{Digits, Happened};
+use crate::media::{Digits, Happened, MediaError};
 use outbound::phone::Phone;
 use outbound::trunk::Dtmf;
 
@@ -218,7 +218,8 @@ impl Call {
             }
             return;
         }
-        let sent = digits.parse::<Digits>().and_then(|digits| self.session.send_digits(digits));
+        let digits = digits.parse::<Digits>().map_err(MediaError::from);
+        let sent = digits.and_then(|digits| self.session.send_digits(digits));
         if let Err(error) = sent {
             tracing::warn!(attempt = %self.order.attempt, %error, "keys can't be pressed");
         }

@@ -12,7 +12,7 @@ pub use agree::{Agreed, Disagreement, agree, answer_to};
 pub use read::{Audio, Crypto, Encoding, Format, NotSdp, Section, SessionDescription, read};
 pub use write::{Local, write};
 
-use crate::media::{MASTER_KEY_BYTES, MasterKey, SrtpSuite};
+use crate::peer::{MASTER_KEY_BYTES, MasterKey, SrtpSuite};
 
 /// The payload type that we give telephone-event.
 pub const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -26,12 +26,12 @@ pub struct OwnKey {
 }
 
 impl OwnKey {
-    /// One key for each suite, the stronger first.
-    pub fn offered() -> Vec<Self> {
+    /// One key for each suite, the stronger first; `new_key` gives one that nobody can guess.
+    pub fn offered(mut new_key: impl FnMut() -> MasterKey) -> Vec<Self> {
         [SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AesCm128HmacSha1_32]
             .into_iter()
             .zip(1..)
-            .map(|(suite, tag)| Self { tag, suite, key: MasterKey::random() })
+            .map(|(suite, tag)| Self { tag, suite, key: new_key() })
             .collect()
     }
 }

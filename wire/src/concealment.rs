@@ -11,7 +11,7 @@ const FADE_SAMPLES: usize = 480;
 
 /// What was heard last, and how far a gap has come.
 #[derive(Debug)]
-pub(super) struct Concealment {
+pub(crate) struct Concealment {
     history: [i16; HISTORY],
     gap: Option<Gap>,
 }
@@ -23,12 +23,12 @@ struct Gap {
 }
 
 impl Concealment {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { history: [0; HISTORY], gap: None }
     }
 
     /// These samples were heard.
-    pub(super) fn hear(&mut self, samples: &[i16]) {
+    pub(crate) fn hear(&mut self, samples: &[i16]) {
         self.gap = None;
         let tail = &samples[samples.len().saturating_sub(HISTORY)..];
         self.history.rotate_left(tail.len());
@@ -36,7 +36,7 @@ impl Concealment {
     }
 
     /// These were not: fill them.
-    pub(super) fn fill(&mut self, samples: &mut [i16]) {
+    pub(crate) fn fill(&mut self, samples: &mut [i16]) {
         let mut gap = self.gap.unwrap_or_else(|| Gap { lag: self.pitch(), samples: 0 });
         let period = &self.history[HISTORY - gap.lag..];
         for sample in samples {
@@ -49,7 +49,7 @@ impl Concealment {
     }
 
     /// Forget what was heard.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }
 

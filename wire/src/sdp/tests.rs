@@ -1,10 +1,18 @@
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use outbound::trunk::Srtp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::media::{Codec, DigitsBy, Direction};
+use crate::g711::Codec;
+use crate::peer::{DigitsBy, Direction};
+
+/// Another key each time.
+fn new_key() -> MasterKey {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    MasterKey::from_bytes([NEXT.fetch_add(1, Ordering::Relaxed); MASTER_KEY_BYTES])
+}
 
 fn local() -> Local {
     let rtp: SocketAddr = "192.0.2.1:20000".parse().unwrap();
@@ -12,7 +20,7 @@ fn local() -> Local {
 }
 
 fn with(rtp: SocketAddr, srtp: Srtp) -> Local {
-    Local::new(rtp, 7, vec![Codec::Pcma, Codec::Pcmu], srtp)
+    Local::new(rtp, 7, vec![Codec::Pcma, Codec::Pcmu], srtp, new_key)
 }
 
 fn secure(srtp: Srtp) -> Local {
@@ -92,7 +100,7 @@ fn keys_go_each_their_own_way() {
     let offer = read(write(&ours, None).as_bytes()).unwrap();
     let mut reduced = offer.clone();
     reduced.audio.as_mut().unwrap().keys.remove(0);
-    let (theirs_agreed, answer) = answer_to(&theirs, &reduced).unwrap();
+    let (theirs_agreed, answer) = answer_to(&theirs, &reduced, new_key).unwrap();
     let answer = read(write(&answer, Some(&offer)).as_bytes()).unwrap();
     let ours_agreed = agree(&ours, &answer).unwrap();
     let (one, other) = (ours_agreed.srtp.unwrap(), theirs_agreed.srtp.unwrap());
@@ -105,10 +113,10 @@ fn keys_that_are_only_offered_may_be_passed_over() {
     assert_eq!(agree(&secure(Srtp::Offered), &plain).unwrap().srtp, None);
     let ours = secure(Srtp::Offered);
     let offer = read(write(&ours, None).as_bytes()).unwrap();
-    let (_, theirs) = answer_to(&secure(Srtp::Offered), &offer).unwrap();
+    let (_, theirs) = answer_to(&secure(Srtp::Offered), &offer, new_key).unwrap();
     let taken = read(write(&theirs, Some(&offer)).as_bytes()).unwrap();
     assert!(agree(&ours, &taken).unwrap().srtp.is_some());
-    let (agreed, theirs) = answer_to(&local(), &offer).unwrap();
+    let (agreed, theirs) = answer_to(&local(), &offer, new_key).unwrap();
     assert_eq!((agreed.srtp, theirs.keys), (None, Vec::new()));
 }
 
@@ -118,7 +126,7 @@ fn an_answer_names_each_stream_of_the_offer_and_takes_the_voice_alone() {
         "m=video 5000 RTP/AVP 96\r\na=sendonly\r\nm=audio 4000 RTP/AVP 0 8 99\r\n\
          a=rtpmap:99 telephone-event/8000\r\na=sendonly\r\nm=audio 4002 RTP/AVP 0\r\n",
     );
-    let (agreed, ours) = answer_to(&local(), &offer).unwrap();
+    let (agreed, ours) = answer_to(&local(), &offer, new_key).unwrap();
     assert_eq!((agreed.codec, agreed.direction), (Codec::Pcmu, Direction::ReceiveOnly));
     let text = write(&ours, Some(&offer));
     let media: Vec<&str> = text.lines().filter(|line| line.starts_with("m=")).collect();
@@ -160,7 +168,7 @@ proptest! {
     ) {
         let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\n{}", lines.join("\r\n"));
         if let Ok(offer) = read(text.as_bytes())
-            && let Ok((_, ours)) = answer_to(&local(), &offer)
+            && let Ok((_, ours)) = answer_to(&local(), &offer, new_key)
         {
             prop_assert!(read(write(&ours, Some(&offer)).as_bytes()).is_ok());
         }

@@ -1,12 +1,13 @@
 //! Writing what we offer and answer.
 
+use core::net::{IpAddr, SocketAddr};
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
 
 use outbound::trunk::Srtp;
 
 use super::{EVENT_PAYLOAD_TYPE, OwnKey, SessionDescription, key_text};
-use crate::media::{Codec, Direction};
+use crate::g711::Codec;
+use crate::peer::{Direction, MasterKey};
 
 /// Our end of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +31,15 @@ pub struct Local {
 }
 
 impl Local {
-    /// What we offer before we know anything of the far end.
-    pub fn new(rtp: SocketAddr, session: u64, codecs: Vec<Codec>, srtp: Srtp) -> Self {
-        let keys = if srtp == Srtp::Off { Vec::new() } else { OwnKey::offered() };
+    /// What we offer before we know anything of the far end; `new_key` gives keys that nobody can guess.
+    pub fn new(
+        rtp: SocketAddr,
+        session: u64,
+        codecs: Vec<Codec>,
+        srtp: Srtp,
+        new_key: impl FnMut() -> MasterKey,
+    ) -> Self {
+        let keys = if srtp == Srtp::Off { Vec::new() } else { OwnKey::offered(new_key) };
         let event = Some(EVENT_PAYLOAD_TYPE);
         Self { rtp, session, version: 1, codecs, event, srtp, keys, direction: Direction::Both }
     }

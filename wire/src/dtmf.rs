@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::digit::{DialStep, Digit, Digits};
-use super::frame::FRAME_MS;
-use super::frame::FRAME_SAMPLES;
+use crate::digit::{DialStep, Digit, Digits};
+use crate::frame::FRAME_MS;
+use crate::frame::FRAME_SAMPLES;
 
 /// Bytes of an event in a packet.
 pub const EVENT_BYTES: usize = 4;
@@ -49,13 +49,13 @@ pub fn write(event: Event) -> [u8; EVENT_BYTES] {
 
 /// Tells key presses from their packets: by (timestamp, event), never by the marker, which gets lost.
 #[derive(Debug, Default)]
-pub(super) struct KeyPresses {
+pub struct KeyPresses {
     seen: VecDeque<(u32, u8)>,
 }
 
 impl KeyPresses {
     /// A packet of an event came. A digit, where it is the first of its key press.
-    pub(super) fn hear(&mut self, timestamp: u32, event: Event) -> Option<Digit> {
+    pub fn hear(&mut self, timestamp: u32, event: Event) -> Option<Digit> {
         let digit = Digit::from_event(event.event)?;
         let press = (timestamp, event.event);
         if self.seen.contains(&press) {
@@ -69,14 +69,14 @@ impl KeyPresses {
     }
 
     /// A new stream's timestamps mean nothing to the old one's.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.seen.clear();
     }
 }
 
 /// Dials digits, a frame at a time.
 #[derive(Debug, Default)]
-pub(super) struct Dialler {
+pub struct Dialler {
     steps: VecDeque<Step>,
     /// Frames of the first step that have left.
     frames: u16,
@@ -95,7 +95,7 @@ enum Step {
 
 /// What a frame is to the dialler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialled {
+pub enum Dialled {
     /// This event, for this timestamp; marked where it is the first of its key press.
     Event { event: Event, timestamp: u32, first: bool },
     /// This key sounds; so many samples of its tone have left.
@@ -106,7 +106,7 @@ pub(super) enum Dialled {
 
 /// What happened when a frame left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DialProgress {
+pub enum DialProgress {
     Dialling,
     /// All digits of a request have left.
     Done,
@@ -114,7 +114,7 @@ pub(super) enum DialProgress {
 
 impl Dialler {
     /// Whether there was room for them.
-    pub(super) fn add(&mut self, digits: &Digits) -> bool {
+    pub fn add(&mut self, digits: &Digits) -> bool {
         if self.steps.len() + digits.steps().len() * 2 + 1 > STEPS_WAITING_MAX {
             return false;
         }
@@ -134,12 +134,12 @@ impl Dialler {
         true
     }
 
-    pub(super) fn is_dialling(&self) -> bool {
+    pub fn is_dialling(&self) -> bool {
         !self.steps.is_empty()
     }
 
     /// The next frame as an event, without taking it. `now` is the frame's timestamp.
-    pub(super) fn peek_event(&self, now: u32) -> Option<Dialled> {
+    pub fn peek_event(&self, now: u32) -> Option<Dialled> {
         match *self.steps.front()? {
             Step::Press(digit) => {
                 let first = self.frames == 0;
@@ -155,7 +155,7 @@ impl Dialler {
     }
 
     /// The next frame as a sound, without taking it.
-    pub(super) fn peek_sound(&self) -> Option<Dialled> {
+    pub fn peek_sound(&self) -> Option<Dialled> {
         match *self.steps.front()? {
             Step::Press(digit) if self.frames < PRESS_FRAMES => {
                 let samples = u32::from(self.frames) * FRAME_SAMPLES as u32;
@@ -166,7 +166,7 @@ impl Dialler {
     }
 
     /// The frame last peeked at has left, with this timestamp.
-    pub(super) fn advance(&mut self, now: u32) -> DialProgress {
+    pub fn advance(&mut self, now: u32) -> DialProgress {
         if self.frames == 0 {
             self.started_at = now;
         }

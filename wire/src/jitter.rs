@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use super::concealment::Concealment;
-use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS};
+use crate::concealment::Concealment;
+use crate::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS};
 
 /// Pieces that wait. Those within [`FAR_SAMPLES`] fit, also where packets are of 10 ms.
 const PIECES_MAX: usize = 64;

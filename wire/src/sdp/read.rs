@@ -1,9 +1,9 @@
 //! Reading what the far end describes.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::key_from;
-use crate::media::{Direction, MasterKey, SrtpSuite};
+use crate::peer::{Direction, MasterKey, SrtpSuite};
 
 /// The longest description that is read, in bytes.
 const BYTES_MAX: usize = 16_384;

@@ -4,7 +4,8 @@ use outbound::trunk::Srtp;
 
 use super::read::{Audio, Encoding, NOWHERE};
 use super::{Local, OwnKey, SessionDescription};
-use crate::media::{Codec, DigitsBy, Direction, Peer, SrtpKeys};
+use crate::g711::Codec;
+use crate::peer::{DigitsBy, Direction, MasterKey, Peer, SrtpKeys};
 
 /// What was agreed: the far end for the media plane.
 pub type Agreed = Peer;
@@ -32,6 +33,7 @@ pub fn agree(local: &Local, answer: &SessionDescription) -> Result<Agreed, Disag
 pub fn answer_to(
     local: &Local,
     offer: &SessionDescription,
+    new_key: impl FnMut() -> MasterKey,
 ) -> Result<(Agreed, Local), Disagreement> {
     let audio = offer.audio.as_ref().ok_or(Disagreement::NoVoice)?;
     let mut ours = local.clone();
@@ -40,7 +42,7 @@ pub fn answer_to(
             // A key of an earlier agreement goes on, or a new one is made.
             let same = |own: &OwnKey| own.suite == theirs.suite;
             let known = local.keys.iter().find(|own| same(own)).cloned();
-            let own = known.or_else(|| OwnKey::offered().into_iter().find(same));
+            let own = known.or_else(|| OwnKey::offered(new_key).into_iter().find(same));
             own.map(|own| OwnKey { tag: theirs.tag, ..own }).into_iter().collect()
         }
         None => Vec::new(),

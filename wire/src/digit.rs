@@ -34,7 +34,7 @@ impl Digit {
     }
 
     /// The two tones of the key, in hertz (ITU-T Q.23).
-    pub(super) fn tones_hz(self) -> (u32, u32) {
+    pub fn tones_hz(self) -> (u32, u32) {
         const ROWS: [u32; 4] = [697, 770, 852, 941];
         const COLUMNS: [u32; 4] = [1_209, 1_336, 1_477, 1_633];
         let (row, column) = match self.as_char() {
@@ -65,8 +65,9 @@ impl fmt::Display for Digit {
     }
 }
 
+/// One step of dialling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DialStep {
+pub enum DialStep {
     Press(Digit),
     Pause { ms: u32 },
 }
@@ -76,27 +77,31 @@ pub(super) enum DialStep {
 pub struct Digits(Vec<DialStep>);
 
 impl Digits {
-    pub(super) fn steps(&self) -> &[DialStep] {
+    pub fn steps(&self) -> &[DialStep] {
         &self.0
     }
 }
 
+/// A text that names no keys to press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotDigits(&'static str);
+
 impl FromStr for Digits {
-    type Err = super::MediaError;
+    type Err = NotDigits;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        use super::MediaError::Unfit;
         let step = |key| match key {
             ',' => Ok(DialStep::Pause { ms: 1_000 }),
             'w' => Ok(DialStep::Pause { ms: 500 }),
             key => Digit::from_char(key)
                 .map(DialStep::Press)
-                .ok_or(Unfit("digits are 0-9, *, #, A-D, and `,` or `w` for a pause")),
+                .ok_or(NotDigits("digits are 0-9, *, #, A-D, and `,` or `w` for a pause")),
         };
         match text.chars().count() {
-            0 => Err(Unfit("no digits to send")),
+            0 => Err(NotDigits("no digits to send")),
             1..=STEPS_MAX => text.chars().map(step).collect::<Result<_, _>>().map(Self),
-            _ => Err(Unfit("too many digits at a time")),
+            _ => Err(NotDigits("too many digits at a time")),
         }
     }
 }

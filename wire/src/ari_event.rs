@@ -38,7 +38,7 @@ pub enum ChannelState {
 }
 
 impl ChannelState {
-    pub(super) fn of(name: &str) -> Self {
+    pub fn of(name: &str) -> Self {
         match name {
             "Ringing" => Self::Ringing,
             "Up" => Self::Up,
@@ -58,7 +58,7 @@ pub struct HangupCause {
 
 impl HangupCause {
     /// This one, with what it lacks from an earlier one.
-    pub(super) fn or(self, earlier: Self) -> Self {
+    pub fn or(self, earlier: Self) -> Self {
         Self { q850: self.q850.or(earlier.q850), sip: self.sip.or(earlier.sip) }
     }
 }

@@ -1,9 +1,9 @@
 //! The other end of a session, as signalling has agreed on it.
 
+use core::net::SocketAddr;
 use std::fmt;
-use std::net::SocketAddr;
 
-use super::g711::Codec;
+use crate::g711::Codec;
 
 /// What an SDP answer (or a re-INVITE) says. Given again whenever it changes; what stays the same goes on
 /// without a gap.
@@ -59,11 +59,11 @@ pub enum Direction {
 }
 
 impl Direction {
-    pub(super) fn sends(self) -> bool {
+    pub fn sends(self) -> bool {
         matches!(self, Self::Both | Self::SendOnly)
     }
 
-    pub(super) fn hears(self) -> bool {
+    pub fn hears(self) -> bool {
         matches!(self, Self::Both | Self::ReceiveOnly)
     }
 }
@@ -105,7 +105,7 @@ impl SrtpSuite {
 
 /// Bytes of a master key and of the salt after it.
 pub const MASTER_KEY_BYTES: usize = 30;
-pub(super) const KEY_BYTES: usize = 16;
+pub const KEY_BYTES: usize = 16;
 
 /// A master key with its salt: what a crypto line carries in base64 after `inline:`. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -114,11 +114,6 @@ pub struct MasterKey([u8; MASTER_KEY_BYTES]);
 impl MasterKey {
     pub fn from_bytes(bytes: [u8; MASTER_KEY_BYTES]) -> Self {
         Self(bytes)
-    }
-
-    /// A new key from the operating system's randomness.
-    pub fn random() -> Self {
-        Self(rand::random())
     }
 
     /// The bytes, for the crypto line.

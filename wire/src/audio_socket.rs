@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::media::HEARD_SAMPLES_MAX;
+use crate::frame::HEARD_SAMPLES_MAX;
 
 /// Bytes before the payload.
 pub const HEADER_BYTES: usize = 3;
