@@ -44,7 +44,8 @@ mutants: setup ## Break outbound/ and dialog/ bit by bit, to see a test catch ea
 	@ulimit -v 8000000 && nice -n 19 target/tools/bin/cargo-mutants mutants --no-shuffle \
 		-p outbound -p dialog $(if $(ONLY),-f '**/$(ONLY)')
 
-chaos: setup ## A campaign through faults, then its journal checked: SEED=n NUMBERS=20000 MINUTES=20 ONLY="kill_dialer pause"
+chaos: ## A campaign through faults, then its journal checked: SEED=n NUMBERS=20000 MINUTES=20 ONLY="kill_dialer pause"
+	@scripts/setup tests
 	@cargo build $(CARGO_PROFILE) --locked -p callwright -p tests --bin callwright --bin chaos
 	@$(TARGET)/chaos
 

@@ -1,7 +1,8 @@
-//! What is called in a run: two enterprises with a trunk each, three tasks, and numbers that land while
-//! things break.
+//! What is called in a run: two enterprises with a simulated trunk each, three tasks on them, one more on a SIP trunk,
+//! and numbers that land while things break.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,11 @@ const RETRY: Duration = Duration::from_millis(500);
 const ANSWER: Duration = Duration::from_secs(20);
 /// Of a chunk of numbers, one in so many is in the neighbour task too.
 const SHARED: usize = 20;
+
+/// The place of the task that calls on the SIP trunk, and one number of it for so many of another task: its calls talk
+/// at the pace of life.
+const SIP_TASK: usize = 3;
+const SIP_SHARE: usize = 10;
 
 /// One task of the run.
 #[derive(Debug, Clone)]
@@ -87,7 +93,14 @@ fn write_clock(file: &Path, settings: &[Setting]) -> Result<()> {
 
 impl Campaign {
     /// Make enterprises, trunks and tasks; nothing is started.
-    pub async fn make(store: &Store, url: &str, clock_file: &Path, clock: Clock) -> Result<Self> {
+    /// `phones` is where SIP phones answer.
+    pub async fn make(
+        store: &Store,
+        url: &str,
+        clock_file: &Path,
+        clock: Clock,
+        phones: SocketAddr,
+    ) -> Result<Self> {
         let mut campaign = Self {
             clock_file: clock_file.to_owned(),
             clock,
@@ -117,7 +130,27 @@ impl Campaign {
         for (name, enterprise, kind, ranges, redial) in plans {
             campaign.task(name, enterprise, kind, ranges, redial).await?;
         }
+        campaign.sip_task(1, phones).await?;
         Ok(campaign)
+    }
+
+    /// A task whose calls are real SIP calls, recorded, each a second long.
+    async fn sip_task(&mut self, enterprise: usize, phones: SocketAddr) -> Result<()> {
+        let Enterprise { api, .. } = &self.enterprises[enterprise];
+        let host = json!({"host": phones.ip().to_string(), "port": phones.port()});
+        let trunk = json!({"name": "sip", "driver": "sip", "concurrency": 20,
+            "breaker": {"enabled": false}, "sip": {"hosts": [host], "options_seconds": null}});
+        let trunk = made(api, "trunks", trunk).await?;
+        let navigation = navigation(api, "Sip").await?;
+        let caller = json!({"trunk": trunk, "phone": "+862155500199"});
+        let caller = made(api, "caller_ids", caller).await?;
+        let (name, concurrency) = ("Sip", 15);
+        let config = json!({"name": name, "concurrency": concurrency, "navigation": navigation,
+            "caller_ids": [caller], "ring_timeout_seconds": RING_SECONDS, "max_call_seconds": 600,
+            "redial": {"enabled": true, "retry_seconds": [60]}, "recording": true});
+        let id = made(api, "tasks", config).await?;
+        self.tasks.push(Task { name, id, enterprise, concurrency, numbers: 0 });
+        Ok(())
     }
 
     async fn enterprise(
@@ -152,15 +185,7 @@ impl Campaign {
         let Enterprise { api, trunk, .. } = &self.enterprises[enterprise];
         let period =
             made(api, "periods", json!({"name": name, "kind": kind, "ranges": ranges})).await?;
-        let navigation = made(
-            api,
-            "navigations",
-            json!({"name": name, "start": "word", "nodes": [
-                {"name": "word", "kind": "play", "text": "Hello", "next": "end"},
-                {"name": "end", "kind": "hangup"}]}),
-        )
-        .await?;
-        api.post(&format!("navigations/{navigation}/publish"), &json!({})).await?;
+        let navigation = navigation(api, name).await?;
         let phone = format!("+8621555001{:02}", self.tasks.len());
         let caller = made(api, "caller_ids", json!({"trunk": trunk, "phone": phone})).await?;
         let concurrency = 30;
@@ -182,6 +207,7 @@ impl Campaign {
     pub async fn import(&mut self, task: usize, count: usize) -> Result<()> {
         self.chunks += 1;
         let chunk = self.chunks;
+        let count = if task == SIP_TASK { (count / SIP_SHARE).max(1) } else { count };
         let numbers: Vec<Value> = (0..count).map(|row| self.number(task, chunk, row)).collect();
         let path = format!("tasks/{}/imports", self.tasks[task].id);
         let batch = format!("batch {chunk}");
@@ -312,6 +338,17 @@ fn is_done(refusal: &str) -> bool {
     ["(task_not_running)", "(task_already_running)", "(task_already_ended)"]
         .iter()
         .any(|code| refusal.contains(code))
+}
+
+/// A navigation that says a word and hangs up, published.
+async fn navigation(api: &Api, name: &str) -> Result<String> {
+    let nodes = json!([{"name": "word", "kind": "play", "text": "Hello", "next": "end"},
+        {"name": "end", "kind": "hangup"}]);
+    let draft = json!({"name": name, "start": "word", "nodes": nodes});
+    let navigation = made(api, "navigations", draft).await?;
+    let path = format!("navigations/{navigation}/publish");
+    surely(|| api.post(&path, &Value::Null)).await?;
+    Ok(navigation)
 }
 
 async fn made(api: &Api, path: &str, body: Value) -> Result<String> {

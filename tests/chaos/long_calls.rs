@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use outbound::ids::AttemptId;
 use serde_json::{Value, json};
-use storage::checks::Snapshot;
+use storage::checks::{LiveAttempt, Snapshot};
 use telephony::journal::{Event, read_all};
 use workers::fail_point::FailPoint;
 
@@ -161,10 +161,15 @@ impl Run {
         }
     }
 
-    /// Calls that ring.
+    /// Calls that ring on simulated trunks. Those on the SIP trunk are answered, and end.
     async fn up(&self) -> Result<HashSet<AttemptId>> {
         let live = Snapshot::take(&self.store).await?.live().await?;
-        Ok(live.into_iter().filter(|attempt| attempt.begun).map(|attempt| attempt.id).collect())
+        let trunks: Vec<&str> =
+            self.campaign.enterprises.iter().map(|enterprise| enterprise.trunk.as_str()).collect();
+        let rings = |attempt: &LiveAttempt| {
+            attempt.begun && trunks.contains(&attempt.trunk.to_string().as_str())
+        };
+        Ok(live.into_iter().filter(rings).map(|attempt| attempt.id).collect())
     }
 
     /// What is found when any of these calls has ended on the line.

@@ -1,7 +1,7 @@
 //! `make chaos SEED=n`: a campaign through faults, and whether anything was lost.
 //!
 //! It starts PostgreSQL, Redis and an object store of its own and the real binary as separate processes,
-//! calls numbers of three tasks over two trunks of two enterprises, and meanwhile does to them what its
+//! calls numbers of three tasks over two trunks of two enterprises, and of one over a SIP trunk to sipp, and meanwhile does to them what its
 //! seed says. Then all faults end, every number is waited for, and the journal is checked against the
 //! database. It ends with 0 when nothing was found. `docs/operations/chaos.md` tells how to read it.
 
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use callwright::config::Config;
 use callwright::{commands, node, supervise};
+use harness::sipp::Sipp;
 
 use campaign::Campaign;
 use deck::Deck;
@@ -116,7 +117,8 @@ async fn chaos(asked: &Asked) -> Result<Vec<String>> {
     let url = format!("http://127.0.0.1:{port}");
     ready(&url).await?;
     let store = node::store(&config).await?;
-    let campaign = Campaign::make(&store, &url, &clock_file, clock.clone()).await?;
+    let phones = Sipp::play("answers", &[]).await;
+    let campaign = Campaign::make(&store, &url, &clock_file, clock.clone(), phones.address).await?;
     let deck = Deck::of(asked.seed, IMPORTS - IMPORTS_AHEAD, STOPS.len(), &asked.only);
     let chunk = (asked.numbers / IMPORTS).max(1);
     let mut run = Run::new(servers, fleet, campaign, store, deck, &config, chunk);

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use harness::sipp::free_udp_port;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
@@ -73,6 +74,8 @@ struct Process {
 pub struct Fleet {
     binary: PathBuf,
     environment: Vec<(String, String)>,
+    /// Where the dialer at each place is reached by SIP: the same after each start.
+    sip_ports: Vec<u16>,
     logs: PathBuf,
     processes: Vec<Process>,
     /// Fail points at which a process has died, or failed.
@@ -90,6 +93,7 @@ impl Fleet {
         let mut fleet = Self {
             binary,
             environment,
+            sip_ports: Vec::new(),
             logs,
             processes: Vec::new(),
             died_at: Vec::new(),
@@ -98,6 +102,7 @@ impl Fleet {
         for (role, count) in Role::ALL {
             for _ in 0..count {
                 let place = fleet.processes.len();
+                fleet.sip_ports.push(free_udp_port());
                 let child = Some(fleet.spawn(role, place, None)?);
                 let process = Process { role, child, log_from: 0, armed: None, stopped: false };
                 fleet.processes.push(process);
@@ -114,6 +119,11 @@ impl Fleet {
             .arg(&self.binary)
             .args(role.arguments())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(
+                (role == Role::Dialer).then(|| {
+                    ("CALLWRIGHT_SIP_LISTEN", format!("127.0.0.1:{}", self.sip_ports[place]))
+                }),
+            )
             .envs(die_at.map(|point| ("CALLWRIGHT_DIE_AT", point.word())))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -62,7 +62,7 @@ impl Sipp {
             .args(["-sf", "scenario.xml"])
             .args(["-i", "127.0.0.1", "-p", &port.to_string()])
             .args(["-mp", &free_udp_port().to_string(), "-cp", &free_udp_port().to_string()])
-            .args(["-nostdin", "-timeout", "300"])
+            .args(["-nostdin", "-timeout", "3600"])
             .args(calls.into_iter().flat_map(|calls| ["-m".to_owned(), calls.to_string()]))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
