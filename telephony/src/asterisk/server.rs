@@ -191,6 +191,7 @@ async fn listen(server: Weak<Server>, channels: Channels, link: watch::Sender<Li
                 tell_all(&channels, || News::LinkBack);
                 link.send_replace(Link::Up);
                 let reason = pass_on(socket, &channels).await;
+                link.send_replace(Link::Down(reason.clone()));
                 tell_all(&channels, || News::LinkLost);
                 reason
             }
