@@ -1,6 +1,6 @@
 //! Key presses, both ways.
 
-use telephony::media::{Digit, DigitsBy, Happened, MediaError, Peer, Plane, dtmf};
+use telephony::media::{Digit, DigitsBy, Happened, Peer, Plane, dtmf};
 
 use crate::peer::{EVENTS, FarEnd, config};
 use crate::{answered, next, plain};
@@ -36,7 +36,7 @@ async fn digits_are_sent_as_events_that_any_peer_understands() {
     }
     let apart = presses[1].0.wrapping_sub(presses[0].0);
     assert_eq!(apart, 13 * 160);
-    assert!(matches!("1x".parse::<telephony::media::Digits>(), Err(MediaError::Unfit(_))));
+    assert!("1x".parse::<telephony::media::Digits>().is_err());
 }
 
 #[tokio::test]
