@@ -12,9 +12,11 @@ async fn sip_line(world: &World, sipp: &Sipp, more: Value) -> (String, String) {
     let host = json!({"host": "127.0.0.1", "port": sipp.address.port()});
     let mut sip = json!({"hosts": [host], "options_seconds": null});
     sip.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    let trunk = json!({"name": "carrier", "driver": "sip", "concurrency": 5, "sip": sip});
+    let port = sipp.address.port();
+    let trunk =
+        json!({"name": format!("carrier {port}"), "driver": "sip", "concurrency": 5, "sip": sip});
     let trunk = world.made("trunks", trunk).await;
-    let caller = json!({"trunk": trunk, "phone": "+862155500200"});
+    let caller = json!({"trunk": trunk, "phone": format!("+8621{}", 55_500_000 + u32::from(port))});
     let caller = world.made("caller_ids", caller).await;
     (trunk, caller)
 }
@@ -194,12 +196,20 @@ async fn a_dialer_that_stops_hangs_up_and_cancels_and_its_numbers_are_redialled(
     world.post(&format!("navigations/{navigation}/publish"), json!({})).await;
     let redial = json!({"enabled": true, "retry_seconds": [600]});
     let (mut tasks, mut far_ends) = (Vec::new(), Vec::new());
-    for (scenario, begun) in [("rings_for_ever", Event::Ring), ("answers", Event::Answer)] {
+    for (scenario, begun, phone) in
+        [("rings_for_ever", Event::Ring, "13812340001"), ("answers", Event::Answer, "13812340002")]
+    {
         let sipp = Sipp::play_for(1, scenario).await;
         let (_, caller) = sip_line(&world, &sipp, json!({})).await;
         let config = json!({"navigation": navigation, "caller_ids": [caller], "redial": redial});
         let task = world.task(scenario, config).await;
-        world.import_numbers(&task, &json!({"batch_name": "all"}), phones(1)).await;
+        world
+            .import_numbers(
+                &task,
+                &json!({"batch_name": "all"}),
+                vec![json!({"phone_number": phone})],
+            )
+            .await;
         world.start(&task).await;
         harness::eventually("the phone to ring or answer", || async {
             let entries = telephony::journal::read_all(&world.config.journal).expect("a journal");
