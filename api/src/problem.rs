@@ -213,6 +213,12 @@ impl From<StoreError> for Problem {
                 ..Self::refused(faults).with_code("stale")
             },
             StoreError::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
+            error @ StoreError::LeaseLost => {
+                Self::new(StatusCode::CONFLICT, "lease_lost", error.to_string())
+            }
+            error @ StoreError::Cancelled => {
+                Self::new(StatusCode::CONFLICT, "cancelled", error.to_string())
+            }
             StoreError::Busy { code, detail, retry_after_seconds } => Self {
                 retry_after_seconds: Some(retry_after_seconds),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail)

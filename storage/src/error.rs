@@ -21,6 +21,12 @@ pub enum StoreError {
     /// The state of things does not allow it. `code` is stable.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// Another worker has this work, or it is over: write nothing more of it.
+    #[error("another worker has this work, or it is over")]
+    LeaseLost,
+    /// Somebody asked to cancel this work: undo what was done, and say so.
+    #[error("the work was cancelled")]
+    Cancelled,
     /// As much as there may be waits already: ask again after so many seconds. `code` is stable.
     #[error("{detail}")]
     Busy { code: &'static str, detail: String, retry_after_seconds: u64 },

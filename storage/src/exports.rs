@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
-use crate::work::{Going, Try, WorkStatus, lease_lost, over, seconds, status};
+use crate::work::{Lease, WorkStatus, seconds, status};
 use crate::{Store, StoreError, quotas};
 
 /// Why an export failed.
@@ -62,6 +62,11 @@ pub struct Export {
 }
 
 impl Export {
+    /// It in the hands of the worker that took it.
+    pub const fn lease(&self) -> Lease<ExportId> {
+        Lease { work: self.id, token: self.token }
+    }
+
     /// It was written, and its file was kept for its time: it is gone, or goes with the next sweep.
     pub fn has_expired(&self, now: Time) -> bool {
         let due = self.expires_at.is_some_and(|at| at <= now);
@@ -238,57 +243,6 @@ pub async fn take(
     row.map(Export::try_from).transpose()
 }
 
-/// Say how far it is, renew the lease, and hear whether to go on. Locks the row.
-pub async fn progress(
-    store: &Store,
-    id: ExportId,
-    token: i64,
-    done: u64,
-    total: Option<u64>,
-    lease: Duration,
-) -> Result<Going, StoreError> {
-    let cancel = sqlx::query_scalar!(
-        "update export
-            set done = $3, total = coalesce($4, total),
-                lease_until = clock_timestamp() + make_interval(secs => $5)
-          where id = $1 and token = $2 and status = 'running'
-      returning cancel",
-        id.uuid(),
-        token,
-        i64::try_from(done).unwrap_or(i64::MAX),
-        total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)),
-        seconds(lease)
-    )
-    .fetch_optional(&store.api)
-    .await?
-    .ok_or_else(lease_lost)?;
-    Ok(if cancel { Going::Cancelled } else { Going::On })
-}
-
-/// Give it back before its lease ends, with what came of the try: whoever comes next takes it at once.
-/// False: it is not this worker's any more. Locks the row.
-pub async fn give_back(
-    store: &Store,
-    id: ExportId,
-    token: i64,
-    tried: Try<'_>,
-) -> Result<bool, StoreError> {
-    let (off, trouble) = tried.columns();
-    let given = sqlx::query!(
-        "update export
-            set lease_until = clock_timestamp(), tries = greatest(tries - $3, 0),
-                trouble = coalesce($4, trouble)
-          where id = $1 and token = $2 and status = 'running'",
-        id.uuid(),
-        token,
-        off,
-        trouble
-    )
-    .execute(&store.api)
-    .await?;
-    Ok(given.rows_affected() > 0)
-}
-
 /// Keep where to go on. The tries start anew: what is behind the checkpoint did not break them. Locks the row.
 pub async fn checkpoint(
     store: &Store,
@@ -304,7 +258,7 @@ pub async fn checkpoint(
     )
     .execute(&store.api)
     .await?;
-    if kept.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
+    if kept.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
 }
 
 /// The file that an export wrote.
@@ -345,7 +299,7 @@ pub async fn finish(
     )
     .execute(&store.api)
     .await?;
-    if done.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
+    if done.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
 }
 
 /// It can't be done. Locks the row.
@@ -366,104 +320,7 @@ pub async fn fail(
     )
     .execute(&store.api)
     .await?;
-    if failed.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
-}
-
-/// The worker heard that it is cancelled, and left nothing behind. Locks the row.
-pub async fn cancelled(
-    store: &Store,
-    id: ExportId,
-    token: i64,
-    now: Time,
-) -> Result<(), StoreError> {
-    let ended = sqlx::query!(
-        "update export set status = 'cancelled', finished_at = $3, lease_until = null
-          where id = $1 and token = $2 and status = 'running' and cancel",
-        id.uuid(),
-        token,
-        now
-    )
-    .execute(&store.api)
-    .await?;
-    if ended.rows_affected() == 0 { Err(lease_lost()) } else { Ok(()) }
-}
-
-/// Ask for a cancel. What is queued is cancelled at once; what runs, when its worker next reports.
-/// Locks the row.
-pub async fn cancel(
-    store: &Store,
-    enterprise: EnterpriseId,
-    id: ExportId,
-    now: Time,
-) -> Result<WorkStatus, StoreError> {
-    let after = sqlx::query_scalar!(
-        "update export
-            set cancel = true,
-                status = case status when 'queued' then 'cancelled' else status end,
-                finished_at = case status when 'queued' then $3 else finished_at end
-          where id = $1 and enterprise_id = $2 and status in ('queued', 'running')
-      returning status",
-        id.uuid(),
-        enterprise.uuid(),
-        now
-    )
-    .fetch_optional(&store.api)
-    .await?;
-    match after {
-        Some(word) => status(&word),
-        None => Err(over(get(store, enterprise, id).await?.status)),
-    }
-}
-
-/// Queue again what a worker left: exports whose lease ran out, at most `limit`. Locks those rows.
-pub async fn requeue_expired(store: &Store, limit: u32) -> Result<u64, StoreError> {
-    let requeued = sqlx::query!(
-        "update export set status = 'queued', lease_until = null
-          where id in (select id from export
-                        where status = 'running' and lease_until < clock_timestamp()
-                        order by id limit $1 for update skip locked)",
-        i64::from(limit)
-    )
-    .execute(&store.api)
-    .await?;
-    Ok(requeued.rows_affected())
-}
-
-/// What is queued, oldest first: the sweep pushes a job for each again, and the queue keeps one of
-/// a kind. Locks nothing.
-pub async fn queued(store: &Store, limit: u32) -> Result<Vec<(ExportId, i64)>, StoreError> {
-    let rows = sqlx::query!(
-        "select id, token from export where status = 'queued' order by id limit $1",
-        i64::from(limit)
-    )
-    .fetch_all(&store.api)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id.into(), row.token)).collect())
-}
-
-/// Whose export it is; none when it is gone. Locks nothing.
-pub async fn enterprise_of(
-    store: &Store,
-    id: ExportId,
-) -> Result<Option<EnterpriseId>, StoreError> {
-    let found = sqlx::query_scalar!("select enterprise_id from export where id = $1", id.uuid())
-        .fetch_optional(&store.api)
-        .await?;
-    Ok(found.map(EnterpriseId::from))
-}
-
-/// The export of an enterprise that has been queued for longest, with its token. Locks nothing.
-pub async fn next_queued(
-    store: &Store,
-    enterprise: EnterpriseId,
-) -> Result<Option<(ExportId, i64)>, StoreError> {
-    let found = sqlx::query!(
-        "select id, token from export where enterprise_id = $1 and status = 'queued' order by id limit 1",
-        enterprise.uuid()
-    )
-    .fetch_optional(&store.api)
-    .await?;
-    Ok(found.map(|found| (found.id.into(), found.token)))
+    if failed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
 }
 
 /// Days that files of an export that failed or was cancelled may stand about.

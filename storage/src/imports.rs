@@ -13,13 +13,10 @@ use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 
 use crate::rows::{Listed, Page};
-use crate::work::{WorkStatus, status};
+use crate::work::{Lease, WorkStatus, status};
 use crate::{Store, StoreError, quotas, tasks};
 
-pub use carried::{
-    Landed, cancel, cancelled, enterprise_of, fail, finish, give_back, next_queued, progress,
-    queued, requeue_expired, take,
-};
+pub use carried::{Landed, fail, finish, take};
 pub(crate) use suppressions::{Landmark, landed_until};
 pub use suppressions::{
     NewSuppressionImport, create_suppressions, finish_suppressions, list_suppressions,
@@ -80,6 +77,11 @@ pub struct Suppressions {
 }
 
 impl Import {
+    /// It in the hands of the worker that took it.
+    pub const fn lease(&self) -> Lease<ImportId> {
+        Lease { work: self.id, token: self.token }
+    }
+
     /// What it is, if it is one of numbers.
     pub const fn numbers(&self) -> Option<&Numbers> {
         match &self.content {

@@ -4,9 +4,13 @@
 //! its fencing token, and every later write names that token: a worker that lost its lease writes
 //! nothing any more. Work whose lease ran out is queued again by the sweep.
 
+mod lease;
+
 use std::time::Duration;
 
 use crate::StoreError;
+
+pub use lease::{Lease, LongWork};
 
 /// Times that work is taken before it ends as failed. Only tries count that a worker died of, or that
 /// failed by the work itself: a server that is away gives its try back.
@@ -94,11 +98,6 @@ pub(crate) fn status(word: &str) -> Result<WorkStatus, StoreError> {
 /// The lease, as a number of seconds for the database.
 pub(crate) fn seconds(lease: Duration) -> f64 {
     lease.as_secs_f64()
-}
-
-/// The token is not the row's any more: another worker has the work, or it is over.
-pub(crate) fn lease_lost() -> StoreError {
-    StoreError::conflict("lease_lost", "another worker has this work, or it is over")
 }
 
 /// It is over and can't be cancelled.

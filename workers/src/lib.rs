@@ -22,6 +22,7 @@ mod dial_attempt;
 mod faults;
 mod finishes;
 mod import_batch;
+mod leased;
 mod leases;
 mod ledger;
 mod lost_calls;

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use outbound::audit::Action;
+use outbound::ids::ExportId;
 use serde_json::json;
+use storage::work::LongWork;
 use storage::{exports, workers};
 
 use super::{ExportPath, ExportView};
@@ -42,7 +44,7 @@ pub(super) async fn cancel(
     Path(path): Path<ExportPath>,
 ) -> Reply<Json<ExportView>> {
     let now = state.clock.now();
-    exports::cancel(&state.store, caller.enterprise, path.export_id, now).await?;
+    ExportId::cancel(&state.store, caller.enterprise, path.export_id, now).await?;
     state.audit(&caller, Action::ExportCancel, path.export_id, json!({})).await;
     let row = exports::get(&state.store, caller.enterprise, path.export_id).await?;
     let fleet = workers::fleet(&state.store).await?;

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use outbound::audit::Action;
+use outbound::ids::ImportId;
 use serde_json::json;
+use storage::work::LongWork;
 use storage::{StoreError, imports, workers};
 
 use super::{ImportPath, ImportView, page};
@@ -45,7 +47,7 @@ pub(super) async fn cancel(
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     row.numbers().ok_or(StoreError::NotFound("import"))?;
     let now = state.clock.now();
-    imports::cancel(&state.store, caller.enterprise, path.import_id, now).await?;
+    ImportId::cancel(&state.store, caller.enterprise, path.import_id, now).await?;
     state.audit(&caller, Action::ImportCancel, path.import_id, json!({})).await;
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     let fleet = workers::fleet(&state.store).await?;

@@ -17,6 +17,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use storage::imports::{self, Content, Import, NewSuppressionImport};
+use storage::work::LongWork;
 use storage::{StoreError, workers};
 use tempfile::NamedTempFile;
 
@@ -326,7 +327,7 @@ async fn cancel(
 ) -> Reply<Json<SuppressionImportView>> {
     let row = imports::get(&state.store, caller.enterprise, path.import_id).await?;
     row.suppressions().ok_or(StoreError::NotFound("import"))?;
-    imports::cancel(&state.store, caller.enterprise, row.id, state.clock.now()).await?;
+    ImportId::cancel(&state.store, caller.enterprise, row.id, state.clock.now()).await?;
     state.audit(&caller, Action::ImportCancel, row.id, json!({})).await;
     shown(&state, &caller, row.id).await
 }

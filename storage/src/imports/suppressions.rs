@@ -10,7 +10,6 @@ use sqlx::types::{Json, Uuid};
 use super::carried::{column, going};
 use super::{Import, QUOTAS, Row};
 use crate::rows::{Listed, Page};
-use crate::work::lease_lost;
 use crate::{Store, StoreError, quotas};
 
 /// A do-not-call list that is to be imported. The file lies at `object_key` before the row is made.
@@ -102,7 +101,7 @@ pub(crate) async fn landed_until(
     )
     .fetch_optional(db)
     .await?
-    .ok_or_else(lease_lost)?;
+    .ok_or(StoreError::LeaseLost)?;
     going(cancelled)
 }
 
@@ -138,5 +137,5 @@ pub async fn finish_suppressions(
         id.uuid(),
         token
     );
-    going(cancel.fetch_optional(&store.api).await?.ok_or_else(lease_lost)?)
+    going(cancel.fetch_optional(&store.api).await?.ok_or(StoreError::LeaseLost)?)
 }

@@ -7,6 +7,7 @@ use outbound::suppression::{Entry, FileOptions, FileResult, TableFormat};
 use storage::decisions::{Decision, Decisions};
 use storage::imports::{self, NewSuppressionImport};
 use storage::suppression;
+use storage::work::LongWork;
 
 const REDIAL: &str = r#"{ "redial": { "enabled": true, "retry_seconds": [600] } }"#;
 
@@ -186,7 +187,7 @@ async fn rows_of_a_list_end_what_waits_and_are_counted_once(pool: PgPool) {
     // A worker that lost it lists nothing more, nor does one that was asked to stop.
     let lost = land_list(store, (list.0, list.1 - 1), enterprise, &lines(&[3], ""), result).await;
     assert!(matches!(lost, Err(StoreError::Conflict { code: "lease_lost", .. })));
-    imports::cancel(store, enterprise, list.0, at("09:00")).await.unwrap();
+    ImportId::cancel(store, enterprise, list.0, at("09:00")).await.unwrap();
     let cancelled = land_list(store, list, enterprise, &lines(&[3], ""), result).await;
     assert!(matches!(cancelled, Err(StoreError::Conflict { code: "cancelled", .. })));
     let end = imports::finish_suppressions(store, list.0, list.1, &result, None, at("09:00")).await;

@@ -12,7 +12,7 @@ use storage::StoreError;
 use storage::exports::{self, NewExport, Written};
 use storage::imports::{self, Landed, NewImport};
 use storage::rows::Page;
-use storage::work::{Going, Try, WorkStatus};
+use storage::work::{Going, Lease, LongWork, Try, WorkStatus};
 
 use crate::data::{World, enterprise, minutes, nine, world};
 
@@ -75,8 +75,12 @@ async fn new_export(world: &World) -> ExportId {
     id
 }
 
+fn lease<W>(work: W, token: i64) -> Lease<W> {
+    Lease { work, token }
+}
+
 fn lost(result: Result<impl Sized, StoreError>) -> bool {
-    matches!(result, Err(StoreError::Conflict { code: "lease_lost", .. }))
+    matches!(result, Err(StoreError::LeaseLost))
 }
 
 async fn land(pool: &PgPool, id: ImportId, token: i64) -> Result<(), StoreError> {
@@ -92,7 +96,7 @@ async fn land(pool: &PgPool, id: ImportId, token: i64) -> Result<(), StoreError>
 async fn an_import_has_one_worker_and_a_result(pool: PgPool) {
     let world = world(pool).await;
     let id = new_import(&world).await;
-    assert_eq!(imports::queued(&world.store, 10).await.unwrap(), [(id, 0)]);
+    assert_eq!(ImportId::queued(&world.store, 10).await.unwrap(), [(id, 0)]);
     let taken = imports::take(&world.store, id, 0, LEASE).await.unwrap().expect("it is free");
     assert_eq!(
         (taken.status, taken.token, numbers(&taken).options),
@@ -102,8 +106,8 @@ async fn an_import_has_one_worker_and_a_result(pool: PgPool) {
         let second = imports::take(&world.store, id, token, LEASE).await.unwrap();
         assert_eq!(second, None, "it is taken");
     }
-    assert!(imports::queued(&world.store, 10).await.unwrap().is_empty());
-    let going = imports::progress(&world.store, id, 1, 5, Some(10), LEASE).await.unwrap();
+    assert!(ImportId::queued(&world.store, 10).await.unwrap().is_empty());
+    let going = lease(id, 1).progress(&world.store, 5, Some(10), LEASE).await.unwrap();
     assert_eq!(going, Going::On);
     let seen = imports::get(&world.store, world.enterprise, id).await.unwrap();
     assert_eq!((seen.done, seen.total), (5, Some(10)));
@@ -122,9 +126,9 @@ async fn work_of_a_lost_worker_is_queued_again_and_the_lost_one_writes_nothing(p
     imports::take(&world.store, id, 0, Duration::ZERO).await.unwrap().expect("it is free");
     let other = new_import(&world).await;
     imports::take(&world.store, other, 0, LEASE).await.unwrap().expect("it is free");
-    assert_eq!(imports::requeue_expired(&world.store, 10).await.unwrap(), 1, "only the lost one");
-    assert_eq!(imports::queued(&world.store, 10).await.unwrap(), [(id, 1)]);
-    assert!(lost(imports::progress(&world.store, id, 1, 1, None, LEASE).await));
+    assert_eq!(ImportId::requeue_expired(&world.store, 10).await.unwrap(), 1, "only the lost one");
+    assert_eq!(ImportId::queued(&world.store, 10).await.unwrap(), [(id, 1)]);
+    assert!(lost(lease(id, 1).progress(&world.store, 1, None, LEASE).await));
     assert!(lost(land(&world.pool, id, 1).await));
     let again = imports::take(&world.store, id, 1, LEASE).await.unwrap().expect("it is free again");
     assert_eq!(again.token, 2);
@@ -139,7 +143,7 @@ async fn work_of_a_lost_worker_is_queued_again_and_the_lost_one_writes_nothing(p
 #[sqlx::test(migrations = "../migrations")]
 async fn a_cancel_stops_what_is_queued_at_once_and_what_runs_at_its_next_report(pool: PgPool) {
     let world = world(pool).await;
-    let cancel = |id| imports::cancel(&world.store, world.enterprise, id, nine());
+    let cancel = |id| ImportId::cancel(&world.store, world.enterprise, id, nine());
     let queued = new_import(&world).await;
     assert_eq!(cancel(queued).await.unwrap(), WorkStatus::Cancelled);
     assert_eq!(imports::take(&world.store, queued, 0, LEASE).await.unwrap(), None);
@@ -149,11 +153,11 @@ async fn a_cancel_stops_what_is_queued_at_once_and_what_runs_at_its_next_report(
     let running = new_import(&world).await;
     imports::take(&world.store, running, 0, LEASE).await.unwrap().expect("it is free");
     assert_eq!(cancel(running).await.unwrap(), WorkStatus::Running);
-    let going = imports::progress(&world.store, running, 1, 1, None, LEASE).await.unwrap();
+    let going = lease(running, 1).progress(&world.store, 1, None, LEASE).await.unwrap();
     assert_eq!(going, Going::Cancelled);
     let landed = land(&world.pool, running, 1).await;
-    assert!(matches!(landed, Err(StoreError::Conflict { code: "cancelled", .. })));
-    imports::cancelled(&world.store, running, 1, nine()).await.unwrap();
+    assert!(matches!(landed, Err(StoreError::Cancelled)));
+    lease(running, 1).cancelled(&world.store, nine()).await.unwrap();
     let seen = imports::get(&world.store, world.enterprise, running).await.unwrap();
     assert_eq!(seen.status, WorkStatus::Cancelled);
     assert_eq!(numbers(&seen).result, None, "nothing landed");
@@ -163,13 +167,13 @@ async fn a_cancel_stops_what_is_queued_at_once_and_what_runs_at_its_next_report(
 async fn an_export_is_written_listed_and_expires(pool: PgPool) {
     let world = world(pool).await;
     let id = new_export(&world).await;
-    assert_eq!(exports::queued(&world.store, 10).await.unwrap(), [(id, 0)]);
+    assert_eq!(ExportId::queued(&world.store, 10).await.unwrap(), [(id, 0)]);
     let taken = exports::take(&world.store, id, 0, Duration::ZERO).await.unwrap().expect("free");
     assert_eq!((taken.token, taken.file_name.as_str(), taken.reveal), (1, "records.csv", false));
-    assert_eq!(exports::requeue_expired(&world.store, 10).await.unwrap(), 1);
+    assert_eq!(ExportId::requeue_expired(&world.store, 10).await.unwrap(), 1);
     let taken = exports::take(&world.store, id, 1, LEASE).await.unwrap().expect("free again");
     assert_eq!(taken.token, 2);
-    exports::progress(&world.store, id, 2, 7, Some(9), LEASE).await.unwrap();
+    lease(id, 2).progress(&world.store, 7, Some(9), LEASE).await.unwrap();
     let written = Written {
         object_key: "exports/x.csv",
         bytes: 1_234,
@@ -262,8 +266,8 @@ async fn a_try_that_a_worker_died_of_counts_and_one_that_a_server_broke_off_does
             2 => Try::Failed("it broke"),
             _ => continue,
         };
-        assert!(imports::give_back(&world.store, id, token + 1, tried).await.unwrap());
-        assert!(exports::give_back(&world.store, export, token + 1, tried).await.unwrap());
-        assert!(!imports::give_back(&world.store, id, token, tried).await.unwrap(), "an old token");
+        assert!(lease(id, token + 1).give_back(&world.store, tried).await.unwrap());
+        assert!(lease(export, token + 1).give_back(&world.store, tried).await.unwrap());
+        assert!(!lease(id, token).give_back(&world.store, tried).await.unwrap(), "an old token");
     }
 }

@@ -17,26 +17,20 @@ use outbound::import::ImportProblem;
 use storage::StoreError;
 use storage::imports::{self, Content, Import};
 use storage::objects::keys;
-use storage::work::{Going, TRIES_MAX, Try, gave_up};
+use storage::work::{TRIES_MAX, gave_up};
 use tempfile::NamedTempFile;
 
 use crate::environment::Environment;
+use crate::leased::{self, Failed, Phase, Reached, Stop};
 use crate::work::{Failure, Work};
 use process::{Request, Summary};
 
 /// The import's lease, renewed at each look: when its worker dies, another goes on after it.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
-/// Between two looks whether it is cancelled, with which progress is told.
-const LOOK: Duration = Duration::from_secs(1);
-/// An import that a server's outage broke is given back for as long as this.
-const GIVE_BACK: Duration = Duration::from_secs(600);
-const RETRY: Duration = Duration::from_millis(500);
 
 /// Why an import ends before its rows have landed.
 #[derive(Debug, thiserror::Error)]
 enum Halt {
-    #[error("it was cancelled")]
-    Cancelled,
     #[error("it is refused: {}", .0.code)]
     Refused(ImportProblem),
     #[error(transparent)]
@@ -47,22 +41,21 @@ enum Halt {
     Broken(String),
 }
 
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        Self::Store(stop.into())
+    }
+}
+
 impl Work for ImportBatch {
     const CONCURRENCY: usize = 2;
     const DELIVERIES_MAX: u32 = 5;
 
     async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
-        let Some(enterprise) = imports::enterprise_of(&env.store, self.import).await? else {
-            return Ok(());
-        };
-        let Some(turn) = env.import_turns.take(enterprise).await else { return Ok(()) };
-        let done = carry(&env, &self).await;
-        drop(turn);
-        // Those that came meanwhile found that it was not their turn.
-        if let Some((import, token)) = imports::next_queued(&env.store, enterprise).await? {
-            env.queues.push(&Self { import, token }).await?;
-        }
-        done
+        let (carried, turns) = (|| carry(&env, &self), &env.import_turns);
+        let queues = &env.queues;
+        let push = |import, token| async move { Ok(queues.push(&Self { import, token }).await?) };
+        leased::in_turn(&env, turns, self.import, carried, push).await
     }
 }
 
@@ -76,7 +69,9 @@ async fn carry(env: &Environment, job: &ImportBatch) -> Result<(), Failure> {
     } else {
         tokio::select! {
             ran = run(env, &import, &progress) => ran,
-            halt = keep(env, &import, &progress) => Err(halt),
+            stop = leased::keep(&env.store, import.lease(), LEASE, || progress.reached()) => {
+                Err(stop.into())
+            }
         }
     };
     if let Err(halted) = ran {
@@ -88,14 +83,12 @@ async fn carry(env: &Environment, job: &ImportBatch) -> Result<(), Failure> {
 
 /// End an import that did not land, or give it back to be tried again.
 async fn end(env: &Environment, import: &Import, halted: Halt) -> Result<(), Failure> {
-    let (id, token) = (import.id, import.token);
+    let (id, token, lease) = (import.id, import.token, import.lease());
     let now = env.clock.now();
     let problem = match halted {
-        Halt::Cancelled | Halt::Store(StoreError::Conflict { code: "cancelled", .. }) => {
-            return Ok(imports::cancelled(&env.store, id, token, now).await?);
-        }
+        Halt::Store(StoreError::Cancelled) => return Ok(lease.cancelled(&env.store, now).await?),
         // Whoever has it now ends it.
-        Halt::Store(StoreError::Conflict { code: "lease_lost", .. }) => return Ok(()),
+        Halt::Store(StoreError::LeaseLost) => return Ok(()),
         Halt::Store(StoreError::Conflict { code, detail }) => {
             ImportProblem { code: code.into(), detail, faults: Vec::new() }
         }
@@ -110,20 +103,13 @@ async fn end(env: &Environment, import: &Import, halted: Halt) -> Result<(), Fai
             let detail = format!("its {what} is not there any more; import it again");
             ImportProblem { code: "gone".into(), detail, faults: Vec::new() }
         }
-        // A server is away: the sweep queues it again.
         Halt::Store(error @ StoreError::Unavailable(_)) => {
-            give_back(env, import, Try::NoFault).await;
-            return Err(error.into());
+            return Err(leased::server_away(&env.store, lease, error).await);
         }
-        error if import.tries < TRIES_MAX => {
-            let told = error.to_string();
-            give_back(env, import, Try::Failed(&told)).await;
-            return Err(Failure::Broken(told));
-        }
-        error => {
-            tracing::error!(%error, import = %id, "an import failed at each try");
-            gave_up_on(Some(&error.to_string()))
-        }
+        error => match leased::after_failure(&env.store, lease, import.tries, error).await {
+            Failed::Again(failure) => return Err(failure),
+            Failed::AtLast(trouble) => gave_up_on(Some(&trouble)),
+        },
     };
     Ok(imports::fail(&env.store, id, token, &problem, None, now).await?)
 }
@@ -140,33 +126,15 @@ struct Progress {
     landing: AtomicBool,
 }
 
-/// Renew the lease, tell progress, and hear a cancel, for as long as the import is ours.
-async fn keep(env: &Environment, import: &Import, progress: &Progress) -> Halt {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let rows = progress.rows.load(Ordering::Relaxed);
-        match imports::progress(&env.store, import.id, import.token, rows, None, LEASE).await {
-            Ok(Going::On) => {}
-            Ok(Going::Cancelled) => return Halt::Cancelled,
-            // It may have landed a moment ago.
-            Err(StoreError::Conflict { .. }) if progress.landing.load(Ordering::Relaxed) => {}
-            Err(error @ StoreError::Conflict { .. }) => return error.into(),
-            Err(error) => tracing::warn!(%error, "an import's lease is renewed later"),
+impl Progress {
+    fn reached(&self) -> Reached {
+        let lands = self.landing.load(Ordering::Relaxed);
+        Reached {
+            done: self.rows.load(Ordering::Relaxed),
+            total: None,
+            phase: if lands { Phase::Lands } else { Phase::Works },
         }
     }
-}
-
-/// End the lease now, so that nobody waits for it to run out.
-async fn give_back(env: &Environment, import: &Import, tried: Try<'_>) {
-    let given = async {
-        while let Err(error) = imports::give_back(&env.store, import.id, import.token, tried).await
-        {
-            tracing::warn!(%error, "an import is given back later");
-            tokio::time::sleep(RETRY).await;
-        }
-    };
-    // Where even this fails, the lease runs out.
-    let _ = tokio::time::timeout(GIVE_BACK, given).await;
 }
 
 async fn run(env: &Environment, import: &Import, progress: &Progress) -> Result<(), Halt> {

@@ -22,33 +22,33 @@ use outbound::record::Shown;
 use storage::exports::{self, Export, ExportProblem, Written};
 use storage::objects::keys;
 use storage::records::{RecordCursor, RecordQuery, RecordStream};
-use storage::work::{Going, TRIES_MAX, Try, gave_up};
+use storage::work::{TRIES_MAX, gave_up};
 use storage::{StoreError, enterprises};
 
 use crate::Environment;
+use crate::leased::{self, Failed, Phase, Reached, Stop};
 use crate::work::{Failure, Work};
 
 /// The export's lease, renewed at each look: when its worker dies, another goes on after it.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
-/// Between two looks whether it is cancelled, with which progress is told.
-const LOOK: Duration = Duration::from_secs(1);
-/// An export that a server's outage broke is given back for as long as this.
-const GIVE_BACK: Duration = Duration::from_secs(600);
-const RETRY: Duration = Duration::from_millis(500);
 /// Days that a file lies in the download center.
 const KEPT_DAYS: i64 = 7;
 
 /// Why a run ends without a file.
 #[derive(Debug, thiserror::Error)]
 enum Halt {
-    #[error("it was cancelled")]
-    Cancelled,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the file can't be written: {0}")]
     File(String),
     #[error("it was tried too often")]
     GaveUp(Option<String>),
+}
+
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        Self::Store(stop.into())
+    }
 }
 
 impl Halt {
@@ -62,17 +62,10 @@ impl Work for RunExport {
     const DELIVERIES_MAX: u32 = 5;
 
     async fn run(self, env: Environment, _: Delivery) -> Result<(), Failure> {
-        let Some(enterprise) = exports::enterprise_of(&env.store, self.export).await? else {
-            return Ok(());
-        };
-        let Some(turn) = env.export_turns.take(enterprise).await else { return Ok(()) };
-        let done = carry(&env, &self).await;
-        drop(turn);
-        // Those that came meanwhile found that it was not their turn.
-        if let Some((export, token)) = exports::next_queued(&env.store, enterprise).await? {
-            env.queues.push(&Self { export, token }).await?;
-        }
-        done
+        let (carried, turns) = (|| carry(&env, &self), &env.export_turns);
+        let queues = &env.queues;
+        let push = |export, token| async move { Ok(queues.push(&Self { export, token }).await?) };
+        leased::in_turn(&env, turns, self.export, carried, push).await
     }
 }
 
@@ -86,7 +79,9 @@ async fn carry(env: &Environment, job: &RunExport) -> Result<(), Failure> {
     } else {
         tokio::select! {
             ran = write(env, &export, &progress) => ran,
-            halt = keep(env, &export, &progress) => Err(halt),
+            stop = leased::keep(&env.store, export.lease(), LEASE, || progress.reached()) => {
+                Err(stop.into())
+            }
         }
     };
     match ran {
@@ -97,15 +92,16 @@ async fn carry(env: &Environment, job: &RunExport) -> Result<(), Failure> {
 
 /// End an export that has no file, or give it back to be tried again.
 async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), Failure> {
-    let (id, token, now) = (export.id, export.token, env.clock.now());
+    let (id, token, lease) = (export.id, export.token, export.lease());
+    let now = env.clock.now();
     let problem = match halted {
-        Halt::Cancelled => {
-            exports::cancelled(&env.store, id, token, now).await?;
+        Halt::Store(StoreError::Cancelled) => {
+            lease.cancelled(&env.store, now).await?;
             clean_up(env, export).await;
             return Ok(());
         }
         // Whoever has it now ends it.
-        Halt::Store(StoreError::Conflict { code: "lease_lost", .. }) => return Ok(()),
+        Halt::Store(StoreError::LeaseLost) => return Ok(()),
         Halt::Store(StoreError::Conflict { code, detail }) => {
             ExportProblem { code: code.into(), detail }
         }
@@ -117,20 +113,15 @@ async fn end(env: &Environment, export: &Export, halted: Halt) -> Result<(), Fai
         Halt::GaveUp(trouble) => {
             ExportProblem { code: "gave_up".into(), detail: gave_up(trouble.as_deref()) }
         }
-        // A server is away: the sweep queues it again.
         Halt::Store(error @ StoreError::Unavailable(_)) => {
-            give_back(env, export, Try::NoFault).await;
-            return Err(error.into());
+            return Err(leased::server_away(&env.store, lease, error).await);
         }
-        error if export.tries < TRIES_MAX => {
-            let told = error.to_string();
-            give_back(env, export, Try::Failed(&told)).await;
-            return Err(Failure::Broken(told));
-        }
-        error => {
-            tracing::error!(%error, export = %id, "an export failed at each try");
-            ExportProblem { code: "gave_up".into(), detail: gave_up(Some(&error.to_string())) }
-        }
+        error => match leased::after_failure(&env.store, lease, export.tries, error).await {
+            Failed::Again(failure) => return Err(failure),
+            Failed::AtLast(trouble) => {
+                ExportProblem { code: "gave_up".into(), detail: gave_up(Some(&trouble)) }
+            }
+        },
     };
     exports::fail(&env.store, id, token, &problem, now).await?;
     clean_up(env, export).await;
@@ -146,36 +137,15 @@ struct Progress {
     finishing: AtomicBool,
 }
 
-/// Renew the lease, tell progress, and hear a cancel, for as long as the export is ours.
-async fn keep(env: &Environment, export: &Export, progress: &Progress) -> Halt {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let (id, token) = (export.id, export.token);
-        let done = progress.done.load(Ordering::Relaxed);
-        let total = Some(progress.total.load(Ordering::Relaxed)).filter(|total| *total > 0);
-        match exports::progress(&env.store, id, token, done, total, LEASE).await {
-            Ok(Going::On) => {}
-            // It may have ended a moment ago.
-            Ok(Going::Cancelled) | Err(StoreError::Conflict { .. })
-                if progress.finishing.load(Ordering::Relaxed) => {}
-            Ok(Going::Cancelled) => return Halt::Cancelled,
-            Err(error @ StoreError::Conflict { .. }) => return error.into(),
-            Err(error) => tracing::warn!(%error, "an export's lease is renewed later"),
+impl Progress {
+    fn reached(&self) -> Reached {
+        let finishes = self.finishing.load(Ordering::Relaxed);
+        Reached {
+            done: self.done.load(Ordering::Relaxed),
+            total: Some(self.total.load(Ordering::Relaxed)).filter(|total| *total > 0),
+            phase: if finishes { Phase::Finishes } else { Phase::Works },
         }
     }
-}
-
-/// End the lease now, so that nobody waits for it to run out.
-async fn give_back(env: &Environment, export: &Export, tried: Try<'_>) {
-    let given = async {
-        while let Err(error) = exports::give_back(&env.store, export.id, export.token, tried).await
-        {
-            tracing::warn!(%error, "an export is given back later");
-            tokio::time::sleep(RETRY).await;
-        }
-    };
-    // Where even this fails, the lease runs out.
-    let _ = tokio::time::timeout(GIVE_BACK, given).await;
 }
 
 /// A running export: what is asked for, and how far it is.

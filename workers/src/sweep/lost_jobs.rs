@@ -7,7 +7,9 @@ use chrono::TimeDelta;
 use jobs::{
     AnalyzeCall, DialAttempt, ImportBatch, QueueError, ReorderNumbers, RunExport, UploadRecording,
 };
-use storage::{StoreError, attempts, exports, imports, recordings, records, tasks};
+use outbound::ids::{ExportId, ImportId};
+use storage::work::LongWork;
+use storage::{StoreError, attempts, recordings, records, tasks};
 
 use crate::{Environment, import_batch, run_export};
 
@@ -36,17 +38,17 @@ pub async fn look(env: Environment) -> Result<u64, StoreError> {
     // Whoever carries one could not renew its lease while the database was away.
     let mut again = 0;
     if env.store.has_answered_for(import_batch::LEASE) {
-        again += imports::requeue_expired(&env.store, ROWS_MAX).await?;
+        again += ImportId::requeue_expired(&env.store, ROWS_MAX).await?;
     }
     if env.store.has_answered_for(run_export::LEASE) {
-        again += exports::requeue_expired(&env.store, ROWS_MAX).await?;
+        again += ExportId::requeue_expired(&env.store, ROWS_MAX).await?;
     }
-    let imports: Vec<_> = imports::queued(&env.store, ROWS_MAX)
+    let imports: Vec<_> = ImportId::queued(&env.store, ROWS_MAX)
         .await?
         .into_iter()
         .map(|(import, token)| ImportBatch { import, token })
         .collect();
-    let exports: Vec<_> = exports::queued(&env.store, ROWS_MAX)
+    let exports: Vec<_> = ExportId::queued(&env.store, ROWS_MAX)
         .await?
         .into_iter()
         .map(|(export, token)| RunExport { export, token })
