@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use outbound::Time;
-use outbound::ids::{BatchId, EnterpriseId, ImportId};
+use outbound::ids::{BatchId, ImportId};
 use outbound::import::{ImportProblem, ImportResult};
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
-use super::{Import, Row, get};
+use super::{Import, Row};
 use crate::work::seconds;
 use crate::{Store, StoreError};
 

@@ -151,7 +151,7 @@ fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecor
         record.opening_hangup_seconds = report.opening_hangup_seconds;
         record.process_hangup_point = report.process_hangup_point.clone();
         record.captures = report.captures.clone();
-        record.callback_at = report.callback_ms.and_then(|ms| after(ms));
+        record.callback_at = report.callback_ms.and_then(after);
         record.agent_phone = account.agent_phone;
         if let Some(person) = &report.person {
             record.agent_id.clone_from(&person.employee_number);
