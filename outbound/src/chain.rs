@@ -33,6 +33,8 @@ pub struct Chain {
     statuses: Vec<Option<CalledStatus>>,
     suppressed: Vec<bool>,
     place: ChainPlace,
+    /// The current phone was answered: the number waits for a callback there.
+    reached: bool,
 }
 
 /// A call that ended.
@@ -77,7 +79,9 @@ impl Chain {
         }
         let status =
             |place| statuses.get(place).and_then(|word: &String| CalledStatus::from_word(word));
+        let here = statuses.get(usize::from(place.chain_index));
         Ok(Self {
+            reached: here.is_some_and(|word| word == CallResult::Answered.word()),
             statuses: (0..phones.len()).map(status).collect(),
             suppressed: phones.iter().map(|phone| suppressed.contains(phone)).collect(),
             phones,
@@ -143,6 +147,10 @@ impl Chain {
     /// next phone.
     pub fn skip(&self, policy: &RedialPolicy, is_next_backup: bool) -> After {
         let here = usize::from(self.place.chain_index);
+        if self.reached {
+            // Somebody was spoken with there. They are not called again, and nobody else of the number is.
+            return After::Connected;
+        }
         if is_next_backup {
             let last = (0..here).rev().find_map(|place| Some((place, self.statuses[place]?)));
             let Some(((place, status), at)) = last.zip(self.place.last_called_at) else {
@@ -184,7 +192,9 @@ impl Chain {
             let place = counted.get(usize::from(chain_index)).copied();
             index(place.unwrap_or(0))
         };
-        if let Some(at) = call.callback_at.filter(|_| call.result == CallResult::Answered) {
+        let listed = self.suppressed[here] || self.suppressed[0];
+        let callback = call.callback_at.filter(|_| call.result == CallResult::Answered && !listed);
+        if let Some(at) = callback {
             return redial::called_back(self.place.round, index(here), at.max(call.ended_at));
         }
         match redial::after(policy, &standing, call.result, call.trunk_refused, call.ended_at) {

@@ -1,13 +1,11 @@
-//! The people whom calls are transferred to, and who of them takes the next one.
+//! The people whom calls are transferred to.
 
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
 use crate::fault::{Fault, NAME_PATTERN, Verdict, count, name, verdict};
-use crate::ids::HumanAgentId;
 
 /// Characters of an employee number, a name or a skill, at most.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -59,42 +57,9 @@ impl HumanAgentConfig {
     }
 }
 
-/// A human agent on duty who may be called now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IdleAgent {
-    pub id: HumanAgentId,
-    /// Since when the person has had no call.
-    pub idle_since: Time,
-}
-
-/// Who is called next: the one that has been idle the longest, and has not been tried for this transfer.
-pub fn next(idle: &[IdleAgent], tried: &[HumanAgentId]) -> Option<HumanAgentId> {
-    let untried = idle.iter().filter(|agent| !tried.contains(&agent.id));
-    untried.min_by_key(|agent| (agent.idle_since, agent.id)).map(|agent| agent.id)
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-    use uuid::Uuid;
-
     use super::*;
-
-    fn agent(id: u128, idle_seconds: i64) -> IdleAgent {
-        let now = Time::UNIX_EPOCH + TimeDelta::days(1);
-        let id = HumanAgentId::from(Uuid::from_u128(id));
-        IdleAgent { id, idle_since: now - TimeDelta::seconds(idle_seconds) }
-    }
-
-    #[test]
-    fn the_longest_idle_is_called_first_and_nobody_twice() {
-        let idle = [agent(1, 10), agent(2, 300), agent(3, 20), agent(4, 300)];
-        let mut tried = Vec::new();
-        while let Some(next) = next(&idle, &tried) {
-            tried.push(next);
-        }
-        assert_eq!(tried, [2, 4, 3, 1].map(|id| HumanAgentId::from(Uuid::from_u128(id))));
-    }
 
     #[test]
     fn what_is_wrong_with_a_person_is_named_by_its_place() {

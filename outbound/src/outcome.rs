@@ -97,6 +97,8 @@ pub mod cause {
     pub const SESSION_EXPIRED: &str = "session_expired";
     /// The person whom the customer was transferred to hung up.
     pub const AGENT_HUNG_UP: &str = "agent_hung_up";
+    /// The far end has handed the customer to a person, as it was asked.
+    pub const TRANSFERRED: &str = "transferred";
     /// The task was ended with `hang_up`.
     pub const TASK_ENDED: &str = "task_ended";
 }

@@ -9,7 +9,7 @@
 //!
 //! 1. an enterprise's advisory lock of claims ([`lock_claims`]), a task's of imports, its promotion's;
 //!    the pace of calls per second is locked in transactions of its own, with nothing else;
-//! 2. the enterprise's row, trunks, then what a configuration refers to;
+//! 2. the enterprise's row, trunks, human agents, then what a configuration refers to;
 //! 3. tasks;
 //! 4. live attempts;
 //! 5. ready and waiting rows, then numbers;

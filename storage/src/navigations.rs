@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use dialog::navigation::{NODES_MAX, Navigation, Published, VARIABLES_MAX, publish as judge};
+use dialog::navigation::{
+    NODES_MAX, Navigation, NodeKind, Published, VARIABLES_MAX, publish as judge,
+};
 use dialog::robot::RobotConfig;
 use outbound::Time;
 use outbound::fault::{Fault, count, name};
 use outbound::ids::{EnterpriseId, NavigationId, RobotId};
 use outbound::import::is_fixed_column;
+use outbound::phone;
 use outbound::quota::Quota;
 use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
@@ -197,15 +200,16 @@ pub async fn publish(
             "the voice navigation or one of its robots was changed at the same time; publish it again",
         ));
     }
-    let columns = column_names(&old.draft);
+    let mut own = column_names(&old.draft);
+    own.extend(fixed_numbers(&old.draft));
     let published = match judged {
-        Ok(published) if columns.is_empty() => published,
+        Ok(published) if own.is_empty() => published,
         judged => {
             let fault = |problem: dialog::navigation::Problem| {
                 Fault::new(problem.pointer, problem.code, problem.detail)
             };
             let problems = judged.err().unwrap_or_default().into_iter().map(fault);
-            return Err(StoreError::Refused(problems.chain(columns).collect()));
+            return Err(StoreError::Refused(problems.chain(own).collect()));
         }
     };
     let before = old.published_version.unwrap_or(0);
@@ -238,6 +242,28 @@ fn column_names(draft: &Navigation) -> Vec<Fault> {
                 used.name.trim()
             );
             Fault::new(format!("/variables/{at}/name"), "name_of_a_column", detail)
+        })
+        .collect()
+}
+
+/// An international number is read the same in all regions.
+const ANY_REGION: &str = "US";
+
+/// Fixed numbers of transfers that are no international phone number. They are called as they stand, whatever the
+/// enterprise's region, so a national one might be a stranger's.
+fn fixed_numbers(draft: &Navigation) -> Vec<Fault> {
+    let numbers = draft.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
+        NodeKind::Transfer { to, .. } => Some((at, to.number.as_deref()?)),
+        _ => None,
+    });
+    let wrong = |number: &str| {
+        !number.trim_start().starts_with('+') || phone::parse(number, ANY_REGION).is_err()
+    };
+    numbers
+        .filter(|(_, number)| wrong(number))
+        .map(|(at, _)| {
+            let detail = "must be an international phone number, as +862155500100";
+            Fault::new(format!("/nodes/{at}/number"), "invalid_phone", detail)
         })
         .collect()
 }

@@ -5,18 +5,15 @@
 //! dies holds no person and no slot for longer than its lease.
 
 use outbound::Time;
-use outbound::human_agent::{self, IdleAgent};
 use outbound::ids::{AttemptId, EnterpriseId, HumanAgentId, TrunkId};
 use outbound::pace::{apart, next_invite};
 use outbound::phone::Phone;
-use sqlx::PgConnection;
 use sqlx::types::Uuid;
+use sqlx::{PgConnection, PgPool};
 
 use crate::rows::{phone, phone_column};
 use crate::{Store, StoreError, lanes};
 
-/// People on duty that are looked at for one choice, the longest idle first.
-const IDLE_MAX: i64 = 200;
 /// How long the lock of the enterprise's claims is waited for.
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -38,7 +35,7 @@ pub enum Wanted {
     Phone(Phone),
 }
 
-/// A call to place, with the slot that it has.
+/// A call to place once there is a slot for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferLeg {
     /// Its name in the journal.
@@ -47,175 +44,263 @@ pub struct TransferLeg {
     pub employee_number: String,
     pub name: String,
     pub phone: Phone,
-    /// The INVITE may leave from then on, by the trunk's calls per second.
-    pub invite_at: Time,
 }
 
 /// What came of the wish for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Took {
     Leg(TransferLeg),
-    /// People are there, and all of them have calls, or were tried; or the trunk has no room. Ask again.
+    /// People are there, and all of them have calls. Ask again.
     NobodyNow,
-    /// No person on duty fits.
+    /// No person on duty fits who was not tried.
     Nobody,
     /// The customer's call is not this worker's any more.
     CallOver,
 }
 
-/// Choose a person and take a slot of the trunk for the call to them. `tried` are left out.
+/// Choose a person for a call named `leg`, and take the next slot of the trunk for it: from the commit on claims count it
+/// as a call that is up. Wait for [`has_slot`] before the INVITE. `tried` are left out. The same `leg` again, after an
+/// answer that was lost, gives the same person.
 ///
-/// Locks the enterprise's claims, so that no claim takes the same slot; then the person.
+/// Somebody is looked for without any lock. Only when there is somebody, it locks the enterprise's claims, so that no claim
+/// misses the leg; then the person.
 pub async fn take(
     store: &Store,
     call: TransferredCall,
+    leg: AttemptId,
     wanted: &Wanted,
     tried: &[HumanAgentId],
     now: Time,
 ) -> Result<Took, StoreError> {
-    let mut tx = store.hot.begin().await?;
-    if !lanes::lock_claims_within(&mut tx, call.enterprise, LOCK_WAIT).await? {
-        return Ok(Took::NobodyNow);
+    if let Some(taken) = taken(store, call.enterprise, leg).await? {
+        return Ok(Took::Leg(taken));
     }
-    let Some(room) = room(&mut tx, call).await? else { return Ok(Took::CallOver) };
-    let person = match wanted {
-        Wanted::Phone(phone) => Some((None, String::new(), String::new(), *phone)),
-        _ => match choose(&mut tx, call.enterprise, wanted, tried).await? {
-            Choice::Person(id) => Some(person(&mut tx, call.enterprise, id).await?),
-            Choice::LaterMaybe => None,
-            Choice::Nobody => return Ok(Took::Nobody),
+    if !matches!(wanted, Wanted::Phone(_)) {
+        match look(&store.api, call.enterprise, wanted, tried).await? {
+            Looked::Free => {}
+            Looked::AllBusy => return Ok(Took::NobodyNow),
+            Looked::Nobody => return Ok(Took::Nobody),
+        }
+    }
+    let mut tx = store.hot.begin().await?;
+    let took = match lanes::lock_claims_within(&mut tx, call.enterprise, LOCK_WAIT).await? {
+        true => take_locked(&mut tx, call, leg, wanted, tried, now).await?,
+        false => Took::NobodyNow,
+    };
+    match &took {
+        Took::Leg(_) => tx.commit().await?,
+        // Give the lock back now. A drop gives it back a little later.
+        Took::NobodyNow | Took::Nobody | Took::CallOver => tx.rollback().await?,
+    }
+    Ok(took)
+}
+
+async fn take_locked(
+    conn: &mut PgConnection,
+    call: TransferredCall,
+    leg: AttemptId,
+    wanted: &Wanted,
+    tried: &[HumanAgentId],
+    now: Time,
+) -> Result<Took, StoreError> {
+    let mine = sqlx::query_scalar!(
+        r#"select exists (select from attempt where id = $1 and token = $2) as "mine!""#,
+        call.attempt.uuid(),
+        call.token
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if !mine {
+        return Ok(Took::CallOver);
+    }
+    let leg = match wanted {
+        Wanted::Phone(phone) => TransferLeg {
+            id: leg,
+            agent: None,
+            employee_number: String::new(),
+            name: String::new(),
+            phone: *phone,
+        },
+        _ => match choose(conn, call.enterprise, leg, wanted, tried).await? {
+            Some(leg) => leg,
+            None => return Ok(Took::NobodyNow),
         },
     };
-    let Some((agent, employee_number, name, phone)) = person.filter(|_| room.free > 0) else {
-        return Ok(Took::NobodyNow);
-    };
-    let id = clock::new_id::<AttemptId>();
     sqlx::query!(
         "insert into transfer_leg (enterprise_id, id, attempt_id, trunk_id, human_agent_id, phone,
                                    started_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         call.enterprise.uuid(),
-        id.uuid(),
+        leg.id.uuid(),
         call.attempt.uuid(),
         call.trunk.uuid(),
-        agent.map(HumanAgentId::uuid),
-        phone_column(phone),
+        leg.agent.map(HumanAgentId::uuid),
+        phone_column(leg.phone),
         now
     )
-    .execute(&mut *tx)
+    .execute(conn)
     .await?;
-    tx.commit().await?;
-    let invite_at = match room.calls_per_second {
-        Some(rate) => pace(store, call.trunk, rate, now).await?,
-        None => now,
-    };
-    Ok(Took::Leg(TransferLeg { id, agent, employee_number, name, phone, invite_at }))
+    Ok(Took::Leg(leg))
 }
 
-struct Room {
-    free: i64,
-    calls_per_second: Option<i64>,
-}
-
-/// The room on the trunk; `None`: the customer's call is not the caller's any more. Locks nothing: the caller has the
-/// lock of the claims, and nobody else takes slots.
-async fn room(conn: &mut PgConnection, call: TransferredCall) -> Result<Option<Room>, StoreError> {
+/// The open leg of this name, if there is one. Locks nothing.
+async fn taken(
+    store: &Store,
+    enterprise: EnterpriseId,
+    leg: AttemptId,
+) -> Result<Option<TransferLeg>, StoreError> {
     let row = sqlx::query!(
-        r#"select (t.config->>'concurrency')::bigint as "limit!",
-                  (t.config->>'calls_per_second')::bigint as calls_per_second,
-                  coalesce((t.config->>'in_service')::boolean, true) as "in_service!",
-                  (select count(*) from attempt a
-                    where a.enterprise_id = $1 and a.trunk_id = $3) as "calls!",
-                  (select count(*) from transfer_leg l join attempt a on a.id = l.attempt_id
-                    where l.enterprise_id = $1 and l.trunk_id = $3 and l.ended_at is null) as "legs!"
-             from trunk t join attempt mine on mine.id = $2 and mine.token = $4
-            where t.enterprise_id = $1 and t.id = $3"#,
-        call.enterprise.uuid(),
-        call.attempt.uuid(),
-        call.trunk.uuid(),
-        call.token
+        r#"select l.human_agent_id, l.phone, coalesce(h.employee_number, '') as "employee_number!",
+                  coalesce(h.config->>'name', '') as "name!"
+             from transfer_leg l
+             left join human_agent h on h.enterprise_id = l.enterprise_id and h.id = l.human_agent_id
+            where l.enterprise_id = $1 and l.id = $2 and l.ended_at is null"#,
+        enterprise.uuid(),
+        leg.uuid()
     )
-    .fetch_optional(conn)
+    .fetch_optional(&store.api)
     .await?;
-    Ok(row.map(|row| Room {
-        free: if row.in_service { row.limit - row.calls - row.legs } else { 0 },
-        calls_per_second: row.calls_per_second,
+    Ok(row.map(|row| TransferLeg {
+        id: leg,
+        agent: row.human_agent_id.map(HumanAgentId::from),
+        employee_number: row.employee_number,
+        name: row.name,
+        phone: phone(row.phone),
     }))
 }
 
-enum Choice {
-    Person(HumanAgentId),
+enum Looked {
+    Free,
     /// Somebody fits who has a call now.
-    LaterMaybe,
+    AllBusy,
     Nobody,
 }
 
-async fn choose(
-    conn: &mut PgConnection,
+/// The skill and the employee number that are wanted.
+fn names(wanted: &Wanted) -> (Option<&str>, Option<&str>) {
+    match wanted {
+        Wanted::Skill(skill) => (Some(skill), None),
+        Wanted::EmployeeNumber(number) => (None, Some(number)),
+        Wanted::Phone(_) => (None, None),
+    }
+}
+
+async fn look(
+    pool: &PgPool,
     enterprise: EnterpriseId,
     wanted: &Wanted,
     tried: &[HumanAgentId],
-) -> Result<Choice, StoreError> {
-    let (skill, employee_number) = match wanted {
-        Wanted::Skill(skill) => (Some(skill.as_str()), None),
-        Wanted::EmployeeNumber(number) => (None, Some(number.as_str())),
-        Wanted::Phone(_) => return Ok(Choice::Nobody),
-    };
-    let tried_ids: Vec<Uuid> = tried.iter().map(|agent| agent.uuid()).collect();
-    let rows = sqlx::query!(
-        r#"select h.id, h.idle_since, exists (
+) -> Result<Looked, StoreError> {
+    let (skill, employee_number) = names(wanted);
+    let tried: Vec<Uuid> = tried.iter().map(|agent| agent.uuid()).collect();
+    let row = sqlx::query!(
+        r#"select count(*) as "fit!", count(*) filter (where not exists (
                       select from transfer_leg l join attempt a on a.id = l.attempt_id
-                       where l.enterprise_id = $1 and l.human_agent_id = h.id and l.ended_at is null)
-                      as "busy!"
+                       where l.enterprise_id = $1 and l.human_agent_id = h.id and l.ended_at is null))
+                  as "free!"
              from human_agent h
-            where h.enterprise_id = $1 and h.on_duty and h.id <> all($5)
+            where h.enterprise_id = $1 and h.on_duty and h.id <> all($4)
               and ($2::text is null or $2 = any(h.skills))
-              and ($3::text is null or h.employee_number = $3)
-            order by h.idle_since, h.id limit $4"#,
+              and ($3::text is null or h.employee_number = $3)"#,
         enterprise.uuid(),
         skill,
         employee_number,
-        IDLE_MAX,
-        &tried_ids
+        &tried
     )
-    .fetch_all(conn)
+    .fetch_one(pool)
     .await?;
-    if rows.is_empty() {
-        return Ok(Choice::Nobody);
-    }
-    let idle: Vec<IdleAgent> = rows
-        .iter()
-        .filter(|row| !row.busy)
-        .map(|row| IdleAgent { id: row.id.into(), idle_since: row.idle_since })
-        .collect();
-    Ok(human_agent::next(&idle, tried).map_or(Choice::LaterMaybe, Choice::Person))
+    Ok(match (row.fit, row.free) {
+        (0, _) => Looked::Nobody,
+        (_, 0) => Looked::AllBusy,
+        _ => Looked::Free,
+    })
 }
 
-async fn person(
+/// The person who is called: of those who are free, the longest idle. Locks them.
+async fn choose(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
-    id: HumanAgentId,
-) -> Result<(Option<HumanAgentId>, String, String, Phone), StoreError> {
+    leg: AttemptId,
+    wanted: &Wanted,
+    tried: &[HumanAgentId],
+) -> Result<Option<TransferLeg>, StoreError> {
+    let (skill, employee_number) = names(wanted);
+    let tried: Vec<Uuid> = tried.iter().map(|agent| agent.uuid()).collect();
     let row = sqlx::query!(
-        r#"select employee_number, config->>'name' as "name!", phone from human_agent
-            where enterprise_id = $1 and id = $2"#,
+        r#"select h.id, h.employee_number, h.config->>'name' as "name!", h.phone
+             from human_agent h
+            where h.enterprise_id = $1 and h.on_duty and h.id <> all($4)
+              and ($2::text is null or $2 = any(h.skills))
+              and ($3::text is null or h.employee_number = $3)
+              and not exists (
+                  select from transfer_leg l join attempt a on a.id = l.attempt_id
+                   where l.enterprise_id = $1 and l.human_agent_id = h.id and l.ended_at is null)
+            order by h.idle_since, h.id limit 1 for update of h skip locked"#,
         enterprise.uuid(),
-        id.uuid()
+        skill,
+        employee_number,
+        &tried
     )
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok((Some(id), row.employee_number, row.name, phone(row.phone)))
+    Ok(row.map(|row| TransferLeg {
+        id: leg,
+        agent: Some(row.id.into()),
+        employee_number: row.employee_number,
+        name: row.name,
+        phone: phone(row.phone),
+    }))
 }
 
-/// The moment at which the INVITE may leave; it is used up. Locks the trunk's pace, and nothing else.
-async fn pace(store: &Store, trunk: TrunkId, rate: i64, now: Time) -> Result<Time, StoreError> {
-    let Some(apart) = apart(rate) else { return Ok(now) };
+/// Whether the trunk has room for all calls that are up on it, those to people among them: then a leg may be placed.
+///
+/// Claims have counted the leg since its commit and take no slot that it waits for, so what is seen once stays true while
+/// the leg is open. Locks nothing.
+pub async fn has_slot(store: &Store, call: TransferredCall) -> Result<bool, StoreError> {
+    let from = store.slots.from(call.enterprise.uuid());
+    let room = sqlx::query_scalar!(
+        r#"select coalesce((t.config->>'in_service')::boolean, true)
+                  and (t.config->>'concurrency')::bigint
+                   >= (select count(*) from attempt a
+                        where a.enterprise_id = $1 and a.slot >= $3 and a.trunk_id = $2)
+                    + (select count(*) from transfer_leg l join attempt a on a.id = l.attempt_id
+                        where l.enterprise_id = $1 and l.trunk_id = $2 and l.ended_at is null)
+                  as "room!"
+             from trunk t where t.enterprise_id = $1 and t.id = $2"#,
+        call.enterprise.uuid(),
+        call.trunk.uuid(),
+        from.slot
+    )
+    .fetch_optional(&store.api)
+    .await?;
+    Ok(room.unwrap_or(false))
+}
+
+/// The moment at which an INVITE may leave by the trunk's calls per second; it is used up. None: the trunk has none.
+/// Locks the trunk's pace, and nothing else.
+pub async fn pace(
+    store: &Store,
+    call: TransferredCall,
+    now: Time,
+) -> Result<Option<Time>, StoreError> {
     let mut tx = store.hot.begin().await?;
+    let rate = sqlx::query_scalar!(
+        r#"select (config->>'calls_per_second')::bigint as "rate" from trunk
+            where enterprise_id = $1 and id = $2"#,
+        call.enterprise.uuid(),
+        call.trunk.uuid()
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(apart) = rate.flatten().and_then(apart) else {
+        tx.rollback().await?;
+        return Ok(None);
+    };
     let next = sqlx::query_scalar!(
         "insert into pace (scope_id, next_invite_at) values ($1, $2)
              on conflict (scope_id) do update set next_invite_at = pace.next_invite_at
          returning next_invite_at",
-        trunk.uuid(),
+        call.trunk.uuid(),
         now
     )
     .fetch_one(&mut *tx)
@@ -223,13 +308,13 @@ async fn pace(store: &Store, trunk: TrunkId, rate: i64, now: Time) -> Result<Tim
     let planned = next_invite(next, now);
     sqlx::query!(
         "update pace set next_invite_at = $2 where scope_id = $1",
-        trunk.uuid(),
+        call.trunk.uuid(),
         planned + apart
     )
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(planned)
+    Ok(Some(planned))
 }
 
 /// The person took the call.
@@ -250,22 +335,25 @@ pub async fn answered(
     Ok(())
 }
 
-/// Who says that a call to a person is over.
+/// How a call to a person came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndedBy {
-    /// The worker that had it.
-    ItsWorker,
-    /// Another one: its own was lost.
-    Another,
+pub enum LegEnd {
+    /// Its worker hung up, or saw it end.
+    Called,
+    /// No INVITE has left: the person is as idle as before.
+    NotCalled,
+    /// Its worker was lost, and another one ends it.
+    Lost,
 }
 
-/// The call to the person is over: its slot is free, the person is idle from now on, and dispatchers look again.
+/// The call to the person is over: its slot is free, the person is idle from now on, and dispatchers look again. A leg that
+/// does not exist, or is ended already, is left.
 pub async fn end(
     store: &Store,
     enterprise: EnterpriseId,
     leg: AttemptId,
     at: Time,
-    by: EndedBy,
+    end: LegEnd,
 ) -> Result<(), StoreError> {
     let mut tx = store.hot.begin().await?;
     let ended = sqlx::query_scalar!(
@@ -274,11 +362,11 @@ pub async fn end(
         enterprise.uuid(),
         leg.uuid(),
         at,
-        by == EndedBy::Another
+        end == LegEnd::Lost
     )
     .fetch_optional(&mut *tx)
     .await?;
-    if let Some(Some(agent)) = ended {
+    if let Some(Some(agent)) = ended.filter(|_| end != LegEnd::NotCalled) {
         sqlx::query!(
             "update human_agent set idle_since = $3 where enterprise_id = $1 and id = $2",
             enterprise.uuid(),

@@ -18,6 +18,7 @@ mod health;
 mod invite;
 mod inviting;
 mod leg;
+mod referring;
 mod session_timer;
 mod tls;
 mod watch;

@@ -22,8 +22,10 @@ use crate::asked::Asked;
 use crate::environment::Environment;
 use crate::faults;
 use crate::live::{LiveCall, Notice};
-use crate::transfer::{HandOn, Reached, Transfer, TransferEvent};
+use crate::transfer::{CalledPerson, HandOn, Transfer, TransferEvent};
 
+/// How long a far end that has handed the customer over is left the time to hang up itself.
+const LEAVE_AFTER: Duration = Duration::from_secs(2);
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -55,7 +57,9 @@ pub struct Talk<'a> {
     listing: Option<JoinHandle<()>>,
     transfer: Transfer,
     /// Whom the far end is to call in our place.
-    referred: Option<Reached>,
+    referred: Option<CalledPerson>,
+    /// The far end has handed the customer over: then it is hung up on, if it has not done so.
+    leaves_at: Option<tokio::time::Instant>,
     agent_phone: Option<Phone>,
 }
 
@@ -77,6 +81,7 @@ impl<'a> Talk<'a> {
             listing: None,
             transfer: Transfer::default(),
             referred: None,
+            leaves_at: None,
             agent_phone: None,
         }
     }
@@ -108,6 +113,10 @@ impl<'a> Talk<'a> {
                     self.hear(now, answer).await;
                 }
                 event = self.transfer.next() => self.transferred(event).await,
+                () = leave(self.leaves_at) => {
+                    self.leaves_at = None;
+                    self.call.send(Command::HangUp { cause: cause::TRANSFERRED }).await;
+                }
                 () = sleep_until(&self.env.clock, deadline) => {
                     let now = self.env.clock.now();
                     self.hear(now, Input::Tick).await;
@@ -193,13 +202,19 @@ impl<'a> Talk<'a> {
     async fn transferred(&mut self, event: TransferEvent) {
         let now = self.env.clock.now();
         match event {
-            TransferEvent::Tell(input) => self.hear(now, input).await,
-            TransferEvent::Refer(reached) => {
-                self.call.send(Command::Refer { to: reached.phone }).await;
-                self.referred = Some(reached);
+            TransferEvent::Tell(input) => {
+                if matches!(input, Input::TransferFailed { .. }) {
+                    // What is heard of an older REFER is nobody's any more.
+                    self.referred = None;
+                }
+                self.hear(now, input).await;
             }
-            TransferEvent::Joined(reached) => {
-                self.reached(now, reached).await;
+            TransferEvent::Refer(person) => {
+                self.call.send(Command::Refer { to: person.phone }).await;
+                self.referred = Some(person);
+            }
+            TransferEvent::Joined(person) => {
+                self.is_with(now, person).await;
                 self.call.send(Command::Joined).await;
             }
             TransferEvent::PersonLeft => {
@@ -208,19 +223,21 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// How the call goes that the far end places in our place. It hangs up on us soon after the person has answered.
+    /// How the call goes that the far end places in our place. When the person has answered, we are to hang up (RFC 5589);
+    /// some far ends do it first.
     async fn refer_goes(&mut self, at: Time, progress: TransferProgress) {
         if progress == TransferProgress::Answered
-            && let Some(reached) = self.referred.take()
+            && let Some(person) = self.referred.take()
         {
-            self.reached(at, reached).await;
+            self.is_with(at, person).await;
+            self.leaves_at = Some(tokio::time::Instant::now() + LEAVE_AFTER);
         }
         self.transfer.progressed(progress);
     }
 
     /// The person is on the line.
-    async fn reached(&mut self, at: Time, reached: Reached) {
-        let Reached { transfer, person, phone } = reached;
+    async fn is_with(&mut self, at: Time, called: CalledPerson) {
+        let CalledPerson { transfer, person, phone } = called;
         self.agent_phone = Some(phone);
         self.hear(at, Input::TransferConnected { transfer, person }).await;
     }
@@ -266,6 +283,13 @@ impl<'a> Talk<'a> {
 
 fn millis(answered: Time, at: Time) -> Millis {
     u64::try_from((at - answered).num_milliseconds()).unwrap_or(0)
+}
+
+async fn leave(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(clock: &clock::Clock, due: Option<Time>) {

@@ -11,6 +11,11 @@ use crate::variables::render;
 
 /// How long after its own time a transfer may go untold, in milliseconds. Then it has failed.
 const GRACE_MS: Millis = 30_000;
+/// The time that a transfer takes at least, in milliseconds: one that fails at once and is tried again must not ring a busy
+/// phone as fast as it can.
+const TRANSFER_MS_MIN: Millis = 3_000;
+/// Transfers of one call. Then it is ended as going round in circles.
+const TRANSFERS_MAX: u64 = 50;
 
 /// A wish to hand the customer to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +49,19 @@ pub(super) struct TransferStage {
     gives_up_at: Millis,
     /// Somebody is on the line: the robot is off the call for good.
     connected: bool,
-    /// When the waiting customer hears the message next.
+    /// When the waiting customer hears the message next. None: it is being said, or there is none.
     message_at: Option<Millis>,
+    began_at: Millis,
+    /// Nobody came, and the call goes on at this time.
+    failed_until: Option<Millis>,
     otherwise: Option<String>,
+}
+
+impl TransferStage {
+    /// It is still waited for.
+    fn is_open(&self) -> bool {
+        !self.connected && self.failed_until.is_none()
+    }
 }
 
 /// What waiting customers hear, again and again.
@@ -59,6 +74,9 @@ pub(super) struct QueueMessage {
 impl Conversation {
     pub(super) fn enter_transfer(&mut self, node: &NodeKind) {
         let NodeKind::Transfer { to, ring_seconds, wait_seconds, otherwise } = node else { return };
+        if self.transfers == TRANSFERS_MAX {
+            return self.hang_up("the navigation goes round in circles");
+        }
         self.transfers += 1;
         self.tally.transferred = true;
         let request = TransferRequest {
@@ -73,6 +91,8 @@ impl Conversation {
             gives_up_at: self.now + request.wait_ms + request.ring_ms + GRACE_MS,
             connected: false,
             message_at: self.queue_message.is_some().then_some(self.now),
+            began_at: self.now,
+            failed_until: None,
             otherwise: otherwise.clone(),
         });
         self.out.push(Output::Transfer(request));
@@ -97,9 +117,21 @@ impl Conversation {
 
     /// Nobody came.
     pub(super) fn transfer_failed(&mut self, id: u64, why: &str) {
+        let now = self.now;
         let Some(transfer) = self.transfer(id) else { return };
-        let otherwise = transfer.otherwise.take();
+        let until = transfer.began_at + TRANSFER_MS_MIN;
+        if until > now {
+            transfer.failed_until = Some(until);
+            return self.log(EntryKind::TransferFailed, why);
+        }
         self.log(EntryKind::TransferFailed, why);
+        self.go_on_without();
+    }
+
+    /// Nobody came: the call goes on otherwise.
+    fn go_on_without(&mut self) {
+        let Stage::Transfer(transfer) = &mut self.stage else { return };
+        let otherwise = transfer.otherwise.take();
         self.stop_playing();
         // It is over: nobody has to take it back.
         self.stage = Stage::Playing { next: None };
@@ -109,20 +141,21 @@ impl Conversation {
     /// The transfer that is still waited for, if it is this one.
     fn transfer(&mut self, id: u64) -> Option<&mut TransferStage> {
         match &mut self.stage {
-            Stage::Transfer(transfer) if transfer.id == id && !transfer.connected => Some(transfer),
+            Stage::Transfer(transfer) if transfer.id == id && transfer.is_open() => Some(transfer),
             _ => None,
         }
     }
 
     /// A transfer that is waited for is wanted no longer: the call is over.
     pub(super) fn close_transfer(&mut self) {
-        if let Stage::Transfer(TransferStage { id, .. }) = &self.stage {
+        if let Stage::Transfer(TransferStage { id, failed_until: None, .. }) = &self.stage {
             self.out.push(Output::CancelTransfer { id: *id });
         }
     }
 
     pub(super) fn transfer_due_at(&self) -> Option<Millis> {
         match &self.stage {
+            Stage::Transfer(TransferStage { failed_until: Some(until), .. }) => Some(*until),
             Stage::Transfer(transfer) if !transfer.connected => Some(
                 transfer.message_at.map_or(transfer.gives_up_at, |at| at.min(transfer.gives_up_at)),
             ),
@@ -137,6 +170,12 @@ impl Conversation {
         if transfer.connected {
             return;
         }
+        if let Some(until) = transfer.failed_until {
+            if until <= now {
+                self.go_on_without();
+            }
+            return;
+        }
         if transfer.gives_up_at <= now {
             let id = transfer.id;
             self.out.push(Output::CancelTransfer { id });
@@ -145,7 +184,7 @@ impl Conversation {
         if transfer.message_at.is_some_and(|at| at <= now)
             && let Some(message) = &self.queue_message
         {
-            // From its end on: see `queue_message_ended`.
+            // The next time is set when it has been heard.
             transfer.message_at = None;
             let text = render(&message.text, &self.variables).trim().to_owned();
             if !text.is_empty() {

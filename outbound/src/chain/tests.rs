@@ -85,6 +85,25 @@ fn a_number_whose_own_phone_was_listed_during_the_call_is_not_called_again() {
 }
 
 #[test]
+fn a_callback_rings_the_phone_that_was_reached_and_nobody_who_does_not_want_it() {
+    let agreed = EndedCall { callback_at: Some(at(90)), ..call(CallResult::Answered) };
+    let next = |listed: &[u64]| chain(listed, &["busy"], on(1)).after_call(&policy(), agreed);
+    let back = next(&[]);
+    assert_eq!(back.after, After::Redial { round: 1, chain_index: 1, at: at(90) });
+    assert_eq!(back.statuses, ["busy", "answered", ""]);
+    assert_eq!(next(&[2]).after, back.after, "another phone of the number");
+    // They asked not to be called again in the same talk, or somebody listed the number meanwhile.
+    assert_eq!((next(&[1]).after, next(&[0]).after), (After::Connected, After::Connected));
+    // Listed while it waits: whoever was reached is not followed by the other phones.
+    let waits = ChainPlace { round: 1, ..on(1) };
+    let listed = chain(&[1], &["busy", "answered", ""], waits);
+    assert_eq!(listed.skip(&policy(), false), After::Connected);
+    // One that agrees on a callback each time comes to an end.
+    let often = ChainPlace { round: redial::ROUNDS_MAX, ..on(1) };
+    assert_eq!(chain(&[], &[], often).after_call(&policy(), agreed).after, After::Connected);
+}
+
+#[test]
 fn a_call_that_the_line_refused_leaves_no_trace_but_its_count() {
     let place = ChainPlace { refusals: 1, round_called_at: Some(at(-9)), ..on(1) };
     let refused = EndedCall { trunk_refused: true, ..call(unanswered(CalledStatus::CallFailed)) };

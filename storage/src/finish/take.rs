@@ -148,5 +148,5 @@ fn id(item: &Finished) -> Uuid {
 
 /// Whether a number may be called again after this call.
 const fn may_go_on(item: &Finished) -> bool {
-    matches!(item.record.result, CallResult::Unanswered(_))
+    matches!(item.record.result, CallResult::Unanswered(_)) || item.record.callback_at.is_some()
 }

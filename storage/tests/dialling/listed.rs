@@ -186,12 +186,12 @@ async fn rows_of_a_list_end_what_waits_and_are_counted_once(pool: PgPool) {
 
     // A worker that lost it lists nothing more, nor does one that was asked to stop.
     let lost = land_list(store, (list.0, list.1 - 1), enterprise, &lines(&[3], ""), result).await;
-    assert!(matches!(lost, Err(StoreError::Conflict { code: "lease_lost", .. })));
+    assert!(matches!(lost, Err(StoreError::LeaseLost)));
     ImportId::cancel(store, enterprise, list.0, at("09:00")).await.unwrap();
     let cancelled = land_list(store, list, enterprise, &lines(&[3], ""), result).await;
-    assert!(matches!(cancelled, Err(StoreError::Conflict { code: "cancelled", .. })));
+    assert!(matches!(cancelled, Err(StoreError::Cancelled)));
     let end = imports::finish_suppressions(store, list.0, list.1, &result, None, at("09:00")).await;
-    assert!(matches!(end, Err(StoreError::Conflict { code: "cancelled", .. })));
+    assert!(matches!(end, Err(StoreError::Cancelled)));
     assert_eq!(floor.count(task, "pending").await, 1);
     let page = suppression::list(store, enterprise, None, storage::rows::Page::first(9)).await;
     assert_eq!(page.unwrap().rows.len(), 3);

@@ -17,6 +17,7 @@ use super::Works;
 use super::endpoint::Owned;
 use super::flow::Flow;
 use super::inviting::{Arrived, Inviting};
+use super::referring::Referring;
 use super::sdp::Local;
 use crate::carrier::{CallEvent, Command, Order};
 use crate::gate::Permit;
@@ -58,6 +59,7 @@ pub(super) struct Call {
     late_answers: (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
     placing: Placing,
     hearing: Hearing,
+    referring: Referring,
     _owned: Owned,
 }
 
@@ -103,6 +105,7 @@ impl Call {
             late_answers: mpsc::channel(1),
             placing,
             hearing,
+            referring: Referring::default(),
             _owned: owned,
         }
     }

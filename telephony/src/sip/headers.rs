@@ -112,17 +112,30 @@ pub(super) fn info_digit(request: &Request) -> Option<char> {
     keys.next().is_none().then(|| digit.to_ascii_uppercase())
 }
 
-/// The status in the body of a NOTIFY about a REFER (RFC 3515), and whether it is the last.
-pub(super) fn refer_progress(request: &Request) -> Option<(u16, bool)> {
-    if !value(request, "event")?.to_ascii_lowercase().starts_with("refer") {
+/// What a NOTIFY tells about a REFER (RFC 3515).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ReferProgress {
+    /// The status in its body.
+    pub(super) code: u16,
+    /// It is the last one.
+    pub(super) last: bool,
+    /// The CSeq of the REFER that it is about; there from the second REFER of a dialog on.
+    pub(super) id: Option<u32>,
+}
+
+pub(super) fn refer_progress(request: &Request) -> Option<ReferProgress> {
+    let event = value(request, "event")?.to_ascii_lowercase();
+    let mut parts = event.split(';').map(str::trim);
+    if parts.next() != Some("refer") {
         return None;
     }
+    let id = parts.find_map(|part| part.strip_prefix("id=")).and_then(|id| id.parse().ok());
     let last = value(request, "subscription-state")
         .is_some_and(|state| state.trim().to_ascii_lowercase().starts_with("terminated"));
     let body = std::str::from_utf8(&request.body).ok()?;
     let line = body.lines().find(|line| line.starts_with("SIP/2.0 "))?;
     let code = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    (100..700).contains(&code).then_some((code, last))
+    (100..700).contains(&code).then_some(ReferProgress { code, last, id })
 }
 
 #[cfg(test)]
@@ -180,11 +193,18 @@ mod tests {
     #[test]
     fn a_notify_tells_how_a_transfer_goes() {
         let progress = |state: &str, body: &str| {
-            let lines = format!("Event: refer\r\nSubscription-State: {state}\r\n");
-            refer_progress(&request(&lines, body))
+            let lines = format!("Event: refer; ID=7\r\nSubscription-State: {state}\r\n");
+            let told = refer_progress(&request(&lines, body));
+            told.map(|told| (told.code, told.last, told.id))
         };
-        assert_eq!(progress("active;expires=60", "SIP/2.0 180 Ringing\r\n"), Some((180, false)));
-        assert_eq!(progress("terminated;reason=noresource", "SIP/2.0 200 OK"), Some((200, true)));
+        assert_eq!(
+            progress("active;expires=60", "SIP/2.0 180 Ringing\r\n"),
+            Some((180, false, Some(7)))
+        );
+        assert_eq!(
+            progress("terminated;reason=noresource", "SIP/2.0 200 OK"),
+            Some((200, true, Some(7)))
+        );
         assert_eq!(progress("active", "rubbish"), None);
         assert_eq!(progress("active", "SIP/2.0 99999 X"), None);
         assert_eq!(refer_progress(&request("Event: presence\r\n", "SIP/2.0 200 OK")), None);

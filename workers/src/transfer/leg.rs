@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use outbound::ids::{AttemptId, EnterpriseId};
 use outbound::timing::INVITE_WITHIN;
 use storage::StoreError;
-use storage::transfers::{self, EndedBy, TransferLeg};
-use telephony::carrier::{Call, CallEvent, Carrier, Command, Order};
+use storage::transfers::{self, LegEnd, TransferLeg};
+use telephony::carrier::{Call, CallEvent, Carrier, CarrierError, Command, Order};
 use telephony::media::{Audio, Bridge};
 
-use super::{RETRY, Search, TransferEvent};
+use super::{Called, RETRY, Search, TransferEvent};
 use crate::environment::Environment;
 use crate::faults;
 
+/// How late an INVITE may leave after the moment that calls per second gave it.
+const PACE_LATENESS: Duration = Duration::from_millis(outbound::pace::LATENESS_MS);
 /// Tries to write down what came of the call, before it is left to the sweep.
 const WRITES_MAX: u32 = 20;
 
@@ -39,32 +41,34 @@ pub(super) struct RungLeg<'a> {
 }
 
 impl<'a> RungLeg<'a> {
-    /// Ring, and carry the call to its end. True: the person was on the line.
+    /// Ring, and carry the call to its end. A line that takes no call now is asked again until the time is over: that
+    /// is no fault of the person.
     pub(super) async fn ring(
         search: &'a Search,
         leg: &'a TransferLeg,
         due: tokio::time::Instant,
         customer: Option<Audio>,
-    ) -> bool {
-        let env = &search.env;
-        tokio::select! {
-            () = search.cancelled.cancelled() => return false,
-            () = tokio::time::sleep(env.clock.until(leg.invite_at)) => {}
-        }
-        match env.lines.originate(order(search, leg)).await {
-            Ok(call) => {
-                let rung = Self { search, leg, call, customer, phase: Phase::Rings, bridge: None };
-                rung.run(due).await
+    ) -> Called {
+        loop {
+            let Some(invite_by) = in_turn(search, due).await else { return Called::NotPlaced };
+            match search.env.lines.originate(order(search, leg, invite_by)).await {
+                Ok(call) => {
+                    let (phase, bridge) = (Phase::Rings, None);
+                    return Self { search, leg, call, customer, phase, bridge }.run(due).await;
+                }
+                Err(CarrierError::Late) => {}
+                Err(error) => {
+                    metrics::counter!("callwright_transfers_not_placed_total").increment(1);
+                    tracing::error!(%error, leg = %leg.id, "a person can't be called now");
+                }
             }
-            Err(error) => {
-                metrics::counter!("callwright_transfers_not_placed_total").increment(1);
-                tracing::error!(%error, leg = %leg.id, "a person can't be called");
-                false
+            if !search.look_again(due).await {
+                return Called::NotPlaced;
             }
         }
     }
 
-    async fn run(mut self, due: tokio::time::Instant) -> bool {
+    async fn run(mut self, due: tokio::time::Instant) -> Called {
         let cancelled = self.search.cancelled.clone();
         loop {
             let is_up = matches!(self.phase, Phase::Rings | Phase::Talks);
@@ -87,7 +91,9 @@ impl<'a> RungLeg<'a> {
                     if self.phase == Phase::Talks {
                         self.search.tell(TransferEvent::PersonLeft).await;
                     }
-                    return matches!(self.phase, Phase::Talks | Phase::HungUp { talked: true });
+                    let talked =
+                        matches!(self.phase, Phase::Talks | Phase::HungUp { talked: true });
+                    return if talked { Called::Talked } else { Called::Unanswered };
                 }
                 _ => {}
             }
@@ -115,9 +121,37 @@ impl<'a> RungLeg<'a> {
     }
 }
 
+/// Wait for the moment that the trunk's calls per second give the INVITE. It must leave by the returned time. None: the time
+/// is over, or nobody is wanted any more.
+async fn in_turn(search: &Search, due: tokio::time::Instant) -> Option<Instant> {
+    let env = &search.env;
+    loop {
+        let planned = match transfers::pace(&env.store, search.transferred(), env.clock.now()).await
+        {
+            Ok(None) => return Some(Instant::now() + INVITE_WITHIN),
+            Ok(Some(planned)) => planned,
+            Err(error) => {
+                tracing::warn!(%error, "the pace of a call to a person is asked for again");
+                if search.look_again(due).await {
+                    continue;
+                }
+                return None;
+            }
+        };
+        tokio::select! {
+            () = search.cancelled.cancelled() => return None,
+            () = tokio::time::sleep_until(due) => return None,
+            () = tokio::time::sleep(env.clock.until(planned)) => {}
+        }
+        let late = (env.clock.now() - planned).to_std().unwrap_or_default();
+        if let Some(left) = PACE_LATENESS.checked_sub(env.clock.real(late)) {
+            return Some(Instant::now() + left);
+        }
+    }
+}
+
 /// The call to the person goes out on the customer's trunk, with the same caller ID.
-fn order(search: &Search, leg: &TransferLeg) -> Order {
-    let now = Instant::now();
+fn order(search: &Search, leg: &TransferLeg, invite_by: Instant) -> Order {
     Order {
         attempt: leg.id,
         token: 1,
@@ -128,8 +162,8 @@ fn order(search: &Search, leg: &TransferLeg) -> Order {
         ring_timeout: Duration::from_millis(search.request.ring_ms),
         // The customer's call has the two as one in its recording.
         recording: None,
-        begun_at: now,
-        invite_by: now + INVITE_WITHIN,
+        begun_at: Instant::now(),
+        invite_by,
         ..search.template.clone()
     }
 }
@@ -143,10 +177,15 @@ pub(super) async fn answered(env: &Environment, enterprise: EnterpriseId, leg: A
 }
 
 /// The call to the person is over.
-pub(super) async fn ended(env: &Environment, enterprise: EnterpriseId, leg: AttemptId) {
+pub(super) async fn ended(
+    env: &Environment,
+    enterprise: EnterpriseId,
+    leg: AttemptId,
+    end: LegEnd,
+) {
     for _ in 0..WRITES_MAX {
         let at = env.clock.now();
-        match transfers::end(&env.store, enterprise, leg, at, EndedBy::ItsWorker).await {
+        match transfers::end(&env.store, enterprise, leg, at, end).await {
             Ok(()) => return,
             Err(error) if error.is_passing() => tokio::time::sleep(RETRY).await,
             Err(error) => return faults::tell_of("transfer", leg, &error),
@@ -161,7 +200,7 @@ pub(crate) async fn end_orphaned(env: &Environment) -> Result<(), StoreError> {
         let stood = env.lines.hang_up_lost(orphan.leg).await;
         tracing::warn!(leg = %orphan.leg, stood, "a worker was lost with this call to a person");
         let now = env.clock.now();
-        transfers::end(&env.store, orphan.enterprise, orphan.leg, now, EndedBy::Another).await?;
+        transfers::end(&env.store, orphan.enterprise, orphan.leg, now, LegEnd::Lost).await?;
     }
     Ok(())
 }

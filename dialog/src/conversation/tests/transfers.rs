@@ -74,7 +74,24 @@ fn when_nobody_answers_the_call_goes_on_otherwise_and_a_callback_is_kept() {
 fn without_a_way_on_the_call_ends_when_nobody_answers() {
     let mut call = asked_for_a_person(None);
     let nobody = Input::TransferFailed { transfer: 1, why: "nobody is on duty".into() };
-    assert_eq!(call.at(4_000, nobody), ["hang up"]);
+    assert_eq!(call.at(7_000, nobody), ["hang up"]);
+}
+
+#[test]
+fn a_transfer_that_fails_at_once_takes_its_time_and_comes_to_an_end() {
+    let nodes = vec![("person", transfer(Some("person")))];
+    let mut call = Call::new(published(nodes, robot("", TurnSettings::default())), &[]);
+    let mut outputs = call.at(0, Input::Answered);
+    let mut now = 0;
+    for round in 1..=50 {
+        assert_eq!(outputs, [format!("transfer {round}: skill billing")], "at {now}");
+        let nobody = Input::TransferFailed { transfer: round, why: "busy".into() };
+        assert_eq!(call.at(now + 10, nobody), NOTHING);
+        let (due, then) = call.tick();
+        assert_eq!(due, now + 3_000);
+        (now, outputs) = (due, then);
+    }
+    assert_eq!(outputs, ["hang up"], "it goes round in circles");
 }
 
 #[test]

@@ -74,8 +74,10 @@ impl Call {
             }
             Method::Notify => {
                 reply(&mut request, StatusCode::OK, Vec::new(), None).await;
-                if let Some((code, last)) = headers::refer_progress(&request.original) {
-                    self.transfer_progress(arrived, code, last);
+                if let Some(told) = headers::refer_progress(&request.original)
+                    && self.referring.is_about(told)
+                {
+                    self.transfer_progress(arrived, told);
                 }
             }
             Method::Options => self.options(&mut request).await,
@@ -194,14 +196,18 @@ impl Call {
         self.agreed = Some(agreed);
     }
 
-    fn transfer_progress(&mut self, arrived: Instant, code: u16, last: bool) {
+    fn transfer_progress(&mut self, arrived: Instant, told: headers::ReferProgress) {
+        let code = told.code;
         let progress = match code {
             200..=299 => TransferProgress::Answered,
             300.. => TransferProgress::Failed { sip_code: Some(code) },
-            _ if last => TransferProgress::Failed { sip_code: Some(code) },
+            _ if told.last => TransferProgress::Failed { sip_code: Some(code) },
             180..=183 => TransferProgress::Ringing,
             _ => TransferProgress::Trying,
         };
+        if matches!(progress, TransferProgress::Answered | TransferProgress::Failed { .. }) {
+            self.referring.end();
+        }
         let at = self.end.at(arrived);
         self.end.tell(CallEvent::Transfer { at, progress });
     }

@@ -77,6 +77,7 @@ impl Call {
                 },
                 Next::HangUp(wanted) => return self.bye(&up, wanted),
                 Next::Command(Command::Refer { to }) => {
+                    self.referring.begin();
                     asking.refer = Some(self.refer(&up, to));
                 }
                 Next::Command(command) => self.command(&up, command),
@@ -141,6 +142,7 @@ impl Call {
                 // A 2xx only says that the far end will try.
                 let code = answer.map(|answer| answer.status_code.code());
                 if !code.is_some_and(|code| (200..300).contains(&code)) {
+                    self.referring.end();
                     let at = self.end.now();
                     let progress = TransferProgress::Failed { sip_code: code };
                     self.end.tell(CallEvent::Transfer { at, progress });
