@@ -39,10 +39,13 @@ async fn house() -> House {
     world.until_begun(&task, 1).await;
     let export = world.exported(json!({"content": "call_records"})).await;
     let listed = world.post("suppressions", json!({"phone_numbers": ["13800000009"]})).await;
+    let person = json!({"employee_number": "1001", "name": "A", "phone": "+8613900000001"});
+    let person = world.made("agents", person).await;
     let key =
         world.post("keys", json!({"name": "theirs", "role": "viewer", "permissions": []})).await;
     let ids = json!({
         "task_id": task, "template_id": template, "period_id": period, "robot_id": robot,
+        "agent_id": person,
         "navigation_id": world.navigation, "trunk_id": world.trunk, "caller_id": world.caller,
         "import_id": id(&import), "batch_id": import["batch"], "number_id": record["number"],
         "record_id": id(&record), "export_id": id(&export), "key_id": id(&key),
