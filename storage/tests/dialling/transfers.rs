@@ -128,9 +128,9 @@ async fn a_person_whose_phone_never_rang_is_as_idle_as_before(pool: PgPool) {
 async fn a_call_that_is_over_is_transferred_to_nobody_and_its_leg_is_found(pool: PgPool) {
     let (floor, call) = one_call(pool, 3).await;
     let person = person(&floor, "1", json!({}), at("08:30")).await;
-    let open = leg(take(&floor, call, &[], at("09:01")).await);
     let other_worker = TransferredCall { token: call.token + 1, ..call };
     assert_eq!(take(&floor, other_worker, &[], at("09:01")).await, Took::CallOver);
+    let open = leg(take(&floor, call, &[], at("09:01")).await);
     assert_eq!(transfers::orphaned(&floor.store).await.unwrap(), []);
     // The customer's call ends, and the leg was never ended: its worker died.
     let ended = floor.call_of(call.attempt, call.token).await;
