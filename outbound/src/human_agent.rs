@@ -25,7 +25,7 @@ pub struct HumanAgentConfig {
     #[schemars(length(min = 1, max = NAME_CHARS_MAX), regex(pattern = NAME_PATTERN))]
     pub name: String,
     /// Where the person is reached: E.164, or the national form of the enterprise's region.
-    #[schemars(length(min = 1, max = PHONE_CHARS_MAX))]
+    #[schemars(length(min = 1, max = PHONE_CHARS_MAX), regex(pattern = NAME_PATTERN))]
     pub phone: String,
     /// What the person can do, in words of the enterprise; a transfer by skill names one of them. At most 50.
     #[serde(default)]

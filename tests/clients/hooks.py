@@ -22,6 +22,8 @@ TELLABLE = {
 RULES = {
     # Redial needs retries only while it is enabled, and statuses only in the advanced mode.
     ("/redial/retry_seconds", "required"), ("/redial/statuses", "required"),
+    # One of several kinds must have the rate that we send.
+    ("/asterisk/audio_kinds", "required"),
     ("/simulated/mix", "required"),
     # The enterprise's own limit, below the largest that any may have.
     ("/concurrency", "too_large"),

@@ -35,6 +35,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("url", "https://storage.example/file"),
     ("callee_format", "+{e164}"),
     ("caller_format", "+{e164}"),
+    ("ari_url", "http://pbx.example.com:8088/ari"),
+    ("app", "callwright"),
+    ("dial_string", "PJSIP/{number}@carrier"),
     ("secret", "cw_…"),
     ("prefix", "cw_3fK9"),
     ("file", "(the file)"),
@@ -109,6 +112,7 @@ fn object(schema: &Value, schemas: &Map<String, Value>, field: &str, depth: usiz
         let key = match field {
             "status_mapping" => "486",
             "choices" => "1",
+            "audio_kinds" => "16",
             "mix" => "answered",
             "numbers" => "pending",
             "live_by_round" => "0",
