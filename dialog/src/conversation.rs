@@ -93,17 +93,33 @@ pub enum Input {
     },
     /// The customer pressed a key.
     Digit(char),
-    /// The agent answered.
+    /// The agent has begun its answer, and goes on thinking.
+    AgentSays {
+        /// The request's id.
+        request: u64,
+        /// The next words and commands, which may end anywhere.
+        text: String,
+    },
+    /// The agent did something on its way to the answer.
+    AgentDid {
+        /// The request's id.
+        request: u64,
+        /// What, for the log.
+        step: AgentStep,
+    },
+    /// The agent's answer is whole.
     AgentReply {
         /// The request's id.
         request: u64,
-        /// Words and commands, and what it captured.
+        /// The words and commands that [`Input::AgentSays`] has not told yet, and what it captured.
         reply: Reply,
     },
     /// The agent could not answer.
     AgentFailed {
         /// The request's id.
         request: u64,
+        /// Why.
+        why: Failure,
     },
     /// The phone of somebody whom the customer is transferred to rings.
     TransferRinging {
@@ -130,6 +146,39 @@ pub enum Input {
     Tick,
     /// The call is over.
     HungUp(Party),
+}
+
+/// Why a robot can't think, hear or speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// Every provider failed, or took too long.
+    Failed,
+    /// Every provider has all of its places taken.
+    Overloaded,
+}
+
+/// Something that an agent did on its way to an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStep {
+    /// What it did.
+    pub kind: StepKind,
+    /// With what, and what came of it.
+    pub detail: String,
+}
+
+/// What an agent may do on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// It called a tool.
+    ToolCall,
+    /// The tool has answered, or failed.
+    ToolResult,
+    /// It looked something up, and this was used.
+    Knowledge,
+    /// A provider failed, and the next one is asked.
+    ProviderFailed,
 }
 
 /// What is to be done.
@@ -314,8 +363,10 @@ impl Conversation {
             Input::SpeechPartial { text } => self.speech_partial(bounded(text.trim())),
             Input::SpeechFinal { text } => self.speech_final(bounded(text.trim())),
             Input::Digit(digit) => self.digit(digit),
+            Input::AgentSays { request, text } => self.agent_says(request, &text),
+            Input::AgentDid { request, step } => self.agent_did(request, &step),
             Input::AgentReply { request, reply } => self.agent_replied(request, reply),
-            Input::AgentFailed { request } => self.agent_failed(request),
+            Input::AgentFailed { request, why } => self.agent_failed(request, why),
             Input::TransferRinging { transfer, who } => self.transfer_rings(transfer, &who),
             Input::TransferConnected { transfer, person } => {
                 self.transfer_connected(transfer, person);

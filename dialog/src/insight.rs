@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::navigation::Published;
 use crate::reply::Reply;
-use crate::robot::AgentConfig;
 use crate::script::{self, Script};
 use crate::transcript::{Line, Speaker};
 
@@ -21,7 +20,7 @@ pub struct Insight {
 pub fn analyze(content: &Published, transcript: &[Line], found: Insight) -> Insight {
     let mut insight = found;
     for robot in content.robots.values() {
-        let AgentConfig::Scripted(script) = &robot.agent;
+        let Some(script) = robot.agent.script() else { continue };
         let anywhere = Script {
             intents: script
                 .intents

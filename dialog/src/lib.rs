@@ -10,6 +10,7 @@ pub mod command;
 pub mod conversation;
 pub mod insight;
 pub mod interrupt;
+pub mod llm;
 pub mod navigation;
 pub mod reply;
 pub mod robot;

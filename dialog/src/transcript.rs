@@ -72,6 +72,14 @@ pub enum EntryKind {
     AgentReply,
     /// The agent could not answer.
     AgentFailed,
+    /// The agent called a tool; the detail is which, and with what.
+    ToolCall,
+    /// A tool answered or failed; the detail is how, and after how long.
+    ToolResult,
+    /// Documents were looked through for the agent; the detail is what was used.
+    Knowledge,
+    /// A provider failed, and the next one was asked; the detail is which, and why.
+    ProviderFailed,
     /// A text was given to speech synthesis.
     Tts,
     /// The line began to play.

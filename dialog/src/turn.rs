@@ -58,8 +58,18 @@ pub struct Asking {
     pub text: String,
     /// When.
     pub asked_at: Millis,
+    /// What the agent has said of its answer so far.
+    pub said: String,
     /// The reply, kept back while the customer seems to go on.
     pub reply: Option<Reply>,
+}
+
+impl Asking {
+    /// Asked now, and not answered.
+    #[must_use]
+    pub fn new(id: u64, text: String, asked_at: Millis) -> Self {
+        Self { id, text, asked_at, said: String::new(), reply: None }
+    }
 }
 
 /// The turn-taking of one agent node.
@@ -272,7 +282,7 @@ mod tests {
         turn.said.push("hello");
         assert!(!turn.is_idle(), "something is said");
         turn.said.answered();
-        turn.asking = Some(Asking { id: 1, text: String::new(), asked_at: 0, reply: None });
+        turn.asking = Some(Asking::new(1, String::new(), 0));
         assert!(!turn.is_idle(), "something is asked");
     }
 

@@ -3,7 +3,7 @@
 mod asterisk;
 pub mod health;
 mod number_format;
-mod secret;
+mod secrets;
 mod simulated;
 mod sip;
 mod sip_parts;
@@ -20,7 +20,7 @@ use crate::task::CALLS_PER_SECOND_MAX;
 
 pub use asterisk::{AsteriskMedia, AsteriskSound, AsteriskTrunk};
 pub use number_format::NumberFormat;
-pub use secret::{Secret, TrunkSecrets};
+pub use secrets::TrunkSecrets;
 pub use simulated::{PERSONAS, PERSONAS_MAX, SIMULATED_MS_MAX, SimulatedLine};
 pub use sip::SipTrunk;
 pub use sip_parts::{

@@ -1,23 +1,51 @@
 //! Who decides the robot's words.
 
 use async_trait::async_trait;
-use dialog::conversation::AgentRequest;
+use dialog::conversation::{AgentRequest, AgentStep};
 use dialog::reply::Reply;
+use tokio::sync::mpsc;
 
-/// Thinks for a robot.
+use crate::failure::SpeechError;
+
+/// Parts of an answer that wait to be spoken.
+const PARTS_MAX: usize = 64;
+
+/// Thinks for a robot, for many calls at a time.
 #[async_trait]
 pub trait Agent: Send + Sync {
-    /// The agent's answer to what was heard: text with commands and actions in it, and what it captured
-    /// beside it. Dropping the future cancels the request. Context comes with each request, so that calls
-    /// can't mix.
-    async fn reply(&self, request: &AgentRequest) -> Result<Reply, AgentError>;
+    /// The agent's answer to what was heard. What it says while it is still thinking goes into `saying`, in order; the
+    /// reply has what comes after that, and what was captured. Dropping the future cancels the request. Context comes
+    /// with each request, so that calls can't mix.
+    async fn reply(&self, request: &AgentRequest, saying: &Saying) -> Result<Reply, SpeechError>;
 }
 
-/// Why there is no text. The conversation goes on with its own apology.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    #[error("the agent did not answer in time")]
-    TimedOut,
-    #[error("the agent failed: {0}")]
-    Failed(String),
+/// What an agent says and does before its answer is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The next words, with commands in them.
+    Text(String),
+    /// Something for the interaction log.
+    Step(AgentStep),
+}
+
+/// Where an agent puts the parts of its answer.
+#[derive(Debug, Clone)]
+pub struct Saying(mpsc::Sender<Part>);
+
+impl Saying {
+    /// The two ends.
+    pub fn new() -> (Self, mpsc::Receiver<Part>) {
+        let (sender, receiver) = mpsc::channel(PARTS_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Say this. Nobody may listen any more; then the request is about to be dropped.
+    pub async fn say(&self, text: impl Into<String>) {
+        let _ = self.0.send(Part::Text(text.into())).await;
+    }
+
+    /// Write this into the log.
+    pub async fn did(&self, step: AgentStep) {
+        let _ = self.0.send(Part::Step(step)).await;
+    }
 }

@@ -11,8 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
+use crate::failure::SpeechError;
 use crate::resample::to_telephone;
-use crate::synthesis::{SynthesisError, Synthesiser, TEXT_MAX};
+use crate::synthesis::{SpeechWish, SpokenStream, Synthesiser, TEXT_MAX};
 
 const PROGRAM: &str = "espeak-ng";
 /// Processes at a time; other texts wait.
@@ -38,35 +39,36 @@ impl Default for Espeak {
 
 #[async_trait]
 impl Synthesiser for Espeak {
-    async fn speak(&self, text: &str) -> Result<Arc<[i16]>, SynthesisError> {
-        let characters = text.chars().count();
+    async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
+        let characters = wish.text.chars().count();
         if characters > TEXT_MAX {
-            return Err(SynthesisError::TooLong(characters));
+            return Err(SpeechError::TooLong(characters));
         }
         let spoken = async {
             let _place = self.running.acquire().await;
-            run(text).await
+            run(wish).await
         };
         let wav = tokio::time::timeout(TIME_MAX, spoken).await;
-        let wav = wav.map_err(|_| SynthesisError::TimedOut)?.map_err(failed)?;
+        let wav = wav.map_err(|_| SpeechError::TimedOut)?.map_err(SpeechError::failed)?;
         let samples = tokio::task::spawn_blocking(move || samples(wav));
-        samples.await.map_err(failed)?
+        Ok(SpokenStream::of(samples.await.map_err(SpeechError::failed)??))
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> SynthesisError {
-    SynthesisError::Failed(error.to_string())
-}
-
-/// The voice that reads a text: Mandarin for text with Han characters, English for other text.
-fn voice(text: &str) -> &'static str {
+/// The voice that reads a text: the one that is wished for; else Mandarin for text with Han characters, and English for
+/// other text.
+fn voice(wish: &SpeechWish) -> &str {
     let han = |c: char| ('\u{3400}'..='\u{9fff}').contains(&c);
-    if text.chars().any(han) { "cmn" } else { "en-us" }
+    match &wish.voice {
+        voice if !voice.is_empty() => voice,
+        _ if wish.text.chars().any(han) => "cmn",
+        _ => "en-us",
+    }
 }
 
-async fn run(text: &str) -> std::io::Result<Vec<u8>> {
+async fn run(wish: &SpeechWish) -> std::io::Result<Vec<u8>> {
     let mut child = Command::new(PROGRAM)
-        .args(["-v", voice(text), "--stdin", "--stdout"])
+        .args(["-v", voice(wish), "--stdin", "--stdout"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -76,7 +78,7 @@ async fn run(text: &str) -> std::io::Result<Vec<u8>> {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let write = async {
         if let Some(mut stdin) = stdin {
-            stdin.write_all(text.as_bytes()).await?;
+            stdin.write_all(wish.text.as_bytes()).await?;
         }
         Ok::<(), std::io::Error>(())
     };
@@ -97,21 +99,21 @@ async fn run(text: &str) -> std::io::Result<Vec<u8>> {
 }
 
 /// What a WAV holds, at the telephone's rate.
-fn samples(wav: Vec<u8>) -> Result<Arc<[i16]>, SynthesisError> {
+fn samples(wav: Vec<u8>) -> Result<Vec<i16>, SpeechError> {
     if wav.len() <= HEADER_BYTES {
-        return Ok(Arc::from([]));
+        return Ok(Vec::new());
     }
-    let mut reader = hound::WavReader::new(Cursor::new(wav)).map_err(failed)?;
+    let mut reader = hound::WavReader::new(Cursor::new(wav)).map_err(SpeechError::failed)?;
     let spec = reader.spec();
     if spec.channels != 1 || spec.bits_per_sample != 16 {
-        return Err(failed(format!(
+        return Err(SpeechError::Failed(format!(
             "{PROGRAM} gave {} channels of {} bits, not one of 16",
             spec.channels, spec.bits_per_sample
         )));
     }
     // The header of a stream states more than there is: it ends with the last whole sample.
     let read: Vec<i16> = reader.samples::<i16>().map_while(Result::ok).collect();
-    Ok(to_telephone(&read, spec.sample_rate).map_err(failed)?.into())
+    Ok(to_telephone(&read, spec.sample_rate).map_err(SpeechError::failed)?)
 }
 
 #[cfg(test)]
@@ -124,11 +126,20 @@ mod tests {
         u32::try_from(sum / samples.len().max(1) as u64).unwrap()
     }
 
+    async fn spoken(text: &str) -> Result<Vec<i16>, SpeechError> {
+        let wish = SpeechWish { text: text.to_owned(), ..SpeechWish::default() };
+        let mut stream = Espeak::default().speak(&wish).await?;
+        let mut samples = Vec::new();
+        while let Some(piece) = stream.next().await {
+            samples.extend(piece?);
+        }
+        Ok(samples)
+    }
+
     #[tokio::test]
     async fn a_text_becomes_speech_at_the_telephones_rate() {
-        let short = Espeak::default().speak("Hello.").await.unwrap();
-        let long = Espeak::default().speak("Hello, this is the garage. Your car is ready.").await;
-        let long = long.unwrap();
+        let short = spoken("Hello.").await.unwrap();
+        let long = spoken("Hello, this is the garage. Your car is ready.").await.unwrap();
         let seconds = long.len() as f32 / crate::synthesis::RATE as f32;
         assert!((2.0..6.0).contains(&seconds), "{seconds} s");
         assert!(short.len() * 2 < long.len());
@@ -138,21 +149,27 @@ mod tests {
     #[tokio::test]
     async fn chinese_is_read_as_mandarin_and_not_spelled() {
         let text = "您好，我是客服中心。";
-        let spoken = Espeak::default().speak(text).await.unwrap();
+        let spoken = spoken(text).await.unwrap();
         let seconds = spoken.len() as f32 / crate::synthesis::RATE as f32;
         assert!((1.0..6.0).contains(&seconds), "{seconds} s");
-        assert_eq!((voice(text), voice("Hello")), ("cmn", "en-us"));
+        let wish = |text: &str, voice: &str| SpeechWish {
+            text: text.into(),
+            voice: voice.into(),
+            ..SpeechWish::default()
+        };
+        let wishes = [wish(text, ""), wish("Hello", ""), wish("Hello", "de")];
+        assert_eq!(wishes.each_ref().map(voice), ["cmn", "en-us", "de"]);
     }
 
     #[tokio::test]
     async fn a_text_that_is_an_option_of_the_program_is_spoken() {
-        assert!(!Espeak::default().speak("--version").await.unwrap().is_empty());
-        assert_eq!(Espeak::default().speak("").await.unwrap().len(), 0);
+        assert!(!spoken("--version").await.unwrap().is_empty());
+        assert_eq!(spoken("").await.unwrap().len(), 0);
     }
 
     #[tokio::test]
     async fn a_text_that_is_too_long_is_refused_and_not_quoted() {
-        let error = Espeak::default().speak(&"a".repeat(TEXT_MAX + 1)).await.unwrap_err();
-        assert_eq!(error.to_string(), "a text of 2001 characters is longer than 2000");
+        let error = spoken(&"a".repeat(TEXT_MAX + 1)).await.unwrap_err();
+        assert_eq!(error.to_string(), "a text of 2001 characters is too long");
     }
 }

@@ -14,7 +14,7 @@ use dialog::robot::AgentConfig;
 use dialog::script;
 use tokio::sync::Semaphore;
 
-use crate::{Agent, AgentError};
+use crate::{Agent, Saying, SpeechError};
 
 /// Answers from the robot's script, after the business time that the script takes to think.
 #[derive(Debug, Clone)]
@@ -32,16 +32,19 @@ impl ScriptedAgent {
 
 #[async_trait]
 impl Agent for ScriptedAgent {
-    async fn reply(&self, request: &AgentRequest) -> Result<Reply, AgentError> {
-        let AgentConfig::Scripted(script) = &request.robot.agent;
+    async fn reply(&self, request: &AgentRequest, _: &Saying) -> Result<Reply, SpeechError> {
+        let AgentConfig::Scripted(script) = &request.robot.agent else {
+            return Err(SpeechError::Failed("the robot has no script".to_owned()));
+        };
         if !script.prepared.is_done() {
             let robot = Arc::clone(&request.robot);
             let _turn = self.compiling.acquire().await;
             let compiled = tokio::task::spawn_blocking(move || {
-                let AgentConfig::Scripted(script) = &robot.agent;
-                script.prepare();
+                if let Some(script) = robot.agent.script() {
+                    script.prepare();
+                }
             });
-            compiled.await.map_err(|error| AgentError::Failed(error.to_string()))?;
+            compiled.await.map_err(SpeechError::failed)?;
         }
         let thinks = Duration::from_millis(script.thinks_ms.into());
         if !thinks.is_zero() {

@@ -1,6 +1,7 @@
 //! Named voice bots. What a call runs is the robot as it was when its navigation was published.
 
-use dialog::robot::{AgentConfig, RobotConfig};
+use dialog::robot::RobotConfig;
+use dialog::script::Script;
 use outbound::Time;
 use outbound::fault::{Fault, name};
 use outbound::ids::{EnterpriseId, RobotId};
@@ -45,10 +46,9 @@ fn faults(config: &RobotConfig) -> Vec<Fault> {
     let mut faults: Vec<Fault> = name("/name", &config.name, 1, NAME_MAX).into_iter().collect();
     let own = config.check().into_iter().filter(|fault| fault.pointer != "/name");
     faults.extend(own.map(|fault| Fault::new(fault.pointer, "invalid", fault.detail)));
-    let AgentConfig::Scripted(script) = &config.agent;
+    let script = config.agent.script().map(Script::check).unwrap_or_default();
     faults.extend(
         script
-            .check()
             .into_iter()
             .map(|fault| Fault::new(format!("/agent{}", fault.pointer), "invalid", fault.detail)),
     );

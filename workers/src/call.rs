@@ -267,17 +267,7 @@ impl<'a> Talk<'a> {
     }
 
     fn ask(&mut self, request: AgentRequest) {
-        let agent = self.env.agent.clone();
-        let id = request.id;
-        self.asked.ask(id, async move {
-            match agent.reply(&request).await {
-                Ok(reply) => Input::AgentReply { request: id, reply },
-                Err(error) => {
-                    tracing::warn!(%error, "the agent failed");
-                    Input::AgentFailed { request: id }
-                }
-            }
-        });
+        self.asked.ask(self.env.agent.clone(), request);
     }
 }
 

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use speech::Synthesiser;
-use telephony::media::Source;
+use speech::{SpeechError, SpeechWish, Synthesiser};
+use telephony::media::{PIECE_SAMPLES_MAX, Source, SpeechStream};
 use telephony::voice::Voice;
-
-/// Samples that are handed on at a time: a second.
-const PIECE: usize = 8_000;
 
 /// Speaks with a synthesiser. A text that can't be spoken is silence, and is told of in the log.
 pub struct SpokenVoice {
@@ -23,23 +20,32 @@ impl SpokenVoice {
 impl Voice for SpokenVoice {
     fn speak(&self, text: &str) -> Source {
         let (stream, source) = Source::stream();
-        let (synthesiser, text) = (Arc::clone(&self.synthesiser), text.to_owned());
+        let synthesiser = Arc::clone(&self.synthesiser);
+        let wish = SpeechWish { text: text.to_owned(), ..SpeechWish::default() };
         // It ends by itself: when the text is spoken, or when nobody listens any more.
         tokio::spawn(async move {
-            match synthesiser.speak(&text).await {
-                Ok(samples) => {
-                    for piece in samples.chunks(PIECE) {
-                        if stream.add(piece.to_vec()).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-                Err(error) => {
-                    metrics::counter!("callwright_speech_failed_total").increment(1);
-                    tracing::error!(%error, "a text is not spoken");
-                }
+            if let Err(error) = spoken(&*synthesiser, &wish, &stream).await {
+                metrics::counter!("callwright_speech_failed_total").increment(1);
+                tracing::error!(%error, "a text is not spoken to its end");
             }
         });
         source
     }
+}
+
+async fn spoken(
+    synthesiser: &dyn Synthesiser,
+    wish: &SpeechWish,
+    stream: &SpeechStream,
+) -> Result<(), SpeechError> {
+    let mut speech = synthesiser.speak(wish).await?;
+    while let Some(piece) = speech.next().await {
+        for part in piece?.chunks(PIECE_SAMPLES_MAX) {
+            if stream.add(part.to_vec()).await.is_err() {
+                // Nobody listens any more.
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }

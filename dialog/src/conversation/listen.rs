@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::mouth::{Item, Purpose};
-use super::{AgentRequest, Conversation, Millis, Output, Stage};
+use super::{AgentRequest, AgentStep, Conversation, Failure, Millis, Output, Stage, StepKind};
 use crate::interrupt::{Decision, Heard, Reason, decide, only_fillers};
 use crate::reply::Reply;
 use crate::transcript::{EntryKind, Speaker};
@@ -202,7 +202,7 @@ impl Conversation {
         let Some(text) = agent.turn.said.question() else { return };
         self.requests += 1;
         let id = self.requests;
-        let asking = Asking { id, text: text.clone(), asked_at: self.now, reply: None };
+        let asking = Asking::new(id, text.clone(), self.now);
         agent.turn.asking = Some(asking);
         let request = AgentRequest {
             id,
@@ -215,7 +215,32 @@ impl Conversation {
         self.out.push(Output::Ask(request));
     }
 
-    pub(super) fn agent_replied(&mut self, request: u64, reply: Reply) {
+    /// The request under way, if it is this one and its answer is not whole.
+    fn pending(&mut self, request: u64) -> Option<&mut Asking> {
+        let Stage::Agent(agent) = &mut self.stage else { return None };
+        let asking = agent.turn.asking.as_mut()?;
+        (asking.id == request && asking.reply.is_none()).then_some(asking)
+    }
+
+    pub(super) fn agent_says(&mut self, request: u64, text: &str) {
+        if let Some(asking) = self.pending(request) {
+            asking.said.push_str(text);
+        }
+    }
+
+    pub(super) fn agent_did(&mut self, request: u64, step: &AgentStep) {
+        if self.pending(request).is_some() {
+            let kind = match step.kind {
+                StepKind::ToolCall => EntryKind::ToolCall,
+                StepKind::ToolResult => EntryKind::ToolResult,
+                StepKind::Knowledge => EntryKind::Knowledge,
+                StepKind::ProviderFailed => EntryKind::ProviderFailed,
+            };
+            self.log(kind, &step.detail);
+        }
+    }
+
+    pub(super) fn agent_replied(&mut self, request: u64, mut reply: Reply) {
         let speaking = self.speech.is_some();
         let asking = match &mut self.stage {
             Stage::Agent(agent) => {
@@ -229,6 +254,7 @@ impl Conversation {
         let Some((asking, keeps_back)) = asking else {
             return self.log(EntryKind::AgentCancel, format!("{request}: came too late"));
         };
+        reply.text.insert_str(0, &std::mem::take(&mut asking.said));
         let text = reply.text.clone();
         asking.reply = Some(reply);
         self.log(EntryKind::AgentReply, text);
@@ -257,7 +283,7 @@ impl Conversation {
         self.perform(&text, Purpose::Reply);
     }
 
-    pub(super) fn agent_failed(&mut self, request: u64) {
+    pub(super) fn agent_failed(&mut self, request: u64, why: Failure) {
         let Stage::Agent(agent) = &mut self.stage else { return };
         let turn = &mut agent.turn;
         let pending = |asking: &mut Asking| asking.id == request && asking.reply.is_none();
@@ -265,8 +291,8 @@ impl Conversation {
             return;
         }
         turn.failures += 1;
-        // Once is asked again, by itself: what was said still waits for its answer.
-        let give_up = turn.failures > 1;
+        // Once is asked again, by itself: what was said still waits for its answer. Who is full now is so in a moment, too.
+        let give_up = turn.failures > 1 || why == Failure::Overloaded;
         self.log(EntryKind::AgentFailed, request.to_string());
         if give_up {
             self.give_up_agent();

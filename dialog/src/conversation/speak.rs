@@ -7,8 +7,8 @@ use super::mouth::{Item, Next, Purpose, Stopping};
 use super::nodes::{ERROR_EDGE, NO_INPUT_EDGE};
 use super::report::heard;
 use super::{
-    AGENT_WAIT_MS_MAX, Conversation, Millis, NOISE_WAIT_MS_MAX, Output, SPEECH_WAIT_MS_MAX, Stage,
-    TAGS_MAX,
+    AGENT_WAIT_MS_MAX, Conversation, Failure, Millis, NOISE_WAIT_MS_MAX, Output,
+    SPEECH_WAIT_MS_MAX, Stage, TAGS_MAX,
 };
 use crate::command::{self, Action, Piece, parse};
 use crate::navigation::NodeKind;
@@ -207,7 +207,7 @@ impl Conversation {
         self.sign_if_due();
         if let Some(id) = self.ask_due().filter(|(due, _)| *due <= self.now).map(|(_, id)| id) {
             self.out.push(Output::CancelAsk { id });
-            self.agent_failed(id);
+            self.agent_failed(id, Failure::Failed);
         }
         if self.silence_due_at().is_some_and(|due| due <= self.now) {
             self.break_silence();

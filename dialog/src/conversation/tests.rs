@@ -10,9 +10,9 @@ mod transfers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Conversation, Input, Millis, Output, Party, Person, Report};
+use super::{Conversation, Failure, Input, Millis, Output, Party, Person, Report};
 use crate::navigation::{Navigation, Node, NodeKind, Published, TransferTo};
-use crate::robot::{AgentConfig, RobotConfig, TurnSettings};
+use crate::robot::{AgentConfig, RobotConfig, SpeechSettings, TurnSettings};
 use crate::script::Script;
 
 /// A call under test: events at their times, and what came of them in words.
@@ -115,6 +115,8 @@ fn robot(opening: &str, turn: TurnSettings) -> RobotConfig {
         opening: opening.into(),
         agent: AgentConfig::Scripted(script),
         turn,
+        speech: SpeechSettings::default(),
+        apology: "Sorry, goodbye.".into(),
     }
 }
 

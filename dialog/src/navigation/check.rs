@@ -8,7 +8,8 @@ use crate::navigation::{
     Published, QUEUE_MESSAGE_SECONDS_MAX, RING_SECONDS_MAX, TEXT_CHARS_MAX, TRANSFER_SECONDS_MAX,
     VARIABLES_MAX,
 };
-use crate::robot::{AgentConfig, RobotConfig};
+use crate::robot::RobotConfig;
+use crate::script::Script;
 use crate::variables;
 
 /// What keeps a navigation from being published.
@@ -232,15 +233,16 @@ impl<'a> Check<'a> {
                 format!("{}: {}", fault.pointer, fault.detail),
             );
         }
-        let AgentConfig::Scripted(script) = &config.agent;
-        for fault in script.check() {
+        for fault in config.agent.script().map(Script::check).unwrap_or_default() {
             self.problem(
                 format!("{pointer}/robot"),
                 "script",
                 format!("{}: {}", fault.pointer, fault.detail),
             );
         }
-        for text in config.texts().chain(script.texts()) {
+        // A prompt only tells of commands, and may hold braces of its own.
+        let told = config.agent.llm().map(|agent| agent.prompt.as_str());
+        for text in config.texts().chain(config.agent.texts()) {
             for piece in command::parse(text) {
                 match piece {
                     Piece::Leave(name)
@@ -253,7 +255,7 @@ impl<'a> Check<'a> {
                             format!("the robot may say #{name}#, and no edge has that name"),
                         )
                     }
-                    Piece::Unknown(what) => self.problem(
+                    Piece::Unknown(what) if Some(text) != told => self.problem(
                         format!("{pointer}/robot"),
                         "unknown_command",
                         format!("the robot's texts hold `{what}`, which is no command"),
@@ -297,8 +299,7 @@ impl<'a> Check<'a> {
             }
         }
         for robot in robots {
-            let AgentConfig::Scripted(script) = &robot.agent;
-            known.extend(script.captures());
+            known.extend(robot.agent.captures());
             known.extend(robot.texts().flat_map(command::sets));
         }
         let unknown: Vec<(String, String)> = self
@@ -333,8 +334,10 @@ impl<'a> Check<'a> {
             }
             NodeKind::Agent { robot, .. } => match self.robots.get(robot) {
                 Some(robot) => {
-                    let AgentConfig::Scripted(script) = &robot.agent;
-                    let texts = script.texts().chain(robot.texts()).chain(robot.signs());
+                    let texts = robot.agent.texts().into_iter();
+                    let paths = robot.agent.llm().into_iter().flat_map(|agent| &agent.tools);
+                    let paths = paths.map(|tool| tool.path.as_str());
+                    let texts = texts.chain(paths).chain(robot.texts()).chain(robot.signs());
                     texts.flat_map(in_text).collect()
                 }
                 None => Vec::new(),

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number_format::NumberFormat;
-use super::secret::Secret;
 use crate::fault::{Fault, count};
+use crate::secret::Secret;
 
 /// The longest user name and application name, in characters.
 const NAME_CHARS_MAX: usize = 64;

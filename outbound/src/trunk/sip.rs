@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number_format::NumberFormat;
-use super::secret::Secret;
 use super::sip_parts::{
     CallerIdHeader, Dtmf, Prack, Registration, SessionTimer, SipHost, SipTransport, Srtp,
     TransferBy, host_name,
 };
 use crate::fault::{FILLED_PATTERN, Fault, count, number, text};
+use crate::secret::Secret;
 
 /// Addresses of a trunk, at most.
 const HOSTS_MAX: usize = 8;

@@ -124,7 +124,7 @@ fn a_reply_waits_three_seconds_for_a_noise_to_become_speech() {
     call.speech(2_200);
     assert_eq!(call.agent(2_500, 1, "Ten."), NOTHING);
     assert_eq!(call.agent(2_600, 1, "Eleven."), NOTHING, "answered already");
-    assert_eq!(call.at(2_700, Input::AgentFailed { request: 1 }), NOTHING);
+    assert_eq!(call.at(2_700, Input::AgentFailed { request: 1, why: Failure::Failed }), NOTHING);
     assert_eq!(call.tick(), (5_200, vec!["play 1: Ten.".into()]));
     assert_eq!(call.over(6_000).turns, 1);
 }
@@ -143,8 +143,12 @@ fn nothing_is_asked_again_while_the_customer_speaks() {
     let mut call = Call::with_robot(TurnSettings::default());
     call.says(1_000, "hello there");
     call.speech(1_200);
-    assert_eq!(call.at(1_400, Input::AgentFailed { request: 7 }), NOTHING, "was never asked");
-    assert_eq!(call.at(1_500, Input::AgentFailed { request: 1 }), NOTHING);
+    assert_eq!(
+        call.at(1_400, Input::AgentFailed { request: 7, why: Failure::Failed }),
+        NOTHING,
+        "was never asked"
+    );
+    assert_eq!(call.at(1_500, Input::AgentFailed { request: 1, why: Failure::Failed }), NOTHING);
     assert_eq!(call.says(2_000, ""), ["ask 2: hello there"]);
 }
 

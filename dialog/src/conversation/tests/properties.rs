@@ -177,7 +177,9 @@ impl Witness {
             Event::Reply(back, text) => {
                 Input::AgentReply { request: request(back), reply: REPLIES[*text].into() }
             }
-            Event::Failed(back) => Input::AgentFailed { request: request(back) },
+            Event::Failed(back) => {
+                Input::AgentFailed { request: request(back), why: Failure::Failed }
+            }
             Event::PersonRings(back) => {
                 Input::TransferRinging { transfer: transfer(back), who: "1001".into() }
             }
@@ -228,7 +230,7 @@ proptest! {
             let input = witness.input(event);
             let turns = call.conversation.tally.turns;
             let was_open = witness.open;
-            if let Input::AgentReply { request, .. } | Input::AgentFailed { request } = &input {
+            if let Input::AgentReply { request, .. } | Input::AgentFailed { request, .. } = &input {
                 witness.open = witness.open.filter(|open| open != request);
             }
             if matches!(event, Event::HungUp) {

@@ -261,7 +261,10 @@ fn a_menu_takes_a_key_over_its_prompt_and_asks_again() {
 fn an_agent_that_fails_is_asked_once_more_and_then_left() {
     let mut call = Call::with_robot(TurnSettings::default());
     assert_eq!(call.says(1_000, "hello there"), ["ask 1: hello there"]);
-    assert_eq!(call.at(1_500, Input::AgentFailed { request: 1 }), ["ask 2: hello there"]);
+    assert_eq!(
+        call.at(1_500, Input::AgentFailed { request: 1, why: Failure::Failed }),
+        ["ask 2: hello there"]
+    );
     let (due, outputs) = call.tick();
     assert_eq!((due, outputs), (16_500, vec!["cancel 2".into(), "hang up".into()]), "no answer");
     assert_eq!(call.over(17_000).robot_result, Some(RobotResult::Error));

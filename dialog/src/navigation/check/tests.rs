@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::robot::AgentConfig;
 
 fn robots() -> BTreeMap<String, RobotConfig> {
     let robot = json!({
@@ -105,7 +106,7 @@ fn robots_that_say(reply: &str) -> BTreeMap<String, RobotConfig> {
     let mut robots = robots();
     for (id, robot) in [("reminder", reply), ("other", "Bye. #nowhere#")] {
         let mut talks = robots["reminder"].clone();
-        let AgentConfig::Scripted(script) = &mut talks.agent;
+        let AgentConfig::Scripted(script) = &mut talks.agent else { panic!("a script") };
         script.intents[0].patterns = vec!["(?P<newTime>[0-9]+) pm".into()];
         script.intents[0].reply = robot.to_owned();
         robots.insert(id.to_owned(), talks);
