@@ -113,7 +113,7 @@ fn samples(wav: Vec<u8>) -> Result<Vec<i16>, SpeechError> {
     }
     // The header of a stream states more than there is: it ends with the last whole sample.
     let read: Vec<i16> = reader.samples::<i16>().map_while(Result::ok).collect();
-    Ok(to_telephone(&read, spec.sample_rate).map_err(SpeechError::failed)?)
+    to_telephone(&read, spec.sample_rate).map_err(SpeechError::failed)
 }
 
 #[cfg(test)]
