@@ -63,6 +63,17 @@ impl Accumulator {
         }
     }
 
+    /// What would be asked if this piece came now; none where an older piece waits for its own answer.
+    #[must_use]
+    pub fn question_with(&self, piece: &str) -> Option<String> {
+        if self.mode == Mode::Apart && !self.pieces.is_empty() {
+            return None;
+        }
+        let mut with = self.clone();
+        with.push(piece);
+        with.question()
+    }
+
     /// The question has been answered.
     pub fn answered(&mut self) {
         match self.mode {

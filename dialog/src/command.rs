@@ -67,7 +67,7 @@ pub fn sets(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// Takes an agent's text apart as it comes, token by token.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parser {
     /// What may be the beginning of a command.
     held: String,

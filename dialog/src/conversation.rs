@@ -6,6 +6,8 @@
 //! always a [`Conversation::deadline`]; only the agent's and the configuration's own text can hold a command,
 //! never the customer's words nor a variable's value.
 
+mod answer;
+mod event;
 mod listen;
 mod mouth;
 mod nodes;
@@ -18,16 +20,13 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::navigation::Published;
-use crate::reply::Reply;
 use crate::robot::{END_OF_SPEECH_MS, RobotConfig};
 use crate::transcript::{EntryKind, Scribe, Speaker, bounded};
 use crate::turn::{Speech, Turn};
 
 pub use crate::transcript::Millis;
+pub use event::{AgentRequest, AgentStep, Failure, Input, Output, Party, StepKind};
 use mouth::Mouth;
 pub use report::{Report, RobotResult};
 pub use transfer::{Person, TransferRequest};
@@ -37,202 +36,12 @@ use transfer::{QueueMessage, TransferStage};
 pub const NODES_IN_A_ROW_MAX: u32 = 100;
 /// Lines of the conversation that the agent is given.
 pub const HISTORY_LINES_MAX: usize = 200;
-/// How long the agent may think, in milliseconds, before the request counts as failed.
-pub const AGENT_WAIT_MS_MAX: Millis = 15_000;
 /// How long one speech of the customer may go on without a word from the recogniser, in milliseconds.
 pub const SPEECH_WAIT_MS_MAX: Millis = 30_000;
 /// How long a reply is kept back for a sound that may become speech, in milliseconds.
 pub const NOISE_WAIT_MS_MAX: Millis = 3_000;
 /// Different tags kept of one call.
 pub const TAGS_MAX: usize = 50;
-
-/// Which side ended the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Party {
-    /// The person who was called.
-    Customer,
-    /// This system.
-    System,
-}
-
-/// What the line, the recogniser or the agent reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Input {
-    /// The customer answered. The first input; everything before it is ignored.
-    Answered,
-    /// The customer began to speak.
-    SpeechStarted,
-    /// The words of the running speech so far.
-    SpeechPartial {
-        /// All words since the speech started.
-        text: String,
-    },
-    /// The speech ended, and these are its words; empty when it was only noise.
-    SpeechFinal {
-        /// All words of the speech.
-        text: String,
-    },
-    /// The line began to play.
-    PlaybackStarted {
-        /// The number that [`Output::Play`] gave.
-        utterance: u64,
-    },
-    /// The line played to the end.
-    PlaybackFinished {
-        /// The number that [`Output::Play`] gave.
-        utterance: u64,
-    },
-    /// The line stopped playing, as [`Output::Stop`] asked.
-    PlaybackStopped {
-        /// The number that [`Output::Play`] gave.
-        utterance: u64,
-        /// How long it was played, in milliseconds.
-        played_ms: Millis,
-    },
-    /// The customer pressed a key.
-    Digit(char),
-    /// The agent has begun its answer, and goes on thinking.
-    AgentSays {
-        /// The request's id.
-        request: u64,
-        /// The next words and commands, which may end anywhere.
-        text: String,
-    },
-    /// The agent did something on its way to the answer.
-    AgentDid {
-        /// The request's id.
-        request: u64,
-        /// What, for the log.
-        step: AgentStep,
-    },
-    /// The agent's answer is whole.
-    AgentReply {
-        /// The request's id.
-        request: u64,
-        /// The words and commands that [`Input::AgentSays`] has not told yet, and what it captured.
-        reply: Reply,
-    },
-    /// The agent could not answer.
-    AgentFailed {
-        /// The request's id.
-        request: u64,
-        /// Why.
-        why: Failure,
-    },
-    /// The phone of somebody whom the customer is transferred to rings.
-    TransferRinging {
-        /// The transfer's id.
-        transfer: u64,
-        /// The employee number; empty where a fixed number is called.
-        who: String,
-    },
-    /// Somebody is on the line with the customer.
-    TransferConnected {
-        /// The transfer's id.
-        transfer: u64,
-        /// Who it is.
-        person: Person,
-    },
-    /// Nobody took the call.
-    TransferFailed {
-        /// The transfer's id.
-        transfer: u64,
-        /// Why, for the log.
-        why: String,
-    },
-    /// The deadline has passed.
-    Tick,
-    /// The call is over.
-    HungUp(Party),
-}
-
-/// Why a robot can't think, hear or speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Failure {
-    /// Every provider failed, or took too long.
-    Failed,
-    /// Every provider has all of its places taken.
-    Overloaded,
-}
-
-/// Something that an agent did on its way to an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentStep {
-    /// What it did.
-    pub kind: StepKind,
-    /// With what, and what came of it.
-    pub detail: String,
-}
-
-/// What an agent may do on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepKind {
-    /// It called a tool.
-    ToolCall,
-    /// The tool has answered, or failed.
-    ToolResult,
-    /// It looked something up, and this was used.
-    Knowledge,
-    /// A provider failed, and the next one is asked.
-    ProviderFailed,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// Speak this text; utterances are played one at a time, in this order.
-    Play {
-        /// Counts up from 1.
-        utterance: u64,
-        /// What to say; no commands and no variables any more.
-        text: String,
-    },
-    /// Stop playing at once, or do not begin.
-    Stop {
-        /// The number that [`Output::Play`] gave.
-        utterance: u64,
-    },
-    /// Ask the agent.
-    Ask(AgentRequest),
-    /// The answer is no longer wanted.
-    CancelAsk {
-        /// The request's id.
-        id: u64,
-    },
-    /// Send these keys to the line.
-    SendDigits(String),
-    /// Look for a person, ring them, and join them with the customer.
-    Transfer(TransferRequest),
-    /// The person is wanted no longer.
-    CancelTransfer {
-        /// The transfer's id.
-        id: u64,
-    },
-    /// The customer is never to be called again.
-    Suppress,
-    /// End the call. Nothing follows it.
-    HangUp,
-}
-
-/// One question to the agent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AgentRequest {
-    /// Counts up from 1 within the call; the reply names it.
-    pub id: u64,
-    /// What the customer said; with accumulation the whole of it.
-    pub text: String,
-    /// What was said before, oldest first, at most [`HISTORY_LINES_MAX`] lines; without `text`. What was
-    /// cancelled is not in it.
-    pub history: Vec<(Speaker, String)>,
-    /// The call's variables as they are now.
-    pub variables: BTreeMap<String, String>,
-    /// The robot that is to answer.
-    pub robot: Arc<RobotConfig>,
-}
 
 /// Where the conversation is.
 #[derive(Debug)]
@@ -305,7 +114,7 @@ struct Tally {
     robot_ended_ms: Option<Millis>,
     robot_name: String,
     robot_spoke: bool,
-    robot_failed: bool,
+    robot_failed: Option<Failure>,
     transferred: bool,
     person: Option<Person>,
     callback_ms: Option<Millis>,
@@ -360,6 +169,9 @@ impl Conversation {
             Input::Answered => self.answered(),
             _ if matches!(self.stage, Stage::Ringing) => {}
             Input::SpeechStarted => self.speech_started(),
+            Input::VoicePaused => self.log(EntryKind::VoicePaused, ""),
+            Input::LikelyOver { text } => self.likely_over(bounded(text.trim())),
+            Input::HearingFailed { why } => self.hearing_failed(why),
             Input::SpeechPartial { text } => self.speech_partial(bounded(text.trim())),
             Input::SpeechFinal { text } => self.speech_final(bounded(text.trim())),
             Input::Digit(digit) => self.digit(digit),

@@ -90,6 +90,12 @@ pub fn only_fillers(settings: &Interruption, text: &str) -> bool {
     words_beside(&words(text), settings) == 0
 }
 
+/// Whether two texts have the same words, whatever their case and marks.
+#[must_use]
+pub fn same_words(one: &str, other: &str) -> bool {
+    words(one) == words(other)
+}
+
 /// The number of words that are no part of a filler.
 fn words_beside(words: &[String], settings: &Interruption) -> usize {
     let fillers: Vec<Vec<String>> = settings.fillers.iter().map(|f| self::words(f)).collect();

@@ -15,6 +15,7 @@ pub mod navigation;
 pub mod reply;
 pub mod robot;
 pub mod script;
+pub mod sentences;
 pub mod transcript;
 pub mod turn;
 pub mod variables;

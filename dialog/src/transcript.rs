@@ -62,13 +62,19 @@ pub enum EntryKind {
     NodeEnter,
     /// The recogniser heard the customer begin to speak.
     SpeechStarted,
+    /// The customer's voice paused; if it stays silent, the speech is over.
+    VoicePaused,
     /// The recogniser gave a final text.
     AsrResult,
+    /// Nobody could tell what the customer said any more.
+    HearingFailed,
     /// A text was sent to the agent.
     AgentRequest,
     /// A request to the agent was cancelled, or its answer came too late and was thrown away.
     AgentCancel,
-    /// The agent answered.
+    /// The first words of the agent's answer came.
+    AgentFirstWords,
+    /// The agent answered; the detail is the whole answer.
     AgentReply,
     /// The agent could not answer.
     AgentFailed,

@@ -5,10 +5,20 @@
 
 use crate::accumulate::{Accumulator, Mode};
 use crate::backchannel::Signs;
+use crate::command::Parser;
 use crate::reply::Reply;
 use crate::robot::{NoInput, TurnSettings};
+use crate::sentences::Sentences;
 use crate::transcript::Millis;
 
+/// How long the agent may think before its first words, in milliseconds.
+pub const AGENT_WAIT_MS_MAX: Millis = 15_000;
+/// How long it may pause within an answer, and how long an answer may take in all, in milliseconds.
+pub const AGENT_PAUSE_MS_MAX: Millis = 8_000;
+/// See [`AGENT_PAUSE_MS_MAX`].
+pub const AGENT_ANSWER_MS_MAX: Millis = 60_000;
+/// Characters of an answer; what comes after them is left out.
+pub const ANSWER_CHARS_MAX: usize = 8_000;
 /// Milliseconds that a letter takes to be spoken, and the sign of a script without spaces.
 const LETTER_MS: Millis = 60;
 const UNSPACED_SIGN_MS: Millis = 220;
@@ -58,17 +68,55 @@ pub struct Asking {
     pub text: String,
     /// When.
     pub asked_at: Millis,
-    /// What the agent has said of its answer so far.
+    /// When something was last heard of the answer.
+    pub heard_at: Option<Millis>,
+    /// It was asked while the customer might still go on; the answer is kept back until they have ended.
+    pub early: bool,
+    /// What has come of the answer and is kept back.
     pub said: String,
-    /// The reply, kept back while the customer seems to go on.
+    /// The end of the answer, kept back.
     pub reply: Option<Reply>,
+    /// The whole answer, for the log.
+    pub whole: String,
+    /// The answer as it is spoken; none while nothing of it was given to the mouth.
+    pub spoken: Option<Spoken>,
+}
+
+/// An answer that is being spoken while it comes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spoken {
+    /// Takes commands out.
+    pub parser: Parser,
+    /// Cuts sentences.
+    pub sentences: Sentences,
 }
 
 impl Asking {
     /// Asked now, and not answered.
     #[must_use]
     pub fn new(id: u64, text: String, asked_at: Millis) -> Self {
-        Self { id, text, asked_at, said: String::new(), reply: None }
+        Self {
+            id,
+            text,
+            asked_at,
+            heard_at: None,
+            early: false,
+            said: String::new(),
+            reply: None,
+            whole: String::new(),
+            spoken: None,
+        }
+    }
+
+    /// When the agent counts as failed, unless its answer is whole before.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Millis> {
+        if self.reply.is_some() {
+            return None;
+        }
+        let first = self.asked_at + AGENT_WAIT_MS_MAX;
+        let next = self.heard_at.map(|heard| heard + AGENT_PAUSE_MS_MAX);
+        Some(next.map_or(first, |next| next.min(self.asked_at + AGENT_ANSWER_MS_MAX)))
     }
 }
 
@@ -87,6 +135,8 @@ pub struct Turn {
     pub silences: u32,
     /// Requests in a row that failed.
     pub failures: u32,
+    /// The robot is saying its apology, and is left when it is said.
+    pub leaving: bool,
 }
 
 /// What a silence leads to.
@@ -110,14 +160,16 @@ impl Turn {
             silent_since: None,
             silences: 0,
             failures: 0,
+            leaving: false,
         }
     }
 
-    /// Takes back the request under way because the customer goes on speaking; none when pieces stay apart.
+    /// Takes back the request under way because the customer goes on speaking; none when pieces stay apart, unless it was
+    /// asked early.
     pub fn take_back(&mut self) -> Option<Asking> {
         match self.said.mode() {
             Mode::Together => self.asking.take(),
-            Mode::Apart => None,
+            Mode::Apart => self.asking.take_if(|asking| asking.early),
         }
     }
 

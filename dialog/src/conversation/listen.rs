@@ -1,13 +1,10 @@
-//! Listening: what the customer says, over the robot or in their own turn, and what the agent answers.
-
-use std::sync::Arc;
+//! Listening: what the customer says, over the robot or in their own turn.
 
 use super::mouth::{Item, Purpose};
-use super::{AgentRequest, AgentStep, Conversation, Failure, Millis, Output, Stage, StepKind};
+use super::{Conversation, Millis, Output, Stage};
 use crate::interrupt::{Decision, Heard, Reason, decide, only_fillers};
-use crate::reply::Reply;
 use crate::transcript::{EntryKind, Speaker};
-use crate::turn::{Asking, Speech, heard_part};
+use crate::turn::{Speech, heard_part};
 use crate::variables::render;
 
 /// From the end of speech until its words are there, in milliseconds, at most.
@@ -44,8 +41,9 @@ impl Conversation {
             if !speech.interrupted && self.decide(text, spoken_ms) == Decision::Valid {
                 self.interrupt(text);
             }
-        } else {
-            self.take_back("the customer goes on speaking");
+        } else if !self.mouth.is_cut() {
+            let text = text.to_owned();
+            self.goes_on(&text);
         }
     }
 
@@ -58,9 +56,13 @@ impl Conversation {
         }
         let Stage::Agent(agent) = &mut self.stage else { return };
         agent.turn.signs.speech_ended();
+        if agent.turn.leaving {
+            return;
+        }
         if text.is_empty() {
             self.resume();
-            self.use_kept_reply();
+            self.take_back_early();
+            self.speak_answer();
         } else if self.mouth.is_speaking() {
             self.heard_over_robot(text, &speech, ended_at);
         } else if self.mouth.is_cut() && self.is_only_filler(text) {
@@ -68,7 +70,16 @@ impl Conversation {
             self.resume();
         } else {
             self.mouth.forget_cut();
+            self.drop_answer();
             self.take_in(text);
+        }
+    }
+
+    /// What was asked early has turned out not to be said.
+    fn take_back_early(&mut self) {
+        let Stage::Agent(agent) = &mut self.stage else { return };
+        if let Some(asking) = agent.turn.asking.take_if(|asking| asking.early) {
+            self.cancel(&asking, "nothing was said");
         }
     }
 
@@ -81,6 +92,7 @@ impl Conversation {
             Decision::Valid => {
                 self.interrupt(text);
                 self.mouth.forget_cut();
+                self.drop_answer();
                 self.take_in(text);
             }
             // It does not stop the robot, but it was said: it is answered when the robot is done.
@@ -106,6 +118,9 @@ impl Conversation {
 
     fn decide(&self, text: &str, spoken_ms: Millis) -> Decision {
         let Stage::Agent(agent) = &self.stage else { return Decision::Ignored(Reason::Disabled) };
+        if agent.turn.leaving {
+            return Decision::Ignored(Reason::Disabled);
+        }
         let played_ms = self.mouth.played_ms(self.now);
         decide(&agent.robot.turn.interruption, Heard { text, spoken_ms, played_ms })
     }
@@ -163,6 +178,9 @@ impl Conversation {
 
     /// The customer said this in their turn.
     fn take_in(&mut self, text: &str) {
+        if self.confirms_early(text) {
+            return self.speak_answer();
+        }
         self.take_back("the customer went on");
         let Stage::Agent(agent) = &mut self.stage else { return };
         agent.turn.silences = 0;
@@ -171,131 +189,6 @@ impl Conversation {
         let whole = agent.turn.said.question().filter(|_| agent.turn.said.len() > 1);
         if let Some(whole) = whole.filter(|_| agent.turn.keeps_back()) {
             self.log(EntryKind::Accumulated, whole);
-        }
-    }
-
-    /// Cancels the request under way, where pieces of a sentence belong together.
-    fn take_back(&mut self, why: &str) {
-        let Stage::Agent(agent) = &mut self.stage else { return };
-        if let Some(asking) = agent.turn.take_back() {
-            self.cancel(&asking, why);
-        }
-    }
-
-    /// The answer is no longer wanted, whether it has come or not.
-    pub(super) fn cancel(&mut self, asking: &Asking, why: &str) {
-        self.log(EntryKind::AgentCancel, format!("{}: {why}", asking.id));
-        if asking.reply.is_none() {
-            self.out.push(Output::CancelAsk { id: asking.id });
-        }
-    }
-
-    /// Asks the agent, if there is something to ask and it is its turn.
-    pub(super) fn ask(&mut self) {
-        if self.mouth.is_speaking() || self.mouth.is_cut() || self.speech.is_some() {
-            return;
-        }
-        let Stage::Agent(agent) = &mut self.stage else { return };
-        if agent.turn.asking.is_some() {
-            return;
-        }
-        let Some(text) = agent.turn.said.question() else { return };
-        self.requests += 1;
-        let id = self.requests;
-        let asking = Asking::new(id, text.clone(), self.now);
-        agent.turn.asking = Some(asking);
-        let request = AgentRequest {
-            id,
-            text: text.clone(),
-            history: self.history.iter().cloned().collect(),
-            variables: self.variables.clone(),
-            robot: Arc::clone(&agent.robot),
-        };
-        self.log(EntryKind::AgentRequest, text);
-        self.out.push(Output::Ask(request));
-    }
-
-    /// The request under way, if it is this one and its answer is not whole.
-    fn pending(&mut self, request: u64) -> Option<&mut Asking> {
-        let Stage::Agent(agent) = &mut self.stage else { return None };
-        let asking = agent.turn.asking.as_mut()?;
-        (asking.id == request && asking.reply.is_none()).then_some(asking)
-    }
-
-    pub(super) fn agent_says(&mut self, request: u64, text: &str) {
-        if let Some(asking) = self.pending(request) {
-            asking.said.push_str(text);
-        }
-    }
-
-    pub(super) fn agent_did(&mut self, request: u64, step: &AgentStep) {
-        if self.pending(request).is_some() {
-            let kind = match step.kind {
-                StepKind::ToolCall => EntryKind::ToolCall,
-                StepKind::ToolResult => EntryKind::ToolResult,
-                StepKind::Knowledge => EntryKind::Knowledge,
-                StepKind::ProviderFailed => EntryKind::ProviderFailed,
-            };
-            self.log(kind, &step.detail);
-        }
-    }
-
-    pub(super) fn agent_replied(&mut self, request: u64, mut reply: Reply) {
-        let speaking = self.speech.is_some();
-        let asking = match &mut self.stage {
-            Stage::Agent(agent) => {
-                let keeps_back = speaking && agent.turn.keeps_back();
-                let asking = agent.turn.asking.as_mut();
-                let asking = asking.filter(|asking| asking.id == request && asking.reply.is_none());
-                asking.map(|asking| (asking, keeps_back))
-            }
-            _ => None,
-        };
-        let Some((asking, keeps_back)) = asking else {
-            return self.log(EntryKind::AgentCancel, format!("{request}: came too late"));
-        };
-        reply.text.insert_str(0, &std::mem::take(&mut asking.said));
-        let text = reply.text.clone();
-        asking.reply = Some(reply);
-        self.log(EntryKind::AgentReply, text);
-        if !keeps_back {
-            self.use_kept_reply();
-        }
-    }
-
-    /// The reply that is there is the one to say.
-    fn use_kept_reply(&mut self) {
-        let Stage::Agent(agent) = &mut self.stage else { return };
-        let turn = &mut agent.turn;
-        let Some(asking) = turn.asking.take_if(|asking| asking.reply.is_some()) else { return };
-        turn.said.answered();
-        turn.failures = 0;
-        self.tally.turns += 1;
-        self.remember(Speaker::Customer, &asking.text);
-        let Reply { text, tags, captures } = asking.reply.unwrap_or_default();
-        tags.into_iter().for_each(|tag| self.tag(tag));
-        for (name, value) in captures {
-            if !name.starts_with('_') {
-                self.log(EntryKind::Command, format!("set {name}={value}"));
-            }
-            self.capture(name, &value);
-        }
-        self.perform(&text, Purpose::Reply);
-    }
-
-    pub(super) fn agent_failed(&mut self, request: u64, why: Failure) {
-        let Stage::Agent(agent) = &mut self.stage else { return };
-        let turn = &mut agent.turn;
-        let pending = |asking: &mut Asking| asking.id == request && asking.reply.is_none();
-        if turn.asking.take_if(pending).is_none() {
-            return;
-        }
-        turn.failures += 1;
-        // Once is asked again, by itself: what was said still waits for its answer. Who is full now is so in a moment, too.
-        let give_up = turn.failures > 1 || why == Failure::Overloaded;
-        self.log(EntryKind::AgentFailed, request.to_string());
-        if give_up {
-            self.give_up_agent();
         }
     }
 

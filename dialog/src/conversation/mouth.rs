@@ -9,6 +9,9 @@ use crate::turn::{heard_part, speech_ms};
 
 /// Things to say and do that may wait in line.
 pub(super) const QUEUE_MAX: usize = 64;
+/// From so many things in line on, sentences are joined to the one before, up to so many bytes.
+const JOINED_FROM: usize = 3;
+const JOINED_BYTES_MAX: usize = 800;
 /// How long the line may be silent about a playback beyond three times its length, in milliseconds.
 const PLAYBACK_GRACE_MS: Millis = 15_000;
 
@@ -101,8 +104,14 @@ pub(super) enum Next {
 
 impl Mouth {
     pub(super) fn push(&mut self, item: Item) {
-        if self.queue.len() < QUEUE_MAX {
-            self.queue.push_back(item);
+        add(&mut self.queue, item);
+    }
+
+    /// A part of an answer. While an interruption may turn out to be nothing it goes to what was cut off.
+    pub(super) fn answer(&mut self, item: Item) {
+        match &mut self.cut {
+            Some(cut) => add(&mut cut.queue, item),
+            None => add(&mut self.queue, item),
         }
     }
 
@@ -243,6 +252,21 @@ impl Mouth {
     /// The utterance about which the line has been silent for too long.
     pub(super) fn overdue(&self, now: Millis) -> Option<u64> {
         self.current.as_ref().filter(|current| overdue_at(current) <= now).map(|current| current.id)
+    }
+}
+
+/// In line. Sentences that wait behind others are joined, so that a long answer has its place.
+fn add(queue: &mut VecDeque<Item>, item: Item) {
+    let full = queue.len() >= JOINED_FROM;
+    if let (true, Some(Item::Say { text, purpose }), Item::Say { text: more, purpose: also }) =
+        (full, queue.back_mut(), &item)
+        && purpose == also
+        && text.len() + more.len() < JOINED_BYTES_MAX
+    {
+        text.push(' ');
+        text.push_str(more);
+    } else if queue.len() < QUEUE_MAX {
+        queue.push_back(item);
     }
 }
 

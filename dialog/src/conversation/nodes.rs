@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::mouth::{Item, Purpose};
 use super::transfer::QueueMessage;
 use super::{
-    AgentStage, Conversation, MenuStage, Millis, NODES_IN_A_ROW_MAX, Output, Party, Stage,
+    AgentStage, Conversation, Failure, MenuStage, Millis, NODES_IN_A_ROW_MAX, Output, Party, Stage,
 };
 use crate::command;
 use crate::navigation::NodeKind;
@@ -67,7 +67,7 @@ impl Conversation {
                     }
                     None => {
                         self.tally.robot_entered_ms.get_or_insert(self.now);
-                        self.tally.robot_failed = true;
+                        self.tally.robot_failed = Some(Failure::Failed);
                         target = next.clone();
                     }
                 },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, Input, Millis, Party, Person, Stage};
+use super::{Conversation, Failure, Input, Millis, Party, Person, Stage};
 use crate::transcript::{Entry, Heard, Line};
 use crate::turn::heard_part;
 
@@ -17,8 +17,10 @@ pub enum RobotResult {
     Answered,
     /// It was to take the call, and never said a word.
     NotAnswered,
-    /// Its agent failed.
+    /// What it thinks or hears with has failed.
     Error,
+    /// What it thinks or hears with had no place free.
+    Overloaded,
 }
 
 /// What a call record keeps of the conversation.
@@ -97,7 +99,8 @@ impl Conversation {
 
     fn robot_result(&self) -> Option<RobotResult> {
         self.tally.robot_entered_ms.map(|_| match () {
-            () if self.tally.robot_failed => RobotResult::Error,
+            () if self.tally.robot_failed == Some(Failure::Failed) => RobotResult::Error,
+            () if self.tally.robot_failed.is_some() => RobotResult::Overloaded,
             () if self.tally.robot_spoke => RobotResult::Answered,
             () => RobotResult::NotAnswered,
         })

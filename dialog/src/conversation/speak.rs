@@ -7,13 +7,12 @@ use super::mouth::{Item, Next, Purpose, Stopping};
 use super::nodes::{ERROR_EDGE, NO_INPUT_EDGE};
 use super::report::heard;
 use super::{
-    AGENT_WAIT_MS_MAX, Conversation, Failure, Millis, NOISE_WAIT_MS_MAX, Output,
-    SPEECH_WAIT_MS_MAX, Stage, TAGS_MAX,
+    Conversation, Failure, Millis, NOISE_WAIT_MS_MAX, Output, SPEECH_WAIT_MS_MAX, Stage, TAGS_MAX,
 };
-use crate::command::{self, Action, Piece, parse};
+use crate::command::{Action, Piece, parse};
 use crate::navigation::NodeKind;
 use crate::transcript::{EntryKind, Speaker, bounded};
-use crate::turn::{Silence, heard_part};
+use crate::turn::{Asking, Silence, heard_part};
 use crate::variables::render;
 
 /// A deadline is set even where nothing is due, so that a lost event can't hang a call.
@@ -33,27 +32,17 @@ impl Conversation {
                         self.mouth.push(Item::Say { text, purpose });
                     }
                 }
-                Piece::Leave(name) => {
-                    self.log(EntryKind::Command, format!("#{name}#"));
-                    // It holds even if the customer hangs up before it is their turn to be let go.
-                    if command::same(&name, command::DO_NOT_CALL) {
-                        self.suppress();
-                    }
-                    self.mouth.push(Item::Leave(name));
-                    return;
-                }
+                Piece::Leave(name) => return self.leaves(name),
                 Piece::Act(action) => self.act(action),
-                Piece::Unknown(what) => {
-                    self.log(EntryKind::Command, format!("unknown, not spoken: {what}"));
-                }
+                Piece::Unknown(what) => self.unknown(&what),
             }
         }
     }
 
-    fn act(&mut self, action: Action) {
+    pub(super) fn act(&mut self, action: Action) {
         match action {
-            Action::Press(digits) => self.mouth.push(Item::Press(digits)),
-            Action::Wait { ms } => self.mouth.push(Item::Wait { ms }),
+            Action::Press(digits) => self.mouth.answer(Item::Press(digits)),
+            Action::Wait { ms } => self.mouth.answer(Item::Wait { ms }),
             Action::Tag(tag) => self.tag(tag),
             Action::Set { name, value } => {
                 let value = render(&value, &self.variables);
@@ -71,12 +60,26 @@ impl Conversation {
     }
 
     pub(super) fn capture(&mut self, name: String, value: &str) {
+        let Some(value) = self.kept(&name, value) else {
+            return self.log(EntryKind::Command, format!("not kept, as it does not fit: {name}"));
+        };
+        let value = value.as_str();
         self.set_variable(&name, value);
         let captures = &mut self.tally.captures;
         let room = captures.len() < CAPTURES_MAX || captures.contains_key(&name);
         if room && !name.starts_with('_') {
             captures.insert(name, bounded(value).to_owned());
         }
+    }
+
+    /// The value as what is to be found out has to be; none where it is not.
+    fn kept(&self, name: &str, value: &str) -> Option<String> {
+        let agent = match &self.stage {
+            Stage::Agent(agent) => agent.robot.agent.llm(),
+            _ => None,
+        };
+        let capture = agent.and_then(|agent| agent.captures.iter().find(|c| c.name == name));
+        capture.map_or_else(|| Some(value.to_owned()), |capture| capture.kind.kept(value))
     }
 
     pub(super) fn set_variable(&mut self, name: &str, value: &str) {
@@ -86,7 +89,7 @@ impl Conversation {
         }
     }
 
-    fn suppress(&mut self) {
+    pub(super) fn suppress(&mut self) {
         if !self.tally.suppress {
             self.tally.suppress = true;
             self.out.push(Output::Suppress);
@@ -159,6 +162,9 @@ impl Conversation {
                 self.out.push(Output::SendDigits(digits));
             }
             Next::Leave(name) => self.leave_by(&name),
+            Next::Idle if matches!(&self.stage, Stage::Agent(agent) if agent.turn.leaving) => {
+                self.leave_or_next(ERROR_EDGE);
+            }
             Next::Idle => {
                 self.queue_message_ended();
                 let Stage::Playing { next } = &mut self.stage else { return false };
@@ -178,7 +184,7 @@ impl Conversation {
         let now = self.now;
         let since = match &mut self.stage {
             Stage::Agent(agent) => {
-                let idle = quiet && agent.turn.is_idle();
+                let idle = quiet && agent.turn.is_idle() && !agent.turn.leaving;
                 agent.turn.silent_since = agent.turn.silent_since.filter(|_| idle);
                 idle.then_some(&mut agent.turn.silent_since)
             }
@@ -230,12 +236,6 @@ impl Conversation {
         }
     }
 
-    /// The agent failed twice in a row: on without it.
-    pub(super) fn give_up_agent(&mut self) {
-        self.tally.robot_failed = true;
-        self.leave_or_next(ERROR_EDGE);
-    }
-
     /// When the next thing is due; never earlier than the next millisecond.
     pub(super) fn due(&self) -> Millis {
         let sign = match &self.stage {
@@ -268,18 +268,13 @@ impl Conversation {
         }
     }
 
-    fn ask_due(&self) -> Option<(Millis, u64)> {
-        let Stage::Agent(agent) = &self.stage else { return None };
-        let asking = agent.turn.asking.as_ref().filter(|asking| asking.reply.is_none())?;
-        Some((asking.asked_at + AGENT_WAIT_MS_MAX, asking.id))
-    }
-
     /// When speech that nobody hears anything more of counts as ended.
     fn speech_due_at(&self) -> Option<Millis> {
         let speech = self.speech.as_ref()?;
         let kept_back = match &self.stage {
             Stage::Agent(agent) => {
-                agent.turn.asking.as_ref().is_some_and(|asking| asking.reply.is_some())
+                let answered = |asking: &Asking| asking.reply.is_some() || !asking.said.is_empty();
+                agent.turn.asking.as_ref().is_some_and(answered)
             }
             _ => false,
         };

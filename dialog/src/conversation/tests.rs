@@ -1,5 +1,6 @@
 //! Conversations in virtual time: a call that is told what is heard and shows what is done.
 
+mod answers;
 mod bounds;
 mod diagrams;
 mod moments;

@@ -22,6 +22,12 @@ pub struct TurnSettings {
     pub backchannel: Backchannel,
     /// Put the pieces of a sentence together before answering (the guide's sentence accumulation).
     pub accumulation: bool,
+    /// Ask the agent as soon as the customer has probably ended; the answer is spoken only when they have. It answers
+    /// some 200 ms earlier, and costs requests that are taken back.
+    pub eager: bool,
+    /// Let a model judge at each pause whether the customer has ended, which shortens or lengthens the silence that is
+    /// waited for. Without the model the silence alone decides.
+    pub turn_hint: bool,
     /// Asking again when the customer is silent.
     pub no_input: NoInput,
     /// The silence that ends an expression, in milliseconds (the guide's VAD duration).
@@ -41,6 +47,8 @@ impl Default for TurnSettings {
             false_interruption_resume_ms: 2_000,
             backchannel: Backchannel::default(),
             accumulation: true,
+            eager: false,
+            turn_hint: true,
             no_input: NoInput::default(),
             end_of_speech_ms: END_OF_SPEECH_MS,
             noise_reduction: NoiseReduction::Medium,

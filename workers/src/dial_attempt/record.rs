@@ -166,5 +166,6 @@ const fn robot_result(result: dialog::conversation::RobotResult) -> RobotResult 
         dialog::conversation::RobotResult::Answered => RobotResult::Answered,
         dialog::conversation::RobotResult::NotAnswered => RobotResult::NotAnswered,
         dialog::conversation::RobotResult::Error => RobotResult::Error,
+        dialog::conversation::RobotResult::Overloaded => RobotResult::Overloaded,
     }
 }

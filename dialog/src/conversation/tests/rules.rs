@@ -266,7 +266,9 @@ fn an_agent_that_fails_is_asked_once_more_and_then_left() {
         ["ask 2: hello there"]
     );
     let (due, outputs) = call.tick();
-    assert_eq!((due, outputs), (16_500, vec!["cancel 2".into(), "hang up".into()]), "no answer");
+    let sorry = vec!["cancel 2".into(), "play 1: Sorry, goodbye.".into()];
+    assert_eq!((due, outputs), (16_500, sorry), "no answer");
+    assert_eq!(call.plays(1, 16_600, 16_900), ["hang up"]);
     assert_eq!(call.over(17_000).robot_result, Some(RobotResult::Error));
 }
 
