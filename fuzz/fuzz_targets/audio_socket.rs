@@ -9,7 +9,8 @@ use wire::audio_socket::{HEADER_BYTES, Message, PAYLOAD_BYTES_MAX, parse, sample
 use wire::frame::HEARD_SAMPLES_MAX;
 
 fuzz_target!(|bytes: &[u8]| {
-    let kinds: BTreeMap<u8, u32> = [(0x10, 8_000), (0x11, 16_000), (0x12, 44_100), (0x18, 192_000)].into();
+    let kinds: BTreeMap<u8, u32> =
+        [(0x10, 8_000), (0x11, 16_000), (0x12, 44_100), (0x18, 192_000)].into();
     let mut rest = bytes;
     while let Ok(Some((message, length))) = parse(rest) {
         assert!((HEADER_BYTES..=HEADER_BYTES + PAYLOAD_BYTES_MAX).contains(&length));
