@@ -83,6 +83,8 @@ struct MenuStage {
 pub struct Conversation {
     content: Arc<Published>,
     robots: BTreeMap<String, Arc<RobotConfig>>,
+    /// Whose voice is heard.
+    speaker: Option<String>,
     variables: BTreeMap<String, String>,
     stage: Stage,
     node: String,
@@ -130,10 +132,12 @@ impl Conversation {
             .iter()
             .map(|(id, robot)| (id.clone(), Arc::new(robot.clone())))
             .collect();
+        let speaker = content.navigation.robots().next().map(String::from);
         Self {
             node: content.navigation.start.clone(),
             content,
             robots,
+            speaker,
             variables,
             stage: Stage::Ringing,
             mouth: Mouth::default(),
@@ -207,6 +211,21 @@ impl Conversation {
             Stage::Agent(agent) => agent.robot.turn.end_of_speech_ms.into(),
             _ => END_OF_SPEECH_MS.into(),
         }
+    }
+
+    /// The robot that listens and thinks here; none in a node without one.
+    #[must_use]
+    pub fn robot(&self) -> Option<&Arc<RobotConfig>> {
+        match &self.stage {
+            Stage::Agent(agent) => Some(&agent.robot),
+            _ => None,
+        }
+    }
+
+    /// The robot whose voice is heard here: the latest one, and before that the first of the navigation.
+    #[must_use]
+    pub fn speaker(&self) -> Option<&Arc<RobotConfig>> {
+        self.robots.get(self.speaker.as_deref()?)
     }
 
     /// The node in which the conversation is, or ended.

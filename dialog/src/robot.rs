@@ -64,7 +64,7 @@ fn apology() -> String {
 
 /// With what a robot hears and speaks: providers by their names. The first is asked; the others in turn when it fails or
 /// is full. This machine's own come last by themselves: espeak-ng speaks, pocketsphinx hears a scripted agent's keywords.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeechSettings {
     /// Providers that hear words, at most 5.

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use clock::Clock;
 use dialog::conversation::Input;
+use dialog::robot::SpeechSettings;
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
@@ -184,11 +185,14 @@ pub enum Command {
     Play {
         utterance: u64,
         text: String,
+        /// Whose voice speaks it, on a line that carries sound.
+        speech: Arc<SpeechSettings>,
     },
     Stop {
         utterance: u64,
     },
-    /// From now on so much silence ends the customer's speech.
+    /// From now on so much silence ends the customer's speech. Only a line without sound tells that; on another one the
+    /// [`Call::audio`] is listened to.
     Listen {
         end_of_speech_ms: u64,
     },

@@ -3,13 +3,12 @@
 
 mod playlist;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dialog::conversation::Input;
-use dialog::robot::END_OF_SPEECH_MS;
 use outbound::ids::AttemptId;
 
-use crate::media::{Happened, MediaEvent, Session, Source};
+use crate::media::{Happened, MediaEvent, STOPS_AFTER, Session, Source};
 use playlist::Playlist;
 
 /// Something that is heard, and when it was.
@@ -17,31 +16,16 @@ pub(crate) type Heard = (Instant, Input);
 
 /// The ear of one call.
 ///
-/// The customer's speech is known by voice activity alone. Without a recogniser it has no words, and ends as noise
-/// would: with an empty text.
+/// It tells when the customer's voice begins and pauses. Which words they are, and when a speech is over, is for whoever
+/// listens to the call's [`Audio`](crate::media::Audio).
 pub(crate) struct Hearing {
     attempt: AttemptId,
     playlist: Playlist,
-    end_of_speech: Duration,
-    speaking: bool,
-    /// When the silence after a voice ends the speech.
-    ends_at: Option<tokio::time::Instant>,
 }
 
 impl Hearing {
     pub(crate) fn of(attempt: AttemptId) -> Self {
-        let end_of_speech = Duration::from_millis(END_OF_SPEECH_MS.into());
-        let playlist = Playlist::default();
-        Self { attempt, playlist, end_of_speech, speaking: false, ends_at: None }
-    }
-
-    pub(crate) fn listen(&mut self, end_of_speech_ms: u64) {
-        self.end_of_speech = Duration::from_millis(end_of_speech_ms);
-    }
-
-    /// When the customer's speech ends, unless a voice is heard before.
-    pub(crate) fn due(&self) -> Option<tokio::time::Instant> {
-        self.ends_at
+        Self { attempt, playlist: Playlist::default() }
     }
 
     /// Play this, after what plays already. Returns what there is to tell.
@@ -59,15 +43,11 @@ impl Hearing {
         let at = event.at;
         match event.what {
             Happened::Digit { digit } => vec![(at, Input::Digit(digit.as_char()))],
-            Happened::SpeechStarted => {
-                self.ends_at = None;
-                let goes_on = std::mem::replace(&mut self.speaking, true);
-                if goes_on { Vec::new() } else { vec![(at, Input::SpeechStarted)] }
-            }
+            Happened::SpeechStarted => vec![(at, Input::SpeechStarted)],
             Happened::SpeechStopped => {
-                let ends = tokio::time::Instant::now() + self.end_of_speech;
-                self.ends_at = self.speaking.then_some(ends);
-                Vec::new()
+                // It was over before the plane was sure of it.
+                let ended = at.checked_sub(STOPS_AFTER).unwrap_or(at);
+                vec![(ended, Input::VoicePaused)]
             }
             Happened::PlaybackStarted { .. }
             | Happened::PlaybackFinished { .. }
@@ -90,13 +70,6 @@ impl Hearing {
             | Happened::PeerSaidBye
             | Happened::BridgeEnded => Vec::new(),
         }
-    }
-
-    /// The end of the customer's speech, where the silence after their voice was long enough.
-    pub(crate) fn speech_ends(&mut self, now: tokio::time::Instant) -> Option<Heard> {
-        self.ends_at.take_if(|ends| *ends <= now)?;
-        self.speaking = false;
-        Some((Instant::now(), Input::SpeechFinal { text: String::new() }))
     }
 }
 

@@ -60,3 +60,4 @@ pub use session::{
 pub use srtp::random_key;
 pub use stream::{FramesIn, FramesOut};
 pub use tones::Tone;
+pub use voice::STOPS_AFTER;

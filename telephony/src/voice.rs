@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use dialog::robot::SpeechSettings;
+use outbound::ids::EnterpriseId;
+
 use crate::media::Source;
 use crate::recording::RATE;
 use crate::spoken::{spoken_ms, words};
 
 /// Turns a text into sound at 8 kHz.
 pub trait Voice: Send + Sync {
-    /// The sound of a text; it may still be made while it plays.
-    fn speak(&self, text: &str) -> Source;
+    /// The sound of a text in the voice that an enterprise's robot has; it may still be made while it plays.
+    fn speak(&self, enterprise: EnterpriseId, text: &str, speech: &Arc<SpeechSettings>) -> Source;
 }
 
 /// Tones, each as long as its word: what is heard where no voice is configured.
@@ -23,7 +26,7 @@ const LOUDNESS: f64 = 9_000.0;
 const GAP_MS: u64 = 30;
 
 impl Voice for Tones {
-    fn speak(&self, text: &str) -> Source {
+    fn speak(&self, _: EnterpriseId, text: &str, _: &Arc<SpeechSettings>) -> Source {
         let samples_a_ms = u64::from(RATE) / 1_000;
         let length = spoken_ms(text).min(SPOKEN_MS_MAX) * samples_a_ms;
         let mut samples = vec![0_i16; usize::try_from(length).unwrap_or(0)];

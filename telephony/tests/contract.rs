@@ -34,6 +34,10 @@ use telephony::carrier::{Call, CallEvent, Carrier, CarrierError, Command, Ending
 use telephony::journal::{Event, read_all};
 use telephony::spoken::spoken_ms;
 
+fn say(utterance: u64, text: &str) -> Command {
+    Command::Play { utterance, text: text.to_owned(), speech: Arc::default() }
+}
+
 /// A carrier and phones on its far end that act as they are asked to.
 trait Line {
     type Carrier: Carrier;
@@ -276,7 +280,7 @@ async fn what_is_played_is_heard_and_a_stop_tells_how_much(line: &impl Line) {
     let text = "Good morning, this is the garage about your appointment tomorrow.";
     let mut call = line.carrier().originate(line.order(line.silent())).await.unwrap();
     until(&mut call, answered).await;
-    call.send(Command::Play { utterance: 1, text: text.to_owned() }).await;
+    call.send(say(1, text)).await;
     let (started, at) = heard(&mut call).await;
     assert_eq!(started, Input::PlaybackStarted { utterance: 1 });
     let (finished, ended_at) = heard(&mut call).await;
@@ -284,7 +288,7 @@ async fn what_is_played_is_heard_and_a_stop_tells_how_much(line: &impl Line) {
     let off_ms = (ended_at - at).num_milliseconds() - i64::try_from(spoken_ms(text)).unwrap();
     assert!(off_ms.abs() <= line.slack_ms(), "{off_ms}");
 
-    call.send(Command::Play { utterance: 2, text: text.to_owned() }).await;
+    call.send(say(2, text)).await;
     let (started, _) = heard(&mut call).await;
     assert_eq!(started, Input::PlaybackStarted { utterance: 2 });
     line.pass(Duration::from_millis(500)).await;

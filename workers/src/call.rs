@@ -9,6 +9,7 @@ use std::time::Duration;
 use dialog::conversation::{
     AgentRequest, Conversation, Input, Millis, Output, Party, Report, TransferRequest,
 };
+use dialog::robot::{RobotConfig, SpeechSettings};
 use outbound::Time;
 use outbound::outcome::{HangupParty, cause};
 use outbound::phone::Phone;
@@ -19,6 +20,7 @@ use telephony::carrier::{Call, CallEvent, Command, Ending, Order, TransferProgre
 use tokio::task::JoinHandle;
 
 use crate::asked::Asked;
+use crate::ear::Ear;
 use crate::environment::Environment;
 use crate::faults;
 use crate::live::{LiveCall, Notice};
@@ -52,6 +54,11 @@ pub struct Talk<'a> {
     conversation: Option<(Time, Conversation)>,
     /// The silence that ends the customer's speech, as the line was told.
     end_of_speech_ms: Option<Millis>,
+    /// Who listens on a line that carries sound, and the robot that it listens for.
+    ear: Option<Ear>,
+    listens: Option<Arc<RobotConfig>>,
+    /// Whose voice speaks, and how.
+    speaks: (Option<Arc<RobotConfig>>, Arc<SpeechSettings>),
     asked: Asked,
     /// The customer asked not to be called again, and is being listed.
     listing: Option<JoinHandle<()>>,
@@ -77,6 +84,9 @@ impl<'a> Talk<'a> {
             call,
             conversation: None,
             end_of_speech_ms: None,
+            ear: None,
+            listens: None,
+            speaks: (None, Arc::default()),
             asked: Asked::default(),
             listing: None,
             transfer: Transfer::default(),
@@ -104,10 +114,15 @@ impl<'a> Talk<'a> {
                         answered_at = Some(at);
                         self.answered(at).await;
                     }
-                    CallEvent::Heard { at, input } => self.hear(at, input).await,
+                    CallEvent::Heard { at, input } => match (&self.ear, &input) {
+                        (Some(ear), Input::SpeechStarted) => ear.voice_started(),
+                        (Some(ear), Input::VoicePaused) => ear.voice_paused(at),
+                        _ => self.hear(at, input).await,
+                    },
                     CallEvent::Transfer { at, progress } => self.refer_goes(at, progress).await,
                     CallEvent::Ended(ending) => break Some(ending),
                 },
+                (at, input) = heard(&mut self.ear) => self.hear(at, input).await,
                 answer = self.asked.answer() => {
                     let now = self.env.clock.now();
                     self.hear(now, answer).await;
@@ -163,6 +178,10 @@ impl<'a> Talk<'a> {
         variables.insert("weekday".into(), local.format("%a").to_string().to_lowercase());
         let content = self.order.content.clone();
         self.conversation = Some((at, Conversation::new(content, variables)));
+        self.ear = self.call.audio().map(|audio| {
+            let (env, placed) = (self.env, &self.placed);
+            Ear::listen(env.providers.clone(), env.clock.clone(), placed.enterprise, &audio)
+        });
         self.hear(at, Input::Answered).await;
     }
 
@@ -170,13 +189,25 @@ impl<'a> Talk<'a> {
         let Some((answered, conversation)) = &mut self.conversation else { return };
         let outputs = conversation.handle(millis(*answered, at), input);
         let end_of_speech_ms = conversation.end_of_speech_ms();
+        let (listens, speaker) = (conversation.robot().cloned(), conversation.speaker().cloned());
         if self.end_of_speech_ms.replace(end_of_speech_ms) != Some(end_of_speech_ms) {
             self.call.send(Command::Listen { end_of_speech_ms }).await;
+        }
+        if let (Some(ear), Some(robot)) = (&self.ear, listens)
+            && !same(self.listens.as_ref(), Some(&robot))
+        {
+            ear.robot(&robot);
+            self.listens = Some(robot);
+        }
+        if !same(self.speaks.0.as_ref(), speaker.as_ref()) {
+            let speech = speaker.as_ref().map(|robot| Arc::new(robot.speech.clone()));
+            self.speaks = (speaker, speech.unwrap_or_default());
         }
         for output in outputs {
             match output {
                 Output::Play { utterance, text } => {
-                    self.call.send(Command::Play { utterance, text }).await;
+                    let speech = Arc::clone(&self.speaks.1);
+                    self.call.send(Command::Play { utterance, text, speech }).await;
                 }
                 Output::Stop { utterance } => self.call.send(Command::Stop { utterance }).await,
                 Output::SendDigits(digits) => self.call.send(Command::SendDigits(digits)).await,
@@ -215,6 +246,8 @@ impl<'a> Talk<'a> {
             }
             TransferEvent::Joined(person) => {
                 self.is_with(now, person).await;
+                // They talk with each other now.
+                self.ear = None;
                 self.call.send(Command::Joined).await;
             }
             TransferEvent::PersonLeft => {
@@ -273,6 +306,20 @@ impl<'a> Talk<'a> {
 
 fn millis(answered: Time, at: Time) -> Millis {
     u64::try_from((at - answered).num_milliseconds()).unwrap_or(0)
+}
+
+fn same(one: Option<&Arc<RobotConfig>>, other: Option<&Arc<RobotConfig>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+async fn heard(ear: &mut Option<Ear>) -> (Time, Input) {
+    match ear {
+        Some(ear) => ear.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn leave(at: Option<tokio::time::Instant>) {

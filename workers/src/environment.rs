@@ -17,6 +17,7 @@ use crate::fail_point::DieAt;
 use crate::ledger::Ledger;
 use crate::lines::Lines;
 use crate::live::LiveCalls;
+use crate::providers::Providers;
 use crate::spool::Spool;
 use crate::turns::Turns;
 
@@ -67,6 +68,7 @@ pub struct Environment {
     pub clock: Clock,
     pub lines: Arc<Lines>,
     pub agent: Arc<dyn Agent>,
+    pub providers: Providers,
     pub spool: Spool,
     pub settings: Settings,
     /// This process among all: its attempts are leased to this name.
@@ -110,6 +112,7 @@ impl Environment {
             clock: clock.clone(),
             lines: Arc::new(lines),
             agent: Arc::new(ScriptedAgent::new(clock)),
+            providers: Providers::default(),
             spool,
             settings,
             worker,

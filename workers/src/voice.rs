@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use dialog::robot::SpeechSettings;
+use outbound::ids::EnterpriseId;
 use speech::{SpeechError, SpeechWish, Synthesiser};
 use telephony::media::{PIECE_SAMPLES_MAX, Source, SpeechStream};
 use telephony::voice::Voice;
@@ -18,10 +20,11 @@ impl SpokenVoice {
 }
 
 impl Voice for SpokenVoice {
-    fn speak(&self, text: &str) -> Source {
+    fn speak(&self, _: EnterpriseId, text: &str, speech: &Arc<SpeechSettings>) -> Source {
         let (stream, source) = Source::stream();
         let synthesiser = Arc::clone(&self.synthesiser);
-        let wish = SpeechWish { text: text.to_owned(), ..SpeechWish::default() };
+        let SpeechSettings { voice, language, .. } = SpeechSettings::clone(speech);
+        let wish = SpeechWish { text: text.to_owned(), voice, language };
         // It ends by itself: when the text is spoken, or when nobody listens any more.
         tokio::spawn(async move {
             if let Err(error) = spoken(&*synthesiser, &wish, &stream).await {

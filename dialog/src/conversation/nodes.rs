@@ -55,8 +55,9 @@ impl Conversation {
                     self.stage = Stage::Menu(MenuStage { silent_since: None, asked_again: 0 });
                     return;
                 }
-                NodeKind::Agent { robot, edges, next } => match self.robots.get(robot).cloned() {
+                NodeKind::Agent { robot: id, edges, next } => match self.robots.get(id).cloned() {
                     Some(robot) => {
+                        self.speaker = Some(id.clone());
                         let turn = Turn::new(&robot.turn);
                         return self.enter_agent(AgentStage {
                             robot,

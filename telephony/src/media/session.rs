@@ -136,6 +136,13 @@ pub(super) fn new(announced: SocketAddr, bound: SocketAddr) -> (Session, Mailbox
 pub struct Audio(SyncSender<Request>);
 
 impl Audio {
+    /// From the next frame on, give what the peer says to the returned stream; an earlier stream ends. A stream that
+    /// nobody reads loses frames, and holds a second at most.
+    pub fn listen(&self) -> Result<HeardFrames, MediaError> {
+        let (sender, frames) = mpsc::channel(FRAMES_WAITING_MAX);
+        self.request(Request::Listen(sender)).map(|()| HeardFrames(frames))
+    }
+
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
         ask(&self.0, request)
     }
@@ -195,11 +202,9 @@ impl Session {
         self.request(Request::SendDigits(digits))
     }
 
-    /// From the next frame on, give what the peer says to the returned stream; an earlier stream ends. A stream that
-    /// nobody reads loses frames, and holds a second at most.
+    /// See [`Audio::listen`].
     pub fn listen(&self) -> Result<HeardFrames, MediaError> {
-        let (sender, frames) = mpsc::channel(FRAMES_WAITING_MAX);
-        self.request(Request::Listen(sender)).map(|()| HeardFrames(frames))
+        self.audio().listen()
     }
 
     /// What was sent and received so far.

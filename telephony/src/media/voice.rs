@@ -1,12 +1,16 @@
 //! When somebody speaks: cheap voice detection with a bit of patience.
 
+use std::time::Duration;
+
 use webrtc_vad::{SampleRate, Vad, VadMode};
 
-use super::frame::Frame;
+use super::frame::{FRAME_MS, Frame};
 
-/// Frames of voice in a row that start speech (60 ms), and of none that end it (200 ms).
+/// Frames of voice in a row that start speech (60 ms), and of none that end it (100 ms).
 const STARTS_AFTER: u32 = 3;
-const STOPS_AFTER: u32 = 10;
+const STOPS_AFTER_FRAMES: u32 = 5;
+/// So long was there no voice when its stop is told.
+pub const STOPS_AFTER: Duration = Duration::from_millis(STOPS_AFTER_FRAMES as u64 * FRAME_MS);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VoiceChange {
@@ -40,7 +44,7 @@ impl VoiceDetector {
         let voiced = self.vad.is_voice_segment(frame).unwrap_or(false);
         let (otherwise, patience, next, change) = match self.speaking {
             Speaking::No => (voiced, STARTS_AFTER, Speaking::Yes, VoiceChange::Started),
-            Speaking::Yes => (!voiced, STOPS_AFTER, Speaking::No, VoiceChange::Stopped),
+            Speaking::Yes => (!voiced, STOPS_AFTER_FRAMES, Speaking::No, VoiceChange::Stopped),
         };
         self.against = if otherwise { self.against + 1 } else { 0 };
         if self.against < patience {

@@ -1,5 +1,6 @@
 //! What the voice is like, on both media: there at once, at its own pace, and told as it was heard.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dialog::conversation::Input;
@@ -14,6 +15,10 @@ use crate::asterisk::stand_in::Fault;
 use crate::asterisk::world::{World, answered, eventually, order, rest, until};
 
 const TEXT: &str = "Good morning, this is the garage about your appointment tomorrow.";
+
+fn say(utterance: u64, text: &str) -> Command {
+    Command::Play { utterance, text: text.to_owned(), speech: Arc::default() }
+}
 
 async fn heard(call: &mut Box<dyn Call>) -> Input {
     let heard = until(call, |event| matches!(event, CallEvent::Heard { .. })).await;
@@ -48,7 +53,7 @@ async fn a_playback_is_finished_when_asterisk_has_played_it() {
     let world = World::new("websocket").await;
     let mut call = world.gate.originate(world.order(phone(Act::Silent))).await.unwrap();
     until(&mut call, answered).await;
-    call.send(Command::Play { utterance: 1, text: TEXT.to_owned() }).await;
+    call.send(say(1, TEXT)).await;
     assert_eq!(heard(&mut call).await, Input::PlaybackStarted { utterance: 1 });
     assert!(ear(&world, &*call).played.len() > 1, "it is told after it is played");
     assert_eq!(heard(&mut call).await, Input::PlaybackFinished { utterance: 1 });
@@ -68,7 +73,7 @@ async fn a_playback_that_is_stopped_is_flushed() {
     let world = World::new("websocket").await;
     let mut call = world.gate.originate(world.order(phone(Act::Silent))).await.unwrap();
     until(&mut call, answered).await;
-    call.send(Command::Play { utterance: 1, text: TEXT.to_owned() }).await;
+    call.send(say(1, TEXT)).await;
     assert_eq!(heard(&mut call).await, Input::PlaybackStarted { utterance: 1 });
     call.send(Command::Stop { utterance: 1 }).await;
     let stopped = heard(&mut call).await;
@@ -98,7 +103,7 @@ async fn an_asterisk_without_marks_has_a_voice_too() {
     world.asterisk.with(Fault::PlainTexts);
     let mut call = world.gate.originate(world.order(phone(Act::Silent))).await.unwrap();
     until(&mut call, answered).await;
-    call.send(Command::Play { utterance: 1, text: TEXT.to_owned() }).await;
+    call.send(say(1, TEXT)).await;
     assert_eq!(heard(&mut call).await, Input::PlaybackStarted { utterance: 1 });
     call.send(Command::Stop { utterance: 1 }).await;
     assert!(matches!(heard(&mut call).await, Input::PlaybackStopped { utterance: 1, .. }));
@@ -153,7 +158,7 @@ async fn a_call_is_recorded_with_both_sides() {
             Order { recording: Some(recording.clone()), ..world.order(phone(Act::HangsUp)) };
         let mut call = world.gate.originate(order).await.unwrap();
         until(&mut call, answered).await;
-        call.send(Command::Play { utterance: 1, text: TEXT.to_owned() }).await;
+        call.send(say(1, TEXT)).await;
         rest(&mut call).await;
         let mut wav = hound::WavReader::open(recording).unwrap();
         let (spec, length) = (wav.spec(), wav.duration());

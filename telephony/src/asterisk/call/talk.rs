@@ -42,7 +42,7 @@ impl Call {
         };
         self.begin_joining(&mut up);
         loop {
-            let own = [up.voice_due, self.hearing.due(), self.echo.due()];
+            let own = [up.voice_due, self.echo.due()];
             let due = own.into_iter().flatten().min().map_or(up.longest, |due| due.min(up.longest));
             let due = self.end.or_grant(due);
             let next = tokio::select! {
@@ -173,8 +173,6 @@ impl Call {
         }
         let heard = self.echo.give_up(now);
         self.end.tell_heard(heard);
-        let spoken = self.hearing.speech_ends(now).into_iter().collect();
-        self.tell_heard(spoken);
         let wanted = if self.end.was_asked_to_end() || up.longest <= now {
             self.end.end_for(cause::MAX_CALL)
         } else if up.voice_due.take_if(|due| *due <= now).is_some() {
@@ -195,8 +193,8 @@ impl Call {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Play { utterance, text } => {
-                let source = self.works.voice.speak(&text);
+            Command::Play { utterance, text, speech } => {
+                let source = self.works.voice.speak(self.order.enterprise, &text, &speech);
                 let told = self.hearing.play(&self.session, utterance, source);
                 self.tell_heard(told);
             }
@@ -204,11 +202,10 @@ impl Call {
                 let told = self.hearing.stop(&self.session, utterance);
                 self.tell_heard(told);
             }
-            Command::Listen { end_of_speech_ms } => self.hearing.listen(end_of_speech_ms),
             Command::SendDigits(digits) => self.send_digits(&digits),
             Command::Refer { .. } => self.refuse_transfer(),
-            // The gate hangs up.
-            Command::HangUp { .. } | Command::Joined => {}
+            // The gate hangs up; whoever listens knows when speech ends.
+            Command::HangUp { .. } | Command::Listen { .. } | Command::Joined => {}
         }
     }
 

@@ -55,9 +55,8 @@ impl Call {
         let mut asking = Asking::default();
         let mut timer_due = due(&up.timer);
         loop {
-            let due_next =
-                [Some(longest), timer_due, self.hearing.due()].into_iter().flatten().min();
-            let due_next = self.end.or_grant(due_next.unwrap_or(longest));
+            let due_next = timer_due.map_or(longest, |due| due.min(longest));
+            let due_next = self.end.or_grant(due_next);
             let next = tokio::select! {
                 next = self.next(None, due_next) => next,
                 answer = asking.next() => {
@@ -113,7 +112,6 @@ impl Call {
                             }
                         }
                     }
-                    self.end.tell_heard(self.hearing.speech_ends(now));
                 }
             }
         }
@@ -195,8 +193,8 @@ impl Call {
 
     fn command(&mut self, up: &Up, command: Command) {
         match command {
-            Command::Play { utterance, text } => {
-                let source = self.works.voice.speak(&text);
+            Command::Play { utterance, text, speech } => {
+                let source = self.works.voice.speak(self.order.enterprise, &text, &speech);
                 let told = self.hearing.play(&self.session, utterance, source);
                 self.end.tell_heard(told);
             }
@@ -204,10 +202,12 @@ impl Call {
                 let told = self.hearing.stop(&self.session, utterance);
                 self.end.tell_heard(told);
             }
-            Command::Listen { end_of_speech_ms } => self.hearing.listen(end_of_speech_ms),
             Command::SendDigits(digits) => self.send_digits(up, &digits),
-            // The gate hangs up; a transfer was asked for before.
-            Command::HangUp { .. } | Command::Refer { .. } | Command::Joined => {}
+            // The gate hangs up; a transfer was asked for before; whoever listens knows when speech ends.
+            Command::HangUp { .. }
+            | Command::Refer { .. }
+            | Command::Listen { .. }
+            | Command::Joined => {}
         }
     }
 
