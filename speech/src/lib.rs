@@ -12,6 +12,7 @@ pub mod reach;
 pub mod recognition;
 mod resample;
 pub mod scripted;
+pub mod signal;
 pub mod synthesis;
 
 pub use agent::{Agent, Saying};
