@@ -179,8 +179,7 @@ impl<'a> Talk<'a> {
         let content = self.order.content.clone();
         self.conversation = Some((at, Conversation::new(content, variables)));
         self.ear = self.call.audio().map(|audio| {
-            let (env, placed) = (self.env, &self.placed);
-            Ear::listen(env.providers.clone(), env.clock.clone(), placed.enterprise, &audio)
+            Ear::listen(self.env, self.placed.enterprise, &audio)
         });
         self.hear(at, Input::Answered).await;
     }

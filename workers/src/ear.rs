@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod open;
+mod senses;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,14 +17,19 @@ use dialog::robot::RobotConfig;
 use outbound::Time;
 use outbound::ids::EnterpriseId;
 use speech::recognition::{Frame, Recognised};
+use speech::signal::noise::NoiseFilter;
 use speech::{Recognition, SpeechError};
 use telephony::media::{Audio, HeardFrames};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use crate::environment::Environment;
 use crate::providers::Providers;
 use endpoint::{Do, Endpoint, Patience};
 use open::Opening;
+use senses::{CallSenses, Voice};
+
+pub use senses::Senses;
 
 /// What the call wants of its ear, waiting. A voice begins and pauses a few times a second at most.
 const WISHES_MAX: usize = 64;
@@ -31,6 +37,8 @@ const WISHES_MAX: usize = 64;
 const TOLD_MAX: usize = 64;
 /// What was heard while a recogniser is being opened: 10 s.
 const BACKLOG_MAX: usize = 500;
+/// How long a voice may take to be sure.
+const DOUBT: Duration = Duration::from_millis(250);
 
 /// See the module.
 pub struct Ear {
@@ -48,25 +56,24 @@ enum Wish {
 
 impl Ear {
     /// Listen to this sound.
-    pub fn listen(
-        providers: Providers,
-        clock: Clock,
-        enterprise: EnterpriseId,
-        audio: &Audio,
-    ) -> Self {
+    pub fn listen(env: &Environment, enterprise: EnterpriseId, audio: &Audio) -> Self {
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let (tell, told) = mpsc::channel(TOLD_MAX);
         let frames = audio.listen().inspect_err(|error| {
             tracing::error!(%error, "a call can't be listened to");
         });
         let listening = Listening {
-            providers,
-            clock,
+            providers: env.providers.clone(),
+            clock: env.clock.clone(),
             enterprise,
             frames: frames.ok(),
             tell,
             endpoint: Endpoint::new(Patience { silence: Duration::ZERO, eager: false }),
             hearing: Hearing::Nobody,
+            robot: None,
+            filter: None,
+            senses: env.senses.of_call(),
+            judged: None,
             paused_at: None,
         };
         let task = tokio::spawn(listening.run(wished)).abort_handle();
@@ -118,6 +125,12 @@ struct Listening {
     tell: mpsc::Sender<(Time, Input)>,
     endpoint: Endpoint,
     hearing: Hearing,
+    /// Who listens.
+    robot: Option<Arc<RobotConfig>>,
+    filter: Option<NoiseFilter>,
+    senses: CallSenses,
+    /// What the model says of the present pause.
+    judged: Option<oneshot::Receiver<f32>>,
     /// When the voice paused last.
     paused_at: Option<Time>,
 }
@@ -143,6 +156,7 @@ enum Next {
     Frame(Frame),
     Opened(Result<Box<dyn Recognition>, SpeechError>),
     Recognised(Result<Recognised, SpeechError>),
+    Judged(f32),
     Due,
 }
 
@@ -155,15 +169,13 @@ impl Listening {
                 wish = wishes.recv() => Next::Wish(wish),
                 frame = next_frame(&mut self.frames) => Next::Frame(frame),
                 next = self.hearing.next() => next,
+                ended = judgement(&mut self.judged) => Next::Judged(ended),
                 () = sleep_until(due) => Next::Due,
             };
             let to_do = match next {
                 Next::Wish(None) => return,
                 Next::Wish(Some(wish)) => self.wish(wish),
-                Next::Frame(frame) => {
-                    self.hearing.take(Heard::Frame(frame));
-                    Vec::new()
-                }
+                Next::Frame(frame) => self.frame(frame),
                 Next::Opened(Ok(recognition)) => {
                     self.hearing.opened(recognition);
                     Vec::new()
@@ -171,6 +183,7 @@ impl Listening {
                 Next::Recognised(Ok(Recognised::Partial { text })) => self.endpoint.partial(&text),
                 Next::Recognised(Ok(Recognised::Final { text })) => self.endpoint.words(&text),
                 Next::Opened(Err(error)) | Next::Recognised(Err(error)) => self.failed(&error),
+                Next::Judged(ended) => self.endpoint.judged(ended),
                 Next::Due => self.endpoint.tick(Instant::now()),
             };
             for one in to_do {
@@ -186,12 +199,23 @@ impl Listening {
             Wish::Robot(robot) => {
                 let silence = Duration::from_millis(robot.turn.end_of_speech_ms.into());
                 self.endpoint.wait_like(Patience { silence, eager: robot.turn.eager });
+                self.filter = NoiseFilter::new(robot.turn.noise_reduction);
+                self.robot = Some(Arc::clone(&robot));
                 let opening = open::begin(&self.providers, self.enterprise, robot);
                 self.hearing = Hearing::Opening { opening, backlog: VecDeque::new() };
                 self.endpoint.recogniser_is_new()
             }
-            Wish::VoiceStarted => self.endpoint.voice_started(),
+            Wish::VoiceStarted => match self.senses.voice_started() {
+                Voice::Sure => self.voice_started(),
+                Voice::Doubtful => {
+                    self.endpoint.hold(Instant::now() + DOUBT);
+                    Vec::new()
+                }
+            },
             Wish::VoicePaused(at) => {
+                if self.senses.voice_paused() == Voice::Doubtful {
+                    return Vec::new();
+                }
                 self.paused_at = Some(at);
                 let ago = (self.clock.now() - at).to_std().unwrap_or_default();
                 let now = Instant::now();
@@ -199,6 +223,23 @@ impl Listening {
                 self.endpoint.voice_paused(paused)
             }
         }
+    }
+
+    fn frame(&mut self, mut frame: Frame) -> Vec<Do> {
+        let voice = self.senses.hear(&frame);
+        if let Some(filter) = &mut self.filter {
+            filter.filter(&mut frame);
+        }
+        self.hearing.take(Heard::Frame(frame));
+        match voice {
+            Some(Voice::Sure) => self.voice_started(),
+            Some(Voice::Doubtful) | None => Vec::new(),
+        }
+    }
+
+    fn voice_started(&mut self) -> Vec<Do> {
+        self.judged = None;
+        self.endpoint.voice_started()
     }
 
     fn failed(&mut self, error: &SpeechError) -> Vec<Do> {
@@ -219,10 +260,17 @@ impl Listening {
         match what {
             Do::Begin => self.hearing.take(Heard::Begin),
             Do::End => self.hearing.take(Heard::End),
-            Do::Judge => {}
+            Do::Judge => {
+                let wanted = self.robot.as_ref().is_some_and(|robot| robot.turn.turn_hint);
+                self.judged = wanted.then(|| self.senses.judge()).flatten();
+            }
             Do::Tell(input) => {
                 let at = match input {
                     Input::VoicePaused => self.paused_at,
+                    Input::SpeechFinal { .. } => {
+                        self.senses.speech_over();
+                        None
+                    }
                     _ => None,
                 };
                 let at = at.unwrap_or_else(|| self.clock.now());
@@ -283,6 +331,17 @@ async fn next_frame(frames: &mut Option<HeardFrames>) -> Frame {
         return frame.samples;
     }
     *frames = None;
+    std::future::pending().await
+}
+
+async fn judgement(judged: &mut Option<oneshot::Receiver<f32>>) -> f32 {
+    if let Some(judging) = judged {
+        let ended = judging.await;
+        *judged = None;
+        if let Ok(ended) = ended {
+            return ended;
+        }
+    }
     std::future::pending().await
 }
 

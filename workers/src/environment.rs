@@ -13,6 +13,7 @@ use storage::Store;
 use storage::objects::Objects;
 use tokio_util::sync::CancellationToken;
 
+use crate::ear::Senses;
 use crate::fail_point::DieAt;
 use crate::ledger::Ledger;
 use crate::lines::Lines;
@@ -69,6 +70,7 @@ pub struct Environment {
     pub lines: Arc<Lines>,
     pub agent: Arc<dyn Agent>,
     pub providers: Providers,
+    pub senses: Senses,
     pub spool: Spool,
     pub settings: Settings,
     /// This process among all: its attempts are leased to this name.
@@ -113,6 +115,7 @@ impl Environment {
             lines: Arc::new(lines),
             agent: Arc::new(ScriptedAgent::new(clock)),
             providers: Providers::default(),
+            senses: Senses::default(),
             spool,
             settings,
             worker,

@@ -20,7 +20,7 @@ pub mod work;
 mod analyze_call;
 mod asked;
 mod dial_attempt;
-mod ear;
+pub mod ear;
 mod faults;
 mod finishes;
 mod import_batch;

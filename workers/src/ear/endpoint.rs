@@ -146,6 +146,13 @@ impl Endpoint {
         }
     }
 
+    /// Something is heard that may turn out to be the voice: until this moment no pause ends the speech.
+    pub(super) fn hold(&mut self, until: Instant) {
+        if let State::Speaking(Speech { pause: Some(pause), .. }) = &mut self.state {
+            pause.over_at = pause.over_at.max(until);
+        }
+    }
+
     /// The voice was last heard at this moment.
     pub(super) fn voice_paused(&mut self, at: Instant) -> Vec<Do> {
         let over_at = at + self.patience.silence;
@@ -369,6 +376,20 @@ mod tests {
         assert_eq!(endpoint.due(), None);
         endpoint.voice_paused(at + ms(500));
         assert_eq!(endpoint.due(), Some(at + ms(1_300)));
+    }
+
+    #[test]
+    fn what_may_be_a_voice_holds_the_end_for_a_moment() {
+        let (mut endpoint, at) = (hearing(PATIENCE), Instant::now());
+        endpoint.hold(at + ms(300));
+        assert_eq!(endpoint.due(), None, "nobody speaks");
+        endpoint.voice_started();
+        endpoint.voice_paused(at);
+        endpoint.hold(at + ms(700));
+        assert_eq!(endpoint.due(), Some(at + ms(800)));
+        endpoint.hold(at + ms(1_000));
+        assert_eq!(endpoint.tick(at + ms(999)), []);
+        assert_eq!(endpoint.tick(at + ms(1_000)), [Do::End]);
     }
 
     #[test]
