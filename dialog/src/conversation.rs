@@ -8,6 +8,7 @@
 
 mod answer;
 mod event;
+mod http;
 mod listen;
 mod mouth;
 mod nodes;
@@ -27,6 +28,8 @@ use crate::turn::{Speech, Turn};
 
 pub use crate::transcript::Millis;
 pub use event::{AgentRequest, AgentStep, Failure, Input, Output, Party, StepKind};
+pub use http::HttpRequest;
+use http::HttpStage;
 use mouth::Mouth;
 pub use report::{Report, RobotResult};
 pub use transfer::{Person, TransferRequest};
@@ -56,6 +59,8 @@ enum Stage {
     Menu(MenuStage),
     /// A person is looked for, or has taken the call.
     Transfer(TransferStage),
+    /// A system of the enterprise is asked.
+    Http(HttpStage),
     /// The call has ended, or is being ended.
     Over,
 }
@@ -94,6 +99,7 @@ pub struct Conversation {
     history: VecDeque<(Speaker, String)>,
     requests: u64,
     transfers: u64,
+    http_requests: u64,
     queue_message: Option<QueueMessage>,
     out: Vec<Output>,
     now: Millis,
@@ -146,6 +152,7 @@ impl Conversation {
             history: VecDeque::new(),
             requests: 0,
             transfers: 0,
+            http_requests: 0,
             queue_message: None,
             out: Vec::new(),
             now: 0,
@@ -188,6 +195,10 @@ impl Conversation {
                 self.transfer_connected(transfer, person);
             }
             Input::TransferFailed { transfer, why } => self.transfer_failed(transfer, &why),
+            Input::HttpAnswered { request, status, body } => {
+                self.http_answered(request, status, &body);
+            }
+            Input::HttpFailed { request, why } => self.http_failed(request, &why),
             Input::Tick => {}
         }
         self.tick();

@@ -117,6 +117,10 @@ pub enum EntryKind {
     TransferConnected,
     /// Nobody took the call; the detail is why.
     TransferFailed,
+    /// A system of the enterprise was asked; the detail is which, and for what.
+    HttpRequest,
+    /// It answered or failed; the detail is how.
+    HttpAnswer,
     /// The number is to be called again; the detail is when.
     Callback,
     /// Either side hung up.

@@ -63,6 +63,17 @@ pub fn render(text: &str, values: &BTreeMap<String, String>) -> String {
     rendered
 }
 
+/// A text of JSON with values for its variables, which stand inside of strings there: what a value holds can't end the
+/// string.
+pub fn render_json(text: &str, values: &BTreeMap<String, String>) -> String {
+    let escaped = |value: &String| {
+        let quoted = serde_json::Value::from(value.as_str()).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let values = values.iter().map(|(name, value)| (name.clone(), escaped(value))).collect();
+    render(text, &values)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +95,14 @@ mod tests {
             "Hello Ms. Li, your scheduled Tianrun X7 test drive will begin at 9:00 AM, Jan 1."
         );
         assert_eq!(names(text), ["customerName", "ModelName", "appointmentTime"]);
+    }
+
+    #[test]
+    fn a_value_in_json_stays_a_value() {
+        let values = values(&[("name", r#"O"Hara", "admin": true, "x": "\"#)]);
+        let json = render_json(r#"{"name": "{{name}}", "who": "{{nobody}}"}"#, &values);
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, serde_json::json!({"name": values["name"], "who": ""}));
     }
 
     #[test]

@@ -178,9 +178,8 @@ impl<'a> Talk<'a> {
         variables.insert("weekday".into(), local.format("%a").to_string().to_lowercase());
         let content = self.order.content.clone();
         self.conversation = Some((at, Conversation::new(content, variables)));
-        self.ear = self.call.audio().map(|audio| {
-            Ear::listen(self.env, self.placed.enterprise, &audio)
-        });
+        self.ear =
+            self.call.audio().map(|audio| Ear::listen(self.env, self.placed.enterprise, &audio));
         self.hear(at, Input::Answered).await;
     }
 

@@ -139,7 +139,10 @@ struct Listening {
 enum Hearing {
     Nobody,
     /// It is being opened, and this was heard meanwhile.
-    Opening { opening: Opening, backlog: VecDeque<Heard> },
+    Opening {
+        opening: Opening,
+        backlog: VecDeque<Heard>,
+    },
     By(Box<dyn Recognition>),
 }
 

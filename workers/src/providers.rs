@@ -1,12 +1,16 @@
 //! stub for compiling
-use std::sync::Arc;
 use dialog::robot::RobotConfig;
 use outbound::ids::EnterpriseId;
 use speech::{Recogniser, SpeechError};
+use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Providers;
 impl Providers {
-    pub async fn recogniser(&self, _: EnterpriseId, _: &RobotConfig) -> Result<Arc<dyn Recogniser>, SpeechError> {
+    pub async fn recogniser(
+        &self,
+        _: EnterpriseId,
+        _: &RobotConfig,
+    ) -> Result<Arc<dyn Recogniser>, SpeechError> {
         Err(SpeechError::TimedOut)
     }
 }

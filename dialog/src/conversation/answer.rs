@@ -258,7 +258,7 @@ impl Conversation {
     fn answer_says(&mut self, written: &str) {
         let text = render(written, &self.variables).trim().to_owned();
         if text.chars().any(char::is_alphanumeric) {
-            self.mouth.answer(Item::Say { text, purpose: Purpose::Reply });
+            self.mouth.answer(Item::Say { text, sound: None, purpose: Purpose::Reply });
         }
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::http::HttpRequest;
 use super::transfer::{Person, TransferRequest};
+use crate::navigation::PublishedSound;
 use crate::reply::Reply;
 use crate::robot::RobotConfig;
 use crate::transcript::{Millis, Speaker};
@@ -119,6 +121,22 @@ pub enum Input {
         /// Why, for the log.
         why: String,
     },
+    /// A system of the enterprise answered.
+    HttpAnswered {
+        /// The request's id.
+        request: u64,
+        /// The HTTP status.
+        status: u16,
+        /// What it answered.
+        body: String,
+    },
+    /// A system of the enterprise did not answer.
+    HttpFailed {
+        /// The request's id.
+        request: u64,
+        /// Why, for the log.
+        why: String,
+    },
     /// The deadline has passed.
     Tick,
     /// The call is over.
@@ -167,6 +185,8 @@ pub enum Output {
         utterance: u64,
         /// What to say; no commands and no variables any more.
         text: String,
+        /// A sound that is played instead; the text is its words.
+        sound: Option<PublishedSound>,
     },
     /// Stop playing at once, or do not begin.
     Stop {
@@ -187,6 +207,13 @@ pub enum Output {
     /// The person is wanted no longer.
     CancelTransfer {
         /// The transfer's id.
+        id: u64,
+    },
+    /// Ask a system of the enterprise.
+    Http(HttpRequest),
+    /// The answer is no longer wanted.
+    CancelHttp {
+        /// The request's id.
         id: u64,
     },
     /// The customer is never to be called again.

@@ -203,6 +203,6 @@ impl Conversation {
         let Some(phrase) = agent.turn.signs.take(settings, self.now) else { return };
         let text = render(phrase, &self.variables);
         self.log(EntryKind::Backchannel, &text);
-        self.mouth.push(Item::Say { text, purpose: Purpose::Sign });
+        self.mouth.push(Item::Say { text, sound: None, purpose: Purpose::Sign });
     }
 }

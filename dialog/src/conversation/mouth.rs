@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use crate::navigation::PublishedSound;
 use crate::transcript::Millis;
 use crate::turn::{heard_part, speech_ms};
 
@@ -33,7 +34,7 @@ pub(super) enum Purpose {
 /// Something to say or to do, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
-    Say { text: String, purpose: Purpose },
+    Say { text: String, sound: Option<PublishedSound>, purpose: Purpose },
     Press(String),
     Wait { ms: Millis },
     Leave(String),
@@ -44,6 +45,8 @@ pub(super) enum Item {
 pub(super) struct Utterance {
     pub(super) id: u64,
     pub(super) text: String,
+    /// How long the sound is that is played instead of the text.
+    pub(super) sound_ms: Option<Millis>,
     pub(super) purpose: Purpose,
     pub(super) asked_at: Millis,
     pub(super) started_at: Option<Millis>,
@@ -95,7 +98,7 @@ pub(super) enum Next {
     /// Nothing is left to say or do.
     Idle,
     /// Put this on the line.
-    Play { id: u64, text: String },
+    Play { id: u64, text: String, sound: Option<PublishedSound> },
     /// Send these keys.
     Press(String),
     /// Leave the agent node by this command.
@@ -147,17 +150,25 @@ impl Mouth {
                 self.waiting_until = Some(now + ms.max(1));
                 Next::Busy
             }
-            Some(Item::Say { text, purpose }) => {
-                let id = self.begin(text.clone(), purpose, now);
-                Next::Play { id, text }
+            Some(Item::Say { text, sound, purpose }) => {
+                let sound_ms = sound.as_ref().map(|sound| sound.duration_ms);
+                let id = self.begin(text.clone(), sound_ms, purpose, now);
+                Next::Play { id, text, sound }
             }
         }
     }
 
-    fn begin(&mut self, text: String, purpose: Purpose, now: Millis) -> u64 {
+    fn begin(
+        &mut self,
+        text: String,
+        sound_ms: Option<Millis>,
+        purpose: Purpose,
+        now: Millis,
+    ) -> u64 {
         self.utterances += 1;
         let id = self.utterances;
-        self.current = Some(Utterance { id, text, purpose, asked_at: now, started_at: None });
+        let (asked_at, started_at) = (now, None);
+        self.current = Some(Utterance { id, text, sound_ms, purpose, asked_at, started_at });
         id
     }
 
@@ -233,7 +244,7 @@ impl Mouth {
             let rest = utterance.text[heard..].trim_start();
             if !rest.is_empty() {
                 let (text, purpose) = (rest.to_owned(), utterance.purpose);
-                self.queue.push_front(Item::Say { text, purpose });
+                self.queue.push_front(Item::Say { text, sound: None, purpose });
             }
         }
     }
@@ -258,8 +269,11 @@ impl Mouth {
 /// In line. Sentences that wait behind others are joined, so that a long answer has its place.
 fn add(queue: &mut VecDeque<Item>, item: Item) {
     let full = queue.len() >= JOINED_FROM;
-    if let (true, Some(Item::Say { text, purpose }), Item::Say { text: more, purpose: also }) =
-        (full, queue.back_mut(), &item)
+    if let (
+        true,
+        Some(Item::Say { text, sound: None, purpose }),
+        Item::Say { text: more, sound: None, purpose: also },
+    ) = (full, queue.back_mut(), &item)
         && purpose == also
         && text.len() + more.len() < JOINED_BYTES_MAX
     {
@@ -271,5 +285,6 @@ fn add(queue: &mut VecDeque<Item>, item: Item) {
 }
 
 fn overdue_at(current: &Utterance) -> Millis {
-    current.start_ms() + 3 * speech_ms(&current.text) + PLAYBACK_GRACE_MS
+    let longest_ms = 3 * speech_ms(&current.text);
+    current.start_ms() + longest_ms.max(current.sound_ms.unwrap_or(0)) + PLAYBACK_GRACE_MS
 }

@@ -45,13 +45,13 @@ impl Conversation {
             self.node = name;
             self.log(EntryKind::NodeEnter, &node.name);
             match &node.kind {
-                NodeKind::Play { text, next, .. } => {
-                    self.announce(text);
+                NodeKind::Play { text, sound, next } => {
+                    self.announce(text, sound.as_deref());
                     self.stage = Stage::Playing { next: next.clone() };
                     return;
                 }
-                NodeKind::Menu { prompt, .. } => {
-                    self.announce(prompt);
+                NodeKind::Menu { prompt, sound, .. } => {
+                    self.announce(prompt, sound.as_deref());
                     self.stage = Stage::Menu(MenuStage { silent_since: None, asked_again: 0 });
                     return;
                 }
@@ -84,9 +84,10 @@ impl Conversation {
                     target = next.clone();
                 }
                 kind @ NodeKind::Transfer { .. } => return self.enter_transfer(kind),
-                NodeKind::QueueMessage { text, every_seconds, next, .. } => {
+                NodeKind::QueueMessage { text, sound, every_seconds, next } => {
                     let every_ms = Millis::from(*every_seconds) * 1_000;
-                    self.queue_message = Some(QueueMessage { text: text.clone(), every_ms });
+                    self.queue_message =
+                        Some(QueueMessage { text: text.clone(), sound: sound.clone(), every_ms });
                     target = next.clone();
                 }
                 NodeKind::Callback { after_minutes, next } => {
@@ -95,16 +96,23 @@ impl Conversation {
                     self.log(EntryKind::Callback, format!("in {after_minutes} min"));
                     target = next.clone();
                 }
-                NodeKind::Http { otherwise, .. } => target = otherwise.clone(),
+                kind @ NodeKind::Http { .. } => return self.enter_http(kind),
                 NodeKind::Hangup => return self.hang_up("the navigation ends the call"),
             }
         }
     }
 
-    fn announce(&mut self, text: &str) {
-        let text = render(text, &self.variables).trim().to_owned();
+    /// Speak the text, or play the sound whose words it is.
+    pub(super) fn announce(&mut self, text: &str, sound: Option<&str>) {
+        let mut text = render(text, &self.variables).trim().to_owned();
+        let published = sound.and_then(|name| self.content.sounds.get(name).cloned());
+        if let (true, Some(name)) = (text.is_empty() && published.is_some(), sound) {
+            // The transcript has something to show.
+            text = format!("[{name}]");
+        }
         if !text.is_empty() {
-            self.mouth.push(Item::Say { text, purpose: Purpose::Announcement });
+            let purpose = Purpose::Announcement;
+            self.mouth.push(Item::Say { text, sound: published, purpose });
         }
     }
 
@@ -204,6 +212,7 @@ impl Conversation {
         }
         self.close_agent();
         self.close_transfer();
+        self.close_http();
         let by = match party {
             Party::Customer => "by the customer",
             Party::System => "by the system",
@@ -211,7 +220,12 @@ impl Conversation {
         self.log(EntryKind::HangUp, by);
         // The line is gone: there is nothing left to stop on it.
         self.out.retain(|output| {
-            matches!(output, Output::CancelAsk { .. } | Output::CancelTransfer { .. })
+            matches!(
+                output,
+                Output::CancelAsk { .. }
+                    | Output::CancelTransfer { .. }
+                    | Output::CancelHttp { .. }
+            )
         });
         self.mouth.silence(self.now);
         self.stage = Stage::Over;
@@ -222,7 +236,11 @@ impl Conversation {
         match &mut self.stage {
             Stage::Agent(agent) => agent.turn.silent_since = None,
             Stage::Menu(_) => self.menu_digit(digit),
-            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => {}
+            Stage::Ringing
+            | Stage::Playing { .. }
+            | Stage::Transfer(_)
+            | Stage::Http(_)
+            | Stage::Over => {}
         }
     }
 
@@ -243,7 +261,7 @@ impl Conversation {
     pub(super) fn menu_again(&mut self) {
         let content = Arc::clone(&self.content);
         let node = content.node(&self.node).map(|node| &node.kind);
-        let (Stage::Menu(menu), Some(NodeKind::Menu { prompt, retries, otherwise, .. })) =
+        let (Stage::Menu(menu), Some(NodeKind::Menu { prompt, sound, retries, otherwise, .. })) =
             (&mut self.stage, node)
         else {
             return;
@@ -251,7 +269,7 @@ impl Conversation {
         menu.silent_since = None;
         if menu.asked_again < *retries {
             menu.asked_again += 1;
-            self.announce(prompt);
+            self.announce(prompt, sound.as_deref());
         } else {
             self.enter(otherwise.clone());
         }

@@ -29,7 +29,7 @@ impl Conversation {
                 Piece::Say(text) => {
                     let text = render(&text, &self.variables).trim().to_owned();
                     if text.chars().any(char::is_alphanumeric) {
-                        self.mouth.push(Item::Say { text, purpose });
+                        self.mouth.push(Item::Say { text, sound: None, purpose });
                     }
                 }
                 Piece::Leave(name) => return self.leaves(name),
@@ -153,9 +153,9 @@ impl Conversation {
         }
         match self.mouth.next(self.now) {
             Next::Busy => return false,
-            Next::Play { id, text } => {
+            Next::Play { id, text, sound } => {
                 self.log(EntryKind::Tts, &text);
-                self.out.push(Output::Play { utterance: id, text });
+                self.out.push(Output::Play { utterance: id, text, sound });
             }
             Next::Press(digits) => {
                 self.log(EntryKind::Dtmf, format!("sent {digits}"));
@@ -189,7 +189,11 @@ impl Conversation {
                 idle.then_some(&mut agent.turn.silent_since)
             }
             Stage::Menu(menu) => (!self.mouth.is_speaking()).then_some(&mut menu.silent_since),
-            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => None,
+            Stage::Ringing
+            | Stage::Playing { .. }
+            | Stage::Transfer(_)
+            | Stage::Http(_)
+            | Stage::Over => None,
         };
         if let Some(since) = since {
             since.get_or_insert(now);
@@ -219,6 +223,7 @@ impl Conversation {
             self.break_silence();
         }
         self.transfer_overdue();
+        self.http_overdue();
     }
 
     fn break_silence(&mut self) {
@@ -232,7 +237,11 @@ impl Conversation {
                     Silence::Leave => self.leave_or_next(NO_INPUT_EDGE),
                 }
             }
-            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => {}
+            Stage::Ringing
+            | Stage::Playing { .. }
+            | Stage::Transfer(_)
+            | Stage::Http(_)
+            | Stage::Over => {}
         }
     }
 
@@ -250,6 +259,7 @@ impl Conversation {
             self.ask_due().map(|(due, _)| due),
             self.silence_due_at(),
             self.transfer_due_at(),
+            self.http_due_at(),
         ];
         let idle_look = self.now + IDLE_LOOK_MS;
         due.into_iter().flatten().min().unwrap_or(idle_look).max(self.now + 1)
@@ -264,7 +274,11 @@ impl Conversation {
                 }
                 _ => None,
             },
-            Stage::Ringing | Stage::Playing { .. } | Stage::Transfer(_) | Stage::Over => None,
+            Stage::Ringing
+            | Stage::Playing { .. }
+            | Stage::Transfer(_)
+            | Stage::Http(_)
+            | Stage::Over => None,
         }
     }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod bounds;
 mod diagrams;
+mod http;
 mod moments;
 mod properties;
 mod rules;
@@ -86,13 +87,17 @@ impl Call {
 /// An output in words.
 fn told(output: &Output) -> String {
     match output {
-        Output::Play { utterance, text } => format!("play {utterance}: {text}"),
+        Output::Play { utterance, text, .. } => format!("play {utterance}: {text}"),
         Output::Stop { utterance } => format!("stop {utterance}"),
         Output::Ask(request) => format!("ask {}: {}", request.id, request.text),
         Output::CancelAsk { id } => format!("cancel {id}"),
         Output::SendDigits(digits) => format!("send {digits}"),
         Output::Transfer(request) => format!("transfer {}: {}", request.id, request.to),
         Output::CancelTransfer { id } => format!("cancel transfer {id}"),
+        Output::Http(request) => {
+            format!("http {}: {}{}", request.id, request.provider, request.path)
+        }
+        Output::CancelHttp { id } => format!("cancel http {id}"),
         Output::Suppress => "suppress".into(),
         Output::HangUp => "hang up".into(),
     }

@@ -3,11 +3,9 @@
 //! Whoever runs the call looks for the person, rings them and joins the two. Here it is only known that it is asked
 //! for, that somebody is on the line, or that nobody came.
 
-use super::mouth::{Item, Purpose};
 use super::{Conversation, Millis, Output, Stage};
 use crate::navigation::{NodeKind, TransferTo};
 use crate::transcript::EntryKind;
-use crate::variables::render;
 
 /// How long after its own time a transfer may go untold, in milliseconds. Then it has failed.
 const GRACE_MS: Millis = 30_000;
@@ -68,6 +66,7 @@ impl TransferStage {
 #[derive(Debug, Clone)]
 pub(super) struct QueueMessage {
     pub(super) text: String,
+    pub(super) sound: Option<String>,
     pub(super) every_ms: Millis,
 }
 
@@ -186,10 +185,8 @@ impl Conversation {
         {
             // The next time is set when it has been heard.
             transfer.message_at = None;
-            let text = render(&message.text, &self.variables).trim().to_owned();
-            if !text.is_empty() {
-                self.mouth.push(Item::Say { text, purpose: Purpose::Announcement });
-            }
+            let QueueMessage { text, sound, .. } = message.clone();
+            self.announce(&text, sound.as_deref());
         }
     }
 

@@ -17,9 +17,8 @@ pub const SPEECH_DBFS: f64 = -22.0;
 const AUDIBLE: i16 = 200;
 
 /// Eight people, by the names of their voices.
-pub const VOICES: [&str; 8] = [
-    "en-us", "en-us+f3", "en-gb", "en-us+m3", "en-gb+f2", "en-us+m5", "en-gb+m1", "en-us+f4",
-];
+pub const VOICES: [&str; 8] =
+    ["en-us", "en-us+f3", "en-gb", "en-us+m3", "en-gb+f2", "en-us+m5", "en-gb+m1", "en-us+f4"];
 
 /// Sentences that people say on the phone.
 pub const SENTENCES: [&str; 8] = [
@@ -40,7 +39,8 @@ pub fn say(voice: &str, text: &str) -> Vec<i16> {
     let mut reader = hound::WavReader::new(Cursor::new(said.stdout)).expect("a WAV of espeak-ng");
     let rate = reader.spec().sample_rate as usize;
     let samples = reader.samples::<i16>().map_while(Result::ok);
-    let spoken = to_telephone(&samples.map(|sample| f32::from(sample) / 32_768.0).collect::<Vec<_>>(), rate);
+    let spoken =
+        to_telephone(&samples.map(|sample| f32::from(sample) / 32_768.0).collect::<Vec<_>>(), rate);
     let spoken = at(SPEECH_DBFS, &spoken);
     let heard = |sample: &i16| sample.abs() > AUDIBLE;
     let first = spoken.iter().position(heard).expect("a sound");
@@ -122,10 +122,12 @@ pub fn music(samples: usize, dbfs: f64) -> Vec<i16> {
     let mut heights = vec![0.0; samples];
     for chord in heights.chunks_mut(2_000) {
         for string in 0..3 {
-            let hz = NOTES[chance.random_range(0..NOTES.len())] / if string == 0 { 2.0 } else { 1.0 };
+            let hz =
+                NOTES[chance.random_range(0..NOTES.len())] / if string == 0 { 2.0 } else { 1.0 };
             for (n, height) in chord.iter_mut().enumerate() {
                 let seconds = n as f64 / RATE as f64;
-                let overtones = (1..7).map(|k| (TAU * hz * f64::from(k) * seconds).sin() / f64::from(k));
+                let overtones =
+                    (1..7).map(|k| (TAU * hz * f64::from(k) * seconds).sin() / f64::from(k));
                 *height += overtones.sum::<f64>() * (-3.0 * seconds).exp();
             }
         }

@@ -41,7 +41,8 @@ fn delays_ms(words: &[&str], line: impl Fn(usize) -> Vec<i16>) -> Vec<usize> {
 
 #[test]
 fn a_person_who_speaks_is_confirmed_within_200_ms() {
-    let words = [&SENTENCES[..], &["Stop, stop.", "No, no, no.", "Wait a moment.", "Yes, hello?"]].concat();
+    let words =
+        [&SENTENCES[..], &["Stop, stop.", "No, no, no.", "Wait a moment.", "Yes, hello?"]].concat();
     for (line, dbfs) in [("a quiet line", -65.0), ("a noisy line", -38.0)] {
         let delays = delays_ms(&words, |samples| pink(samples, dbfs));
         eprintln!("{line}: {delays:?}");

@@ -94,13 +94,7 @@ struct Pause {
 
 impl Endpoint {
     pub(super) fn new(patience: Patience) -> Self {
-        Self {
-            patience,
-            state: State::Quiet,
-            recogniser: Piece::None,
-            pending: 0,
-            stale: 0,
-        }
+        Self { patience, state: State::Quiet, recogniser: Piece::None, pending: 0, stale: 0 }
     }
 
     /// From the next pause on.
@@ -260,8 +254,7 @@ impl Endpoint {
 
     /// The speech is over, with the words that are there.
     fn finish(&mut self) -> Vec<Do> {
-        let State::Ending { speech, next, .. } =
-            std::mem::replace(&mut self.state, State::Quiet)
+        let State::Ending { speech, next, .. } = std::mem::replace(&mut self.state, State::Quiet)
         else {
             return Vec::new();
         };
@@ -355,10 +348,7 @@ mod tests {
         let (mut endpoint, at) = (hearing(PATIENCE), Instant::now());
         assert_eq!(endpoint.due(), None);
         assert_eq!(endpoint.voice_started(), [tell(Input::SpeechStarted), Do::Begin]);
-        assert_eq!(
-            endpoint.partial("next"),
-            [tell(Input::SpeechPartial { text: "next".into() })]
-        );
+        assert_eq!(endpoint.partial("next"), [tell(Input::SpeechPartial { text: "next".into() })]);
         assert_eq!(endpoint.voice_paused(at), [tell(Input::VoicePaused), Do::Judge]);
         assert_eq!(endpoint.due(), Some(at + ms(800)));
         assert_eq!(endpoint.tick(at + ms(799)), []);

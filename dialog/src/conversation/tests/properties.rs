@@ -134,7 +134,7 @@ impl Witness {
             }
             assert!(!self.over, "after the end: {output:?}");
             match output {
-                Output::Play { utterance, text } => {
+                Output::Play { utterance, text, .. } => {
                     assert!(!self.person, "the robot talks into a conversation between people");
                     self.utterances += 1;
                     assert_eq!(*utterance, self.utterances);
@@ -156,7 +156,10 @@ impl Witness {
                     assert_eq!(request.id, self.transfers);
                     assert_eq!(self.transfer.replace(request.id), None, "one transfer at a time");
                 }
-                Output::CancelAsk { .. } | Output::CancelTransfer { .. } => {}
+                Output::CancelAsk { .. }
+                | Output::CancelTransfer { .. }
+                | Output::Http(_)
+                | Output::CancelHttp { .. } => {}
             }
         }
     }
