@@ -1,6 +1,9 @@
 //! Who speaks the robot's words.
 
+use std::fmt;
+
 use async_trait::async_trait;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::failure::SpeechError;
@@ -33,33 +36,61 @@ pub trait Synthesiser: Send + Sync {
 }
 
 /// Speech as it is made: pieces of samples at [`RATE`].
-#[derive(Debug)]
-pub struct SpokenStream(mpsc::Receiver<Result<Vec<i16>, SpeechError>>);
+pub struct SpokenStream(BoxStream<'static, Piece>);
+
+/// Samples, or why there are no more.
+type Piece = Result<Vec<i16>, SpeechError>;
 
 /// Where a synthesiser puts the speech that it makes.
 #[derive(Debug, Clone)]
-pub struct SpokenSink(mpsc::Sender<Result<Vec<i16>, SpeechError>>);
+pub struct SpokenSink(mpsc::Sender<Piece>);
 
 impl SpokenStream {
     /// A stream, and the end at which it is filled.
     pub fn new() -> (SpokenSink, Self) {
-        let (sender, receiver) = mpsc::channel(PIECES_MAX);
-        (SpokenSink(sender), Self(receiver))
+        let (sender, mut receiver) = mpsc::channel(PIECES_MAX);
+        let pieces = stream::poll_fn(move |context| receiver.poll_recv(context));
+        (SpokenSink(sender), Self(pieces.boxed()))
     }
 
     /// Speech that is there already.
     pub fn of(samples: Vec<i16>) -> Self {
-        let (sink, stream) = Self::new();
-        if !samples.is_empty() {
-            // There is room for the first piece.
-            let _ = sink.0.try_send(Ok(samples));
-        }
-        stream
+        let piece = (!samples.is_empty()).then_some(Ok(samples));
+        Self(stream::iter(piece).boxed())
+    }
+
+    /// Speech that is made while it is listened to. Dropping the stream drops these pieces, and whatever they hold.
+    pub fn from_pieces(pieces: impl Stream<Item = Piece> + Send + 'static) -> Self {
+        Self(pieces.boxed())
     }
 
     /// The next piece; none when all of it was spoken. After an error nothing comes any more. Cancel safe.
-    pub async fn next(&mut self) -> Option<Result<Vec<i16>, SpeechError>> {
-        self.0.recv().await
+    pub async fn next(&mut self) -> Option<Piece> {
+        let piece = self.0.next().await;
+        if matches!(piece, Some(Err(_))) {
+            self.0 = stream::empty().boxed();
+        }
+        piece
+    }
+
+    /// What follows this piece.
+    pub(crate) fn after(self, piece: Vec<i16>) -> Self {
+        Self(stream::iter([Ok(piece)]).chain(self.into_pieces()).boxed())
+    }
+
+    /// The pieces, up to the first error.
+    pub(crate) fn into_pieces(self) -> BoxStream<'static, Piece> {
+        let next = |mut speech: Self| async move {
+            let piece = speech.next().await?;
+            Some((piece, speech))
+        };
+        stream::unfold(self, next).boxed()
+    }
+}
+
+impl fmt::Debug for SpokenStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpokenStream")
     }
 }
 
@@ -73,5 +104,10 @@ impl SpokenSink {
     pub async fn fail(&self, error: SpeechError) {
         // Nobody may listen any more, and then nobody needs to know.
         let _ = self.0.send(Err(error)).await;
+    }
+
+    /// Wait until nobody listens any more.
+    pub async fn closed(&self) {
+        self.0.closed().await;
     }
 }
