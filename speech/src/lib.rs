@@ -8,11 +8,13 @@ pub mod agent;
 pub mod cached;
 pub mod espeak;
 pub mod failure;
+mod http_failure;
 pub mod reach;
 pub mod recognition;
 mod resample;
 pub mod scripted;
 pub mod synthesis;
+pub mod synthesisers;
 
 pub use agent::{Agent, Saying};
 pub use failure::SpeechError;

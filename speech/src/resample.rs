@@ -1,4 +1,4 @@
-//! Other rates than the telephone's: of speech that is there as a whole, and of speech that comes in pieces.
+//! Speech of other rates than the telephone's.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
@@ -8,24 +8,10 @@ use rubato::{
 
 use crate::synthesis::RATE;
 
-/// Frames that are worked on at a time, where all of them are there.
-const CHUNK: usize = 1_024;
-/// Frames that are worked on at a time while more are coming: each waits for the others of its chunk.
-const CHUNK_OF_STREAM: usize = 256;
+/// Frames that are worked on at a time: each waits for the others of its chunk.
+const CHUNK: usize = 256;
 
-/// The samples at the telephone's rate; what it can't carry is filtered out before.
-pub(crate) fn to_telephone(samples: &[i16], rate: u32) -> Result<Vec<i16>, String> {
-    if rate == RATE || samples.is_empty() {
-        return Ok(samples.to_vec());
-    }
-    let mut resampler = resampler(rate, CHUNK)?;
-    let heights: Vec<f32> = samples.iter().map(|sample| f32::from(*sample)).collect();
-    let whole = InterleavedSlice::new(&heights, 1, heights.len()).map_err(|e| e.to_string())?;
-    let out = resampler.process_all(&whole, heights.len(), None).map_err(|e| e.to_string())?;
-    Ok(out.take_data().into_iter().map(sample).collect())
-}
-
-fn resampler(rate: u32, chunk: usize) -> Result<Async<f32>, String> {
+fn resampler(rate: u32) -> Result<Async<f32>, String> {
     let parameters = SincInterpolationParameters {
         sinc_len: 128,
         f_cutoff: None,
@@ -34,7 +20,7 @@ fn resampler(rate: u32, chunk: usize) -> Result<Async<f32>, String> {
         window: WindowFunction::BlackmanHarris2,
     };
     let ratio = f64::from(RATE) / f64::from(rate);
-    Async::new_sinc(ratio, 1.0, &parameters, chunk, 1, FixedAsync::Input)
+    Async::new_sinc(ratio, 1.0, &parameters, CHUNK, 1, FixedAsync::Input)
         .map_err(|error| error.to_string())
 }
 
@@ -43,8 +29,8 @@ fn sample(height: f32) -> i16 {
     height.round() as i16
 }
 
-/// Speech that comes in pieces, at the telephone's rate. All pieces together become what [`to_telephone`] makes of the
-/// whole, so there is no click where they meet.
+/// Speech that comes in pieces, at the telephone's rate; what that can't carry is filtered out before. All pieces together
+/// become what the whole would become, so there is no click where they meet.
 pub(crate) struct ToTelephone(Option<Resampling>);
 
 struct Resampling {
@@ -64,9 +50,9 @@ impl ToTelephone {
         if rate == RATE {
             return Ok(Self(None));
         }
-        let resampler = resampler(rate, CHUNK_OF_STREAM)?;
+        let resampler = resampler(rate)?;
         let lead = resampler.output_delay();
-        let waiting = Vec::with_capacity(CHUNK_OF_STREAM);
+        let waiting = Vec::with_capacity(CHUNK);
         Ok(Self(Some(Resampling { resampler, rate, waiting, taken: 0, given: 0, lead })))
     }
 
@@ -77,7 +63,7 @@ impl ToTelephone {
         resampling.taken += samples.len();
         for height in samples {
             resampling.waiting.push(f32::from(*height));
-            if resampling.waiting.len() == CHUNK_OF_STREAM {
+            if resampling.waiting.len() == CHUNK {
                 resampling.work(&mut out)?;
             }
         }
@@ -104,8 +90,8 @@ impl Resampling {
     /// Work on what waits, with silence behind it where it is less than a chunk.
     fn work(&mut self, out: &mut Vec<i16>) -> Result<(), String> {
         let there = self.waiting.len();
-        self.waiting.resize(CHUNK_OF_STREAM, 0.0);
-        let chunk = InterleavedSlice::new(&self.waiting, 1, CHUNK_OF_STREAM);
+        self.waiting.resize(CHUNK, 0.0);
+        let chunk = InterleavedSlice::new(&self.waiting, 1, CHUNK);
         let chunk = chunk.map_err(|error| error.to_string())?;
         let frames = self.resampler.output_frames_next();
         let mut heights = vec![0.0; frames];
@@ -125,6 +111,18 @@ impl Resampling {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The whole at once, as the library has it.
+    fn to_telephone(samples: &[i16], rate: u32) -> Result<Vec<i16>, String> {
+        if rate == RATE || samples.is_empty() {
+            return Ok(samples.to_vec());
+        }
+        let mut resampler = resampler(rate)?;
+        let heights: Vec<f32> = samples.iter().map(|sample| f32::from(*sample)).collect();
+        let whole = InterleavedSlice::new(&heights, 1, heights.len()).map_err(|e| e.to_string())?;
+        let out = resampler.process_all(&whole, heights.len(), None).map_err(|e| e.to_string())?;
+        Ok(out.take_data().into_iter().map(sample).collect())
+    }
 
     fn tone(hz: f64, rate: u32, seconds: f64) -> Vec<i16> {
         let samples = (f64::from(rate) * seconds) as u32;

@@ -12,6 +12,10 @@ use crate::failure::SpeechError;
 pub const RATE: u32 = 8_000;
 /// The longest text that is spoken at once, in characters. Whoever has more speaks it in parts.
 pub const TEXT_MAX: usize = 2_000;
+/// The longest speech of one text: [`TEXT_MAX`] characters of Chinese are less.
+pub const SPEECH_SECONDS_MAX: usize = 600;
+/// Its samples.
+pub(crate) const SPEECH_SAMPLES_MAX: usize = SPEECH_SECONDS_MAX * RATE as usize;
 /// Pieces of speech that wait to be taken.
 const PIECES_MAX: usize = 8;
 
@@ -23,6 +27,26 @@ pub struct SpeechWish {
     pub voice: String,
     /// The language, as `en` or `zh`; empty: told from the text, or the provider's own.
     pub language: String,
+}
+
+impl SpeechWish {
+    /// The text; none where it has neither a letter nor a digit, which is silence. Services refuse such a text.
+    pub(crate) fn words(&self) -> Result<Option<&str>, SpeechError> {
+        let characters = self.text.chars().count();
+        if characters > TEXT_MAX {
+            return Err(SpeechError::TooLong(characters));
+        }
+        Ok(self.text.chars().any(char::is_alphanumeric).then_some(&*self.text))
+    }
+
+    /// The language that is wished for; else Chinese for a text with Han characters; else none.
+    pub(crate) fn language(&self) -> Option<&str> {
+        let han = |c: char| ('\u{3400}'..='\u{9fff}').contains(&c);
+        match &*self.language {
+            "" => self.text.chars().any(han).then_some("zh"),
+            language => Some(language),
+        }
+    }
 }
 
 /// Turns text into speech, for many calls at a time.
@@ -73,19 +97,58 @@ impl SpokenStream {
         piece
     }
 
-    /// What follows this piece.
-    pub(crate) fn after(self, piece: Vec<i16>) -> Self {
-        Self(stream::iter([Ok(piece)]).chain(self.into_pieces()).boxed())
+    /// Speech that is made as fast as it can be, by a task that is dropped when nobody listens any more. All of it is kept
+    /// until it is taken, so that whoever makes it is soon free for another text.
+    pub(crate) fn eager<W>(make: impl FnOnce(EagerSink) -> W) -> Self
+    where
+        W: Future<Output = Result<(), SpeechError>> + Send + 'static,
+    {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let making = make(EagerSink { sender: sender.clone(), room: SPEECH_SAMPLES_MAX });
+        tokio::spawn(async move {
+            tokio::select! {
+                made = making => if let Err(error) = made {
+                    let _ = sender.send(Err(error));
+                },
+                () = sender.closed() => {}
+            }
+        });
+        Self(stream::poll_fn(move |context| receiver.poll_recv(context)).boxed())
     }
 
-    /// The pieces, up to the first error.
-    pub(crate) fn into_pieces(self) -> BoxStream<'static, Piece> {
-        let next = |mut speech: Self| async move {
-            let piece = speech.next().await?;
-            Some((piece, speech))
-        };
-        stream::unfold(self, next).boxed()
+    /// The same speech when its first samples are there, or its end. An error before them is told here.
+    pub(crate) async fn begun(mut self) -> Result<Self, SpeechError> {
+        match self.next().await {
+            Some(piece) => Ok(Self(stream::iter([Ok(piece?)]).chain(self.0).boxed())),
+            None => Ok(self),
+        }
     }
+}
+
+/// Where speech goes that is made faster than anybody listens.
+pub(crate) struct EagerSink {
+    sender: mpsc::UnboundedSender<Piece>,
+    room: usize,
+}
+
+impl EagerSink {
+    /// Add the next piece; an empty one is left out. After an error the work is to end.
+    pub fn add(&mut self, piece: Vec<i16>) -> Result<(), SpeechError> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.room = self.room.checked_sub(piece.len()).ok_or_else(too_much)?;
+        self.sender.send(Ok(piece)).map_err(|_| SpeechError::failed("nobody listens"))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.room == SPEECH_SAMPLES_MAX
+    }
+}
+
+/// A provider that does not stop.
+pub(crate) fn too_much() -> SpeechError {
+    SpeechError::Failed(format!("a text became more than {SPEECH_SECONDS_MAX} s of speech"))
 }
 
 impl fmt::Debug for SpokenStream {
@@ -110,4 +173,9 @@ impl SpokenSink {
     pub async fn closed(&self) {
         self.0.closed().await;
     }
+}
+
+/// A provider that answers words with silence.
+pub(crate) fn silent() -> SpeechError {
+    SpeechError::Failed("a text with words became no sound".into())
 }

@@ -7,7 +7,8 @@
 pub mod falling_back;
 pub mod limited;
 pub mod openai;
-mod pcm;
+pub(crate) mod pcm;
 pub mod piper;
+mod piper_pool;
 mod piper_process;
 pub mod plain;

@@ -44,7 +44,12 @@ impl Synthesiser for FallingBack {
             if at > 0 {
                 wish.voice.clear();
             }
-            match begun(&*provider.synthesiser, &wish).await {
+            let speech = provider.synthesiser.speak(&wish).await;
+            let begun = match speech {
+                Ok(speech) => speech.begun().await,
+                Err(error) => Err(error),
+            };
+            match begun {
                 Ok(speech) => return Ok(speech),
                 Err(error) => {
                     (self.failed)(&provider.name, &error);
@@ -53,18 +58,6 @@ impl Synthesiser for FallingBack {
             }
         }
         Err(last)
-    }
-}
-
-/// Speech whose first piece is there, or that has none.
-async fn begun(
-    synthesiser: &dyn Synthesiser,
-    wish: &SpeechWish,
-) -> Result<SpokenStream, SpeechError> {
-    let mut speech = synthesiser.speak(wish).await?;
-    match speech.next().await {
-        Some(piece) => Ok(speech.after(piece?)),
-        None => Ok(speech),
     }
 }
 
@@ -116,9 +109,10 @@ mod tests {
             synthesiser: Arc::new(Letter(letter, Arc::clone(&asked))),
         };
         let written = Arc::clone(&failed);
-        let chain = FallingBack::new(letters.chars().map(provider).collect(), move |name, error| {
-            written.lock().unwrap().push(format!("{name}: {error}"));
-        });
+        let chain =
+            FallingBack::new(letters.chars().map(provider).collect(), move |name, error| {
+                written.lock().unwrap().push(format!("{name}: {error}"));
+            });
         let wish = SpeechWish { voice: "eva".into(), ..SpeechWish::default() };
         let mut pieces = Vec::new();
         match chain.speak(&wish).await {
@@ -145,7 +139,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_fails_before_a_sample_is_told_of_and_the_next_speaks_with_a_voice_of_its_own() {
+    async fn whoever_fails_before_a_sample_is_told_of_and_the_next_speaks_with_a_voice_of_its_own()
+    {
         let outcome = spoken("ftoes").await;
         assert_eq!(outcome.asked, ["f eva", "t ", "o ", "e ", "s "]);
         assert_eq!(
@@ -164,7 +159,9 @@ mod tests {
     async fn after_a_sample_no_other_voice_begins_anew() {
         let outcome = spoken("ms").await;
         assert_eq!(outcome.asked, ["m eva"]);
-        assert!(matches!(&outcome.pieces[..], [Ok(piece), Err(SpeechError::TimedOut)] if piece == &[7]));
+        assert!(
+            matches!(&outcome.pieces[..], [Ok(piece), Err(SpeechError::TimedOut)] if piece == &[7])
+        );
     }
 
     #[tokio::test]
