@@ -1,13 +1,17 @@
-//! Speech that was made before is not made again: most of what robots say is the same in every call.
+//! Speech that was made before is not made again, and speech that is being made is made once: most of what robots say is
+//! the same in every call.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
+use futures::stream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tokio::sync::watch;
 
 use crate::failure::SpeechError;
-use crate::synthesis::{SpeechWish, SpokenStream, Synthesiser};
+use crate::synthesis::{SPEECH_SAMPLES_MAX, SpeechWish, SpokenStream, Synthesiser, too_much};
 
 /// Bytes of samples that are kept; what was not spoken for long goes first.
 const BYTES_MAX: u64 = 64 << 20;
@@ -16,142 +20,211 @@ const TEXTS: usize = 2_000;
 /// Samples that are handed on at a time: a second.
 const PIECE: usize = 8_000;
 
-/// A synthesiser that remembers what it spoke, by text, voice and language. A text that is being spoken for the first time
-/// is passed on as it is made, and kept when it is whole.
+/// A synthesiser that remembers what it spoke, by provider, text, voice and language.
+///
+/// Whoever wants a text that is being spoken hears what is there and then what comes. The work goes on as long as somebody
+/// listens, at the pace of the synthesiser, so that a slow listener holds no one up. What failed is not remembered.
 pub struct Cached<S> {
-    synthesiser: S,
-    spoken: Arc<Spoken>,
+    synthesiser: Arc<S>,
+    provider: Arc<str>,
+    spoken: SpokenTexts,
 }
 
-type Spoken = Cache<SpeechWish, Arc<[i16]>, Bytes>;
+/// What was spoken, and what is being spoken. Several synthesisers may share it, so that all of a process is bounded.
+#[derive(Clone)]
+pub struct SpokenTexts(Arc<Texts>);
+
+struct Texts {
+    whole: Cache<Key, Arc<[i16]>, Bytes>,
+    /// An entry is there as long as its text is being spoken.
+    begun: Mutex<HashMap<Key, Weak<watch::Sender<Progress>>>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    provider: Arc<str>,
+    wish: SpeechWish,
+}
+
+/// How far a text is spoken.
+#[derive(Default)]
+struct Progress {
+    samples: Vec<i16>,
+    end: Option<Result<(), SpeechError>>,
+}
 
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<SpeechWish, Arc<[i16]>> for Bytes {
-    fn weight(&self, wish: &SpeechWish, samples: &Arc<[i16]>) -> u64 {
-        (wish.text.len() + samples.len() * 2) as u64
+impl Weighter<Key, Arc<[i16]>> for Bytes {
+    fn weight(&self, key: &Key, samples: &Arc<[i16]>) -> u64 {
+        (key.wish.text.len() + samples.len() * 2) as u64
     }
 }
 
-impl<S: Synthesiser> Cached<S> {
+impl Default for SpokenTexts {
+    fn default() -> Self {
+        Self::within(BYTES_MAX)
+    }
+}
+
+impl SpokenTexts {
+    fn within(bytes_max: u64) -> Self {
+        let whole = Cache::with_weighter(TEXTS, bytes_max, Bytes);
+        Self(Arc::new(Texts { whole, begun: Mutex::default() }))
+    }
+}
+
+impl<S: Synthesiser + 'static> Cached<S> {
+    /// A synthesiser that remembers for itself.
     pub fn new(synthesiser: S) -> Self {
-        let spoken = Arc::new(Cache::with_weighter(TEXTS, BYTES_MAX, Bytes));
-        Self { synthesiser, spoken }
+        Self::sharing(&SpokenTexts::default(), "", synthesiser)
+    }
+
+    /// One that remembers beside others. `provider` tells it from them: whose it is, its name, and which version of its
+    /// configuration, as a voice without a name is another one after a change.
+    pub fn sharing(spoken: &SpokenTexts, provider: &str, synthesiser: S) -> Self {
+        let synthesiser = Arc::new(synthesiser);
+        Self { synthesiser, provider: provider.into(), spoken: spoken.clone() }
+    }
+
+    /// Listen to this text, which somebody else may have begun.
+    fn joined(&self, key: Key) -> watch::Receiver<Progress> {
+        let mut begun = self.spoken.0.begun();
+        if let Some(progress) = begun.get(&key).and_then(Weak::upgrade) {
+            return progress.subscribe();
+        }
+        let (progress, listener) = watch::channel(Progress::default());
+        let progress = Arc::new(progress);
+        begun.insert(key.clone(), Arc::downgrade(&progress));
+        drop(begun);
+        let work = Work { texts: Arc::clone(&self.spoken.0), key, progress };
+        tokio::spawn(work.run(Arc::clone(&self.synthesiser)));
+        listener
     }
 }
 
 #[async_trait]
-impl<S: Synthesiser> Synthesiser for Cached<S> {
+impl<S: Synthesiser + 'static> Synthesiser for Cached<S> {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
-        if let Some(samples) = self.spoken.get(wish) {
+        let key = Key { provider: Arc::clone(&self.provider), wish: wish.clone() };
+        if let Some(samples) = self.spoken.0.whole.get(&key) {
             return Ok(replayed(samples));
         }
-        let stream = self.synthesiser.speak(wish).await?;
-        Ok(kept(stream, wish.clone(), Arc::clone(&self.spoken)))
+        let listener = Listener { progress: self.joined(key), at: 0 };
+        SpokenStream::from_pieces(stream::unfold(Some(listener), |listener| async {
+            listener?.next().await
+        }))
+        .begun()
+        .await
     }
 }
 
 fn replayed(samples: Arc<[i16]>) -> SpokenStream {
-    let (sink, stream) = SpokenStream::new();
-    // It ends with the samples, or when nobody listens any more.
-    tokio::spawn(async move {
-        for piece in samples.chunks(PIECE) {
-            if !sink.add(piece.to_vec()).await {
-                return;
-            }
-        }
-    });
-    stream
+    SpokenStream::from_pieces(stream::unfold(0, move |at| {
+        let piece = piece(&samples, at);
+        std::future::ready(piece.map(|piece| {
+            let next = at + piece.len();
+            (Ok(piece), next)
+        }))
+    }))
 }
 
-/// Pass speech on, and keep it when it is whole.
-fn kept(mut stream: SpokenStream, wish: SpeechWish, spoken: Arc<Spoken>) -> SpokenStream {
-    let (sink, passed_on) = SpokenStream::new();
-    tokio::spawn(async move {
-        let mut whole = Vec::new();
-        while let Some(piece) = stream.next().await {
-            match piece {
-                Ok(piece) => {
-                    whole.extend_from_slice(&piece);
-                    if !sink.add(piece).await {
+/// The next samples; none at the end.
+fn piece(samples: &[i16], at: usize) -> Option<Vec<i16>> {
+    let rest = samples.get(at..).filter(|rest| !rest.is_empty())?;
+    Some(rest[..rest.len().min(PIECE)].to_vec())
+}
+
+/// Somebody who hears a text that is being spoken.
+struct Listener {
+    progress: watch::Receiver<Progress>,
+    at: usize,
+}
+
+impl Listener {
+    async fn next(mut self) -> Option<(Result<Vec<i16>, SpeechError>, Option<Self>)> {
+        loop {
+            let (next, end) = {
+                let progress = self.progress.borrow_and_update();
+                (piece(&progress.samples, self.at), progress.end.clone())
+            };
+            match (next, end) {
+                (Some(piece), _) => {
+                    self.at += piece.len();
+                    return Some((Ok(piece), Some(self)));
+                }
+                (None, Some(Ok(()))) => return None,
+                (None, Some(Err(error))) => return Some((Err(error), None)),
+                (None, None) => {}
+            }
+            if self.progress.changed().await.is_err() {
+                return Some((Err(SpeechError::failed("it broke off")), None));
+            }
+        }
+    }
+}
+
+impl Texts {
+    fn begun(&self) -> MutexGuard<'_, HashMap<Key, Weak<watch::Sender<Progress>>>> {
+        // A map is whole after each of its calls, also where one that held it panicked.
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A text that is being spoken for all who listen.
+struct Work {
+    texts: Arc<Texts>,
+    key: Key,
+    progress: Arc<watch::Sender<Progress>>,
+}
+
+impl Work {
+    async fn run<S: Synthesiser>(self, synthesiser: Arc<S>) {
+        let mut speaking = std::pin::pin!(self.speak(&*synthesiser));
+        let end = loop {
+            tokio::select! {
+                end = &mut speaking => break end,
+                () = self.progress.closed() => {
+                    // Somebody may have joined since. The map is locked, so nobody joins from here on.
+                    let mut begun = self.texts.begun();
+                    if self.progress.receiver_count() == 0 {
+                        begun.remove(&self.key);
                         return;
                     }
                 }
-                Err(error) => return sink.fail(error).await,
             }
+        };
+        if end.is_ok() {
+            let samples = self.progress.borrow().samples.as_slice().into();
+            self.texts.whole.insert(self.key.clone(), samples);
         }
-        spoken.insert(wish, whole.into());
-    });
-    passed_on
+        self.progress.send_modify(|progress| progress.end = Some(end));
+    }
+
+    async fn speak(&self, synthesiser: &dyn Synthesiser) -> Result<(), SpeechError> {
+        let mut speech = synthesiser.speak(&self.key.wish).await?;
+        while let Some(piece) = speech.next().await {
+            let piece = piece?;
+            if self.progress.borrow().samples.len() + piece.len() > SPEECH_SAMPLES_MAX {
+                return Err(too_much());
+            }
+            self.progress.send_modify(|progress| progress.samples.extend_from_slice(&piece));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Work {
+    /// Also after a panic of the synthesiser.
+    fn drop(&mut self) {
+        let mut begun = self.texts.begun();
+        let own = Arc::as_ptr(&self.progress);
+        if begun.get(&self.key).is_some_and(|entry| entry.as_ptr() == own) {
+            begun.remove(&self.key);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Counting(Arc<AtomicUsize>);
-
-    #[async_trait]
-    impl Synthesiser for Counting {
-        async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
-            self.0.fetch_add(1, Ordering::SeqCst);
-            let (sink, stream) = SpokenStream::new();
-            match wish.text.as_str() {
-                "bad" => return Err(SpeechError::TimedOut),
-                "broken" => {
-                    sink.add(vec![1]).await;
-                    sink.fail(SpeechError::TimedOut).await;
-                }
-                _ => {
-                    sink.add(vec![1, 2]).await;
-                    sink.add(vec![3]).await;
-                }
-            }
-            Ok(stream)
-        }
-    }
-
-    fn wish(text: &str, voice: &str) -> SpeechWish {
-        SpeechWish { text: text.into(), voice: voice.into(), language: String::new() }
-    }
-
-    async fn heard(cached: &Cached<Counting>, wish: &SpeechWish) -> Result<Vec<i16>, SpeechError> {
-        let mut stream = cached.speak(wish).await?;
-        let mut samples = Vec::new();
-        while let Some(piece) = stream.next().await {
-            samples.extend(piece?);
-        }
-        Ok(samples)
-    }
-
-    #[tokio::test]
-    async fn a_text_is_made_once_for_each_voice() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let cached = Cached::new(Counting(asked.clone()));
-        for (wish, made) in [
-            (wish("Hello", ""), 1),
-            (wish("Hello", ""), 1),
-            (wish("Hello", "joe"), 2),
-            (wish("Bye", ""), 3),
-        ] {
-            assert_eq!(heard(&cached, &wish).await.unwrap(), [1, 2, 3]);
-            tokio::task::yield_now().await;
-            assert_eq!(asked.load(Ordering::SeqCst), made, "{wish:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_failed_is_not_remembered() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let cached = Cached::new(Counting(asked.clone()));
-        for made in 1..=2 {
-            assert!(heard(&cached, &wish("bad", "")).await.is_err());
-            assert!(heard(&cached, &wish("broken", "")).await.is_err());
-            assert_eq!(asked.load(Ordering::SeqCst), made * 2);
-        }
-    }
-}
+mod tests;

@@ -1,124 +1,132 @@
-//! Speech by `espeak-ng`, a program that needs no network. Each text is a process of its own, which ends with the future
-//! that waits for it. The text goes in through a pipe, so that nobody reads it in the list of processes.
+//! Speech by `espeak-ng`, a program that needs no network. Each text is a process of its own, which ends when nobody listens
+//! any more. The text goes in through a pipe, so that nobody reads it in the list of processes.
 
-use std::io::Cursor;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use outbound::provider::LocalService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::failure::SpeechError;
-use crate::resample::to_telephone;
-use crate::synthesis::{SpeechWish, SpokenStream, Synthesiser, TEXT_MAX};
+use crate::synthesis::{EagerSink, RATE, SpeechWish, SpokenStream, Synthesiser, silent};
+use crate::synthesisers::pcm::Pcm;
 
 const PROGRAM: &str = "espeak-ng";
 /// Processes at a time; other texts wait.
 const AT_ONCE_MAX: usize = 4;
+/// The first samples may take so long, where nothing else is configured.
+const FIRST_MAX: Duration = Duration::from_secs(5);
 /// A text of the longest length takes a part of this.
 const TIME_MAX: Duration = Duration::from_secs(20);
-/// The largest output: [`TEXT_MAX`] characters are some minutes at 22,050 samples a second.
-const WAV_BYTES_MAX: u64 = 32 << 20;
-/// The length that a WAV of unknown length states in its header; hound reads up to the end of the file then.
-const HEADER_BYTES: usize = 44;
+/// Bytes that are read at a time.
+const READ_BYTES: usize = 16 << 10;
 
 /// The synthesiser. Clones share the limit of processes.
 #[derive(Debug, Clone)]
 pub struct Espeak {
     running: Arc<Semaphore>,
+    voice: String,
+    first_max: Duration,
 }
 
 impl Default for Espeak {
     fn default() -> Self {
-        Self { running: Arc::new(Semaphore::new(AT_ONCE_MAX)) }
+        let running = Arc::new(Semaphore::new(AT_ONCE_MAX));
+        Self { running, voice: String::new(), first_max: FIRST_MAX }
+    }
+}
+
+impl Espeak {
+    /// It with the settings of a provider: the voice where a wish names none, and the time until the first samples.
+    pub fn configured(&self, service: &LocalService, timeout_ms: u32) -> Self {
+        Self {
+            running: Arc::clone(&self.running),
+            voice: service.voice.clone().unwrap_or_default(),
+            first_max: Duration::from_millis(timeout_ms.into()),
+        }
+    }
+
+    /// The voice that reads a text: the one that is wished for or configured; else the one of the language; else Mandarin for
+    /// text with Han characters, and English for other text.
+    fn voice<'a>(&'a self, wish: &'a SpeechWish) -> &'a str {
+        let named = [&wish.voice, &self.voice].into_iter().find(|voice| !voice.is_empty());
+        match (named, wish.language()) {
+            (Some(voice), _) => voice,
+            (None, Some("zh")) => "cmn",
+            (None, Some("en") | None) => "en-us",
+            (None, Some(language)) => language,
+        }
     }
 }
 
 #[async_trait]
 impl Synthesiser for Espeak {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
-        let characters = wish.text.chars().count();
-        if characters > TEXT_MAX {
-            return Err(SpeechError::TooLong(characters));
+        let Some(text) = wish.words()? else { return Ok(SpokenStream::of(Vec::new())) };
+        let voice = self.voice(wish).to_owned();
+        // A voice may be told by a path, too, and that of a tenant must lead nowhere.
+        if !voice.chars().all(|c| c.is_ascii_alphanumeric() || "-_+".contains(c)) {
+            return Err(SpeechError::failed("its voices have names of letters, digits, - _ and +"));
         }
-        let spoken = async {
-            let _place = self.running.acquire().await;
-            run(wish).await
-        };
-        let wav = tokio::time::timeout(TIME_MAX, spoken).await;
-        let wav = wav.map_err(|_| SpeechError::TimedOut)?.map_err(SpeechError::failed)?;
-        let samples = tokio::task::spawn_blocking(move || samples(wav));
-        Ok(SpokenStream::of(samples.await.map_err(SpeechError::failed)??))
+        let (text, running) = (text.to_owned(), Arc::clone(&self.running));
+        let speech = SpokenStream::eager(|sink| async move {
+            let _place = running.acquire_owned().await.map_err(SpeechError::failed)?;
+            timeout(TIME_MAX, run(&voice, &text, sink)).await.map_err(|_| SpeechError::TimedOut)?
+        });
+        timeout(self.first_max, speech.begun()).await.map_err(|_| SpeechError::TimedOut)?
     }
 }
 
-/// The voice that reads a text: the one that is wished for; else Mandarin for text with Han characters, and English for
-/// other text.
-fn voice(wish: &SpeechWish) -> &str {
-    let han = |c: char| ('\u{3400}'..='\u{9fff}').contains(&c);
-    match &wish.voice {
-        voice if !voice.is_empty() => voice,
-        _ if wish.text.chars().any(han) => "cmn",
-        _ => "en-us",
-    }
-}
-
-async fn run(wish: &SpeechWish) -> std::io::Result<Vec<u8>> {
+async fn run(voice: &str, text: &str, mut sink: EagerSink) -> Result<(), SpeechError> {
     let mut child = Command::new(PROGRAM)
-        .args(["-v", voice(wish), "--stdin", "--stdout"])
+        .args(["-v", voice, "--stdin", "--stdout"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| std::io::Error::new(error.kind(), format!("{PROGRAM}: {error}")))?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let write = async {
-        if let Some(mut stdin) = stdin {
-            stdin.write_all(wish.text.as_bytes()).await?;
-        }
-        Ok::<(), std::io::Error>(())
-    };
-    let read = async {
-        let mut wav = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(WAV_BYTES_MAX).read_to_end(&mut wav).await?;
-        }
-        Ok::<_, std::io::Error>(wav)
-    };
-    let ((), wav) = tokio::try_join!(write, read)?;
-    let ended = child.wait().await?;
-    if ended.success() {
-        Ok(wav)
-    } else {
-        Err(std::io::Error::other(format!("{PROGRAM} ended with {ended}")))
+        .map_err(|error| SpeechError::Failed(format!("{PROGRAM} does not start: {error}")))?;
+    if let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) {
+        tokio::try_join!(write(stdin, text), read(stdout, &mut sink))?;
+    }
+    let ended = child.wait().await.map_err(SpeechError::failed)?;
+    if !ended.success() {
+        return Err(SpeechError::Failed(format!("{PROGRAM} ended with {ended}")));
+    }
+    if sink.is_empty() { Err(silent()) } else { Ok(()) }
+}
+
+async fn write(mut stdin: ChildStdin, text: &str) -> Result<(), SpeechError> {
+    match stdin.write_all(text.as_bytes()).await {
+        // It ended before it read the text. Its status tells why.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(SpeechError::failed),
     }
 }
 
-/// What a WAV holds, at the telephone's rate.
-fn samples(wav: Vec<u8>) -> Result<Vec<i16>, SpeechError> {
-    if wav.len() <= HEADER_BYTES {
-        return Ok(Vec::new());
+/// Its output is a WAV, which tells its rate.
+async fn read(mut stdout: ChildStdout, sink: &mut EagerSink) -> Result<(), SpeechError> {
+    let mut pcm = Pcm::new(RATE);
+    let mut bytes = vec![0; READ_BYTES];
+    loop {
+        let read = stdout.read(&mut bytes).await.map_err(SpeechError::failed)?;
+        if read == 0 {
+            break;
+        }
+        sink.add(pcm.add(&bytes[..read])?)?;
     }
-    let mut reader = hound::WavReader::new(Cursor::new(wav)).map_err(SpeechError::failed)?;
-    let spec = reader.spec();
-    if spec.channels != 1 || spec.bits_per_sample != 16 {
-        return Err(SpeechError::Failed(format!(
-            "{PROGRAM} gave {} channels of {} bits, not one of 16",
-            spec.channels, spec.bits_per_sample
-        )));
-    }
-    // The header of a stream states more than there is: it ends with the last whole sample.
-    let read: Vec<i16> = reader.samples::<i16>().map_while(Result::ok).collect();
-    to_telephone(&read, spec.sample_rate).map_err(SpeechError::failed)
+    sink.add(pcm.finish()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::synthesis::TEXT_MAX;
 
     /// How loud a stretch is, as the mean of the samples' heights.
     fn loudness(samples: &[i16]) -> u32 {
@@ -140,7 +148,7 @@ mod tests {
     async fn a_text_becomes_speech_at_the_telephones_rate() {
         let short = spoken("Hello.").await.unwrap();
         let long = spoken("Hello, this is the garage. Your car is ready.").await.unwrap();
-        let seconds = long.len() as f32 / crate::synthesis::RATE as f32;
+        let seconds = long.len() as f32 / RATE as f32;
         assert!((2.0..6.0).contains(&seconds), "{seconds} s");
         assert!(short.len() * 2 < long.len());
         assert!(loudness(&long) > 300, "{}", loudness(&long));
@@ -150,15 +158,36 @@ mod tests {
     async fn chinese_is_read_as_mandarin_and_not_spelled() {
         let text = "您好，我是客服中心。";
         let spoken = spoken(text).await.unwrap();
-        let seconds = spoken.len() as f32 / crate::synthesis::RATE as f32;
+        let seconds = spoken.len() as f32 / RATE as f32;
         assert!((1.0..6.0).contains(&seconds), "{seconds} s");
-        let wish = |text: &str, voice: &str| SpeechWish {
-            text: text.into(),
-            voice: voice.into(),
-            ..SpeechWish::default()
-        };
-        let wishes = [wish(text, ""), wish("Hello", ""), wish("Hello", "de")];
-        assert_eq!(wishes.each_ref().map(voice), ["cmn", "en-us", "de"]);
+    }
+
+    #[test]
+    fn the_voice_is_the_wished_one_or_the_configured_one_or_told_from_language_and_text() {
+        let configured = LocalService { voice: Some("fr".into()) };
+        let configured = Espeak::default().configured(&configured, 5_000);
+        for (text, voice, language, own, with_voice) in [
+            ("Hello", "", "", "en-us", "fr"),
+            ("您好", "", "", "cmn", "fr"),
+            ("Hello", "de", "zh", "de", "de"),
+            ("Hello", "", "zh", "cmn", "fr"),
+            ("您好", "", "en", "en-us", "fr"),
+            ("Hallo", "", "de", "de", "fr"),
+        ] {
+            let [text, voice, language] = [text, voice, language].map(str::to_owned);
+            let wish = SpeechWish { text, voice, language };
+            assert_eq!(Espeak::default().voice(&wish), own, "{wish:?}");
+            assert_eq!(configured.voice(&wish), with_voice, "{wish:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_voice_that_is_not_there_or_is_a_path_is_an_error() {
+        for voice in ["klingonese", "../../etc/passwd", "-x y"] {
+            let wish = SpeechWish { text: "Hi".into(), voice: voice.into(), ..Default::default() };
+            let error = Espeak::default().speak(&wish).await.unwrap_err();
+            assert!(matches!(error, SpeechError::Failed(_)), "{voice}: {error}");
+        }
     }
 
     #[tokio::test]

@@ -8,12 +8,14 @@ pub mod agent;
 pub mod cached;
 pub mod espeak;
 pub mod failure;
+mod http_failure;
 pub mod reach;
 pub mod recognition;
 mod resample;
 pub mod scripted;
 pub mod signal;
 pub mod synthesis;
+pub mod synthesisers;
 
 pub use agent::{Agent, Saying};
 pub use failure::SpeechError;
