@@ -5,10 +5,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
+pub mod agents;
 pub mod cached;
 pub mod espeak;
 pub mod failure;
 mod http_failure;
+pub mod providers;
 pub mod reach;
 pub mod recognition;
 mod resample;
@@ -16,6 +18,7 @@ pub mod scripted;
 pub mod signal;
 pub mod synthesis;
 pub mod synthesisers;
+pub mod tools;
 
 pub use agent::{Agent, Saying};
 pub use failure::SpeechError;
