@@ -154,7 +154,8 @@ impl<const INPUTS: usize, const OUTPUTS: usize> Network<INPUTS, OUTPUTS> {
                 ModelOptions::with_all_ops().prepack_weights(true).load(bytes).map_err(failed)?;
             Ok(Self { inputs: ids(&model, inputs)?, outputs: ids(&model, outputs)?, model })
         };
-        loaded().map_err(|error: ModelError| ModelError::Unusable { path, reason: error.to_string() })
+        loaded()
+            .map_err(|error: ModelError| ModelError::Unusable { path, reason: error.to_string() })
     }
 
     fn run(&self, inputs: [ValueOrView<'_>; INPUTS]) -> Result<[Value; OUTPUTS], ModelError> {

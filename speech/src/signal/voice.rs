@@ -4,8 +4,8 @@
 //! clicks, music or a full room for speech. It does hear a few people who talk behind the customer, as they do speak; only
 //! the loudness tells them apart, so what is quieter than [`LOUD_DBFS_MIN`] confirms nothing.
 
-use super::models::{CONTEXT_SAMPLES, ModelError, Models, VoiceState, WINDOW_SAMPLES};
 use super::FRAME_SAMPLES;
+use super::models::{CONTEXT_SAMPLES, ModelError, Models, VoiceState, WINDOW_SAMPLES};
 
 /// A window has speech from this probability on.
 pub const SPEECH_MIN: f32 = 0.5;

@@ -5,12 +5,8 @@ use speech::signal::noise::NoiseFilter;
 
 use crate::sounds::{RATE, SENTENCES, VOICES, babble, both, dbfs, frames, pink, say, silence};
 
-const LEVELS: [NoiseReduction; 4] = [
-    NoiseReduction::Low,
-    NoiseReduction::Medium,
-    NoiseReduction::High,
-    NoiseReduction::VeryHigh,
-];
+const LEVELS: [NoiseReduction; 4] =
+    [NoiseReduction::Low, NoiseReduction::Medium, NoiseReduction::High, NoiseReduction::VeryHigh];
 /// The suppressor knows the background after this time.
 const LEARNT: usize = 2 * RATE;
 
@@ -95,7 +91,8 @@ fn speech_is_not_eaten() {
     let places = spoken(&clean);
     for (level, most_db) in LEVELS.into_iter().zip([1.0, 1.5, 2.0, 2.5]) {
         let quiet_room = both(&clean, &pink(clean.len(), -60.0));
-        let lost = loudness_at(&places, &clean) - loudness_at(&places, &filtered(level, &quiet_room));
+        let lost =
+            loudness_at(&places, &clean) - loudness_at(&places, &filtered(level, &quiet_room));
         eprintln!("{level:?}: speech is {lost:.2} dB quieter");
         assert!(lost.abs() <= most_db, "{level:?}: {lost:.2} dB");
     }
@@ -109,8 +106,13 @@ fn weak_syllables_are_kept_at_the_low_level() {
     let places: Vec<usize> = places.map(|(n, _)| n * 160).collect();
     assert!(places.len() > 50, "{} frames", places.len());
     let quiet_room = both(&clean, &pink(clean.len(), -55.0));
-    let lost = |level| loudness_at(&places, &clean) - loudness_at(&places, &filtered(level, &quiet_room));
-    eprintln!("weak frames: {:.2} dB quieter at Low, {:.2} at VeryHigh", lost(NoiseReduction::Low), lost(NoiseReduction::VeryHigh));
+    let lost =
+        |level| loudness_at(&places, &clean) - loudness_at(&places, &filtered(level, &quiet_room));
+    eprintln!(
+        "weak frames: {:.2} dB quieter at Low, {:.2} at VeryHigh",
+        lost(NoiseReduction::Low),
+        lost(NoiseReduction::VeryHigh)
+    );
     assert!(lost(NoiseReduction::Low) <= 1.5, "{:.2} dB", lost(NoiseReduction::Low));
 }
 
@@ -162,7 +164,8 @@ fn the_loudest_sound_does_not_wrap() {
     let loud: Vec<i16> = say("en-us", SENTENCES[1]).iter().map(|s| s.saturating_mul(20)).collect();
     let out = filtered(NoiseReduction::Low, &loud);
     let pairs = out[NoiseFilter::DELAY_SAMPLES..].iter().zip(&loud);
-    let opposite = pairs.filter(|(a, b)| a.abs() > 20_000 && b.abs() > 20_000 && (**a > 0) != (**b > 0));
+    let opposite =
+        pairs.filter(|(a, b)| a.abs() > 20_000 && b.abs() > 20_000 && (**a > 0) != (**b > 0));
     let opposite = opposite.count();
     assert!(opposite * 100 < loud.len(), "{opposite} of {} samples", loud.len());
 }

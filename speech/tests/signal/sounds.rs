@@ -17,9 +17,8 @@ pub const SPEECH_DBFS: f64 = -22.0;
 const AUDIBLE: i16 = 200;
 
 /// Eight people, by the names of their voices.
-pub const VOICES: [&str; 8] = [
-    "en-us", "en-us+f3", "en-gb", "en-us+m3", "en-gb+f2", "en-us+m5", "en-gb+m1", "en-us+f4",
-];
+pub const VOICES: [&str; 8] =
+    ["en-us", "en-us+f3", "en-gb", "en-us+m3", "en-gb+f2", "en-us+m5", "en-gb+m1", "en-us+f4"];
 
 /// Sentences that people say on the phone.
 pub const SENTENCES: [&str; 8] = [
@@ -40,7 +39,8 @@ pub fn say(voice: &str, text: &str) -> Vec<i16> {
     let mut reader = hound::WavReader::new(Cursor::new(said.stdout)).expect("a WAV of espeak-ng");
     let rate = reader.spec().sample_rate as usize;
     let samples = reader.samples::<i16>().map_while(Result::ok);
-    let spoken = to_telephone(&samples.map(|sample| f32::from(sample) / 32_768.0).collect::<Vec<_>>(), rate);
+    let spoken =
+        to_telephone(&samples.map(|sample| f32::from(sample) / 32_768.0).collect::<Vec<_>>(), rate);
     let spoken = at(SPEECH_DBFS, &spoken);
     let heard = |sample: &i16| sample.abs() > AUDIBLE;
     let first = spoken.iter().position(heard).expect("a sound");
@@ -53,6 +53,38 @@ fn to_telephone(heights: &[f32], rate: usize) -> Vec<f64> {
     let mut resampler = Fft::<f32>::new(rate, RATE, 4_096, 1, FixedSync::Input).unwrap();
     let out = resampler.process_all(&whole, heights.len(), None).unwrap();
     out.take_data().into_iter().map(f64::from).collect()
+}
+
+/// Half a second of silence, then sounds like vowels, then silence. `reference.py` makes the same, sample by sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Vowels {
+    pub seconds: f64,
+    /// The pitch at the beginning and at the end, in hertz.
+    pub pitch: (f64, f64),
+    pub syllables: f64,
+    /// Samples of silence at the end.
+    pub pause: usize,
+}
+
+impl Vowels {
+    pub fn samples(self) -> Vec<i16> {
+        const RESONANCES: [f64; 3] = [600.0, 1_200.0, 2_500.0];
+        let (from, to) = self.pitch;
+        let strength = |hz: f64| -> f64 {
+            RESONANCES.iter().map(|peak| 1.0 / (1.0 + ((hz - peak) / 120.0).powi(2))).sum()
+        };
+        let sample = |n: usize| {
+            let t = n as f64 / RATE as f64;
+            let cycles = from * t + (to - from) * t * t / (2.0 * self.seconds);
+            let overtones = (1..23).map(f64::from);
+            let tones =
+                overtones.map(|k| strength(k * (from + to) / 2.0) * (TAU * k * cycles).sin());
+            let loudness = (TAU / 2.0 * self.syllables * t / self.seconds).sin().powi(2);
+            (tones.sum::<f64>() * loudness * 4_000.0).round() as i16
+        };
+        let spoken = (0..(self.seconds * RATE as f64) as usize).map(sample).collect();
+        [silence(RATE / 2), spoken, silence(self.pause)].concat()
+    }
 }
 
 /// Nothing at all.
@@ -122,10 +154,12 @@ pub fn music(samples: usize, dbfs: f64) -> Vec<i16> {
     let mut heights = vec![0.0; samples];
     for chord in heights.chunks_mut(2_000) {
         for string in 0..3 {
-            let hz = NOTES[chance.random_range(0..NOTES.len())] / if string == 0 { 2.0 } else { 1.0 };
+            let hz =
+                NOTES[chance.random_range(0..NOTES.len())] / if string == 0 { 2.0 } else { 1.0 };
             for (n, height) in chord.iter_mut().enumerate() {
                 let seconds = n as f64 / RATE as f64;
-                let overtones = (1..7).map(|k| (TAU * hz * f64::from(k) * seconds).sin() / f64::from(k));
+                let overtones =
+                    (1..7).map(|k| (TAU * hz * f64::from(k) * seconds).sin() / f64::from(k));
                 *height += overtones.sum::<f64>() * (-3.0 * seconds).exp();
             }
         }
