@@ -55,6 +55,38 @@ fn to_telephone(heights: &[f32], rate: usize) -> Vec<f64> {
     out.take_data().into_iter().map(f64::from).collect()
 }
 
+/// Half a second of silence, then sounds like vowels, then silence. `reference.py` makes the same, sample by sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Vowels {
+    pub seconds: f64,
+    /// The pitch at the beginning and at the end, in hertz.
+    pub pitch: (f64, f64),
+    pub syllables: f64,
+    /// Samples of silence at the end.
+    pub pause: usize,
+}
+
+impl Vowels {
+    pub fn samples(self) -> Vec<i16> {
+        const RESONANCES: [f64; 3] = [600.0, 1_200.0, 2_500.0];
+        let (from, to) = self.pitch;
+        let strength = |hz: f64| -> f64 {
+            RESONANCES.iter().map(|peak| 1.0 / (1.0 + ((hz - peak) / 120.0).powi(2))).sum()
+        };
+        let sample = |n: usize| {
+            let t = n as f64 / RATE as f64;
+            let cycles = from * t + (to - from) * t * t / (2.0 * self.seconds);
+            let overtones = (1..23).map(f64::from);
+            let tones =
+                overtones.map(|k| strength(k * (from + to) / 2.0) * (TAU * k * cycles).sin());
+            let loudness = (TAU / 2.0 * self.syllables * t / self.seconds).sin().powi(2);
+            (tones.sum::<f64>() * loudness * 4_000.0).round() as i16
+        };
+        let spoken = (0..(self.seconds * RATE as f64) as usize).map(sample).collect();
+        [silence(RATE / 2), spoken, silence(self.pause)].concat()
+    }
+}
+
 /// Nothing at all.
 pub fn silence(samples: usize) -> Vec<i16> {
     vec![0; samples]

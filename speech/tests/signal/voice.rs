@@ -5,7 +5,8 @@ use speech::signal::{ModelError, Models};
 
 use crate::models;
 use crate::sounds::{
-    RATE, SENTENCES, VOICES, babble, both, clicks, frames, keys, music, pink, say, silence, tones,
+    RATE, SENTENCES, VOICES, Vowels, babble, both, clicks, frames, keys, music, pink, say, silence,
+    tones,
 };
 
 /// The probabilities of all windows, and after how many samples it was confirmed first.
@@ -94,6 +95,36 @@ fn people_in_the_background_confirm_nothing_when_they_are_quieter_than_50_db() {
     }
     let near = heard(&babble(1, 8 * RATE, -30.0));
     assert!(near.1.is_some(), "a person near the telephone");
+}
+
+/// Every sixth window, by `reference.py`.
+#[test]
+fn fixed_sounds_are_heard_as_by_the_original() {
+    let one = Vowels { seconds: 1.5, pitch: (140.0, 90.0), syllables: 6.0, pause: 2_400 };
+    let other = Vowels { seconds: 3.0, pitch: (200.0, 150.0), syllables: 12.0, pause: 1_600 };
+    for (vowels, expected) in [
+        (
+            one,
+            &[
+                0.0045, 0.0028, 0.2619, 0.3128, 0.3740, 0.1363, 0.0288, 0.0332, 0.0206, 0.0102,
+                0.0027,
+            ][..],
+        ),
+        (
+            other,
+            &[
+                0.0045, 0.0028, 0.3087, 0.4094, 0.1705, 0.1039, 0.0277, 0.0333, 0.0167, 0.0095,
+                0.0112, 0.0217, 0.0125, 0.0026, 0.0080, 0.0040, 0.0258, 0.0052, 0.0014,
+            ],
+        ),
+    ] {
+        let (windows, _) = heard(&vowels.samples());
+        let sixth: Vec<f32> = windows.into_iter().skip(5).step_by(6).collect();
+        assert_eq!(sixth.len(), expected.len());
+        for (probability, expected) in sixth.iter().zip(expected) {
+            assert!((probability - expected).abs() < 1e-3, "{vowels:?}: {sixth:?}");
+        }
+    }
 }
 
 #[test]
