@@ -25,7 +25,67 @@ pub struct Source(Kind);
 #[derive(Debug)]
 enum Kind {
     Samples { samples: Arc<[i16]>, at: usize },
-    Stream { pieces: mpsc::Receiver<Vec<i16>>, ready: VecDeque<i16>, ended: Ended },
+    Stream { pieces: mpsc::Receiver<Piece>, ready: Ready, ended: Ended },
+}
+
+/// Samples of a stream.
+#[derive(Debug)]
+enum Piece {
+    Own(Vec<i16>),
+    Shared(Arc<[i16]>),
+}
+
+impl Piece {
+    fn samples(&self) -> &[i16] {
+        match self {
+            Self::Own(samples) => samples,
+            Self::Shared(samples) => samples,
+        }
+    }
+}
+
+/// Pieces that have come, without a copy.
+#[derive(Debug, Default)]
+struct Ready {
+    pieces: VecDeque<Piece>,
+    /// Samples of the first piece that were sent.
+    sent: usize,
+    /// Samples of all that were not.
+    left: usize,
+}
+
+impl Ready {
+    fn add(&mut self, piece: Piece) {
+        self.left += piece.samples().len();
+        self.pieces.push_back(piece);
+    }
+
+    /// Copy the next samples, as far as they are there.
+    fn copy(&self, frame: &mut Frame) {
+        let (mut rest, mut skipped) = (frame.as_mut_slice(), self.sent);
+        for piece in &self.pieces {
+            let samples = &piece.samples()[skipped..];
+            let count = samples.len().min(rest.len());
+            let (place, behind) = std::mem::take(&mut rest).split_at_mut(count);
+            place.copy_from_slice(&samples[..place.len()]);
+            if behind.is_empty() {
+                break;
+            }
+            (rest, skipped) = (behind, 0);
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        let count = count.min(self.left);
+        self.left -= count;
+        self.sent += count;
+        while let Some(first) = self.pieces.front()
+            && first.samples().len() <= self.sent
+        {
+            self.sent -= first.samples().len();
+            self.pieces.pop_front();
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +104,7 @@ impl Source {
     /// [`SpeechStream`] is dropped. Where it runs dry in between, silence is sent.
     pub fn stream() -> (SpeechStream, Self) {
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
-        let kind = Kind::Stream { pieces, ready: VecDeque::new(), ended: Ended::NotYet };
+        let kind = Kind::Stream { pieces, ready: Ready::default(), ended: Ended::NotYet };
         (SpeechStream { pieces: sender }, Self(kind))
     }
 
@@ -61,18 +121,16 @@ impl Source {
             }
             Kind::Stream { pieces, ready, ended } => {
                 // One sample more than a frame tells that this frame is not the last.
-                while ready.len() <= FRAME_SAMPLES && *ended == Ended::NotYet {
+                while ready.left <= FRAME_SAMPLES && *ended == Ended::NotYet {
                     match pieces.try_recv() {
-                        Ok(piece) => ready.extend(piece),
+                        Ok(piece) => ready.add(piece),
                         Err(TryRecvError::Empty) => break,
                         Err(TryRecvError::Disconnected) => *ended = Ended::Yes,
                     }
                 }
-                let count = ready.len().min(FRAME_SAMPLES);
-                for (place, sample) in frame.iter_mut().zip(ready.iter()) {
-                    *place = *sample;
-                }
-                Peeked::of(count, *ended == Ended::Yes && ready.len() <= FRAME_SAMPLES)
+                ready.copy(frame);
+                let last = *ended == Ended::Yes && ready.left <= FRAME_SAMPLES;
+                Peeked::of(ready.left.min(FRAME_SAMPLES), last)
             }
         }
     }
@@ -81,7 +139,7 @@ impl Source {
     pub(super) fn advance(&mut self, count: usize) {
         match &mut self.0 {
             Kind::Samples { samples, at } => *at = (*at + count).min(samples.len()),
-            Kind::Stream { ready, .. } => drop(ready.drain(..count.min(ready.len()))),
+            Kind::Stream { ready, .. } => ready.advance(count),
         }
     }
 }
@@ -104,7 +162,7 @@ impl Peeked {
 /// The end of a stream that is filled.
 #[derive(Debug, Clone)]
 pub struct SpeechStream {
-    pieces: mpsc::Sender<Vec<i16>>,
+    pieces: mpsc::Sender<Piece>,
 }
 
 impl SpeechStream {
@@ -114,7 +172,16 @@ impl SpeechStream {
         if samples.len() > PIECE_SAMPLES_MAX {
             return Err(MediaError::Unfit("a piece of speech is longer than a second"));
         }
-        self.pieces.send(samples).await.map_err(|_| MediaError::Over)
+        self.send(Piece::Own(samples)).await
+    }
+
+    /// Add samples that other calls play, too: whatever their length, they are in memory once for all.
+    pub async fn add_shared(&self, samples: Arc<[i16]>) -> Result<(), MediaError> {
+        self.send(Piece::Shared(samples)).await
+    }
+
+    async fn send(&self, piece: Piece) -> Result<(), MediaError> {
+        self.pieces.send(piece).await.map_err(|_| MediaError::Over)
     }
 }
 
@@ -232,6 +299,23 @@ mod tests {
         playback.peek(&mut frame);
         assert_eq!(playback.sent(), Played::Last { played_ms: 25 });
         assert_eq!((frame[39], frame[40]), (6, 0));
+    }
+
+    #[tokio::test]
+    async fn pieces_follow_on_each_other_shared_or_not() {
+        let (stream, source) = Source::stream();
+        let mut playback = Playback::new(PlaybackId(1), source);
+        let all: Vec<i16> = (0..30_000).collect();
+        stream.add_shared(all[..20_000].into()).await.unwrap();
+        stream.add(Vec::new()).await.unwrap();
+        for piece in [&all[20_000..20_003], &all[20_003..28_000], &all[28_000..]] {
+            stream.add(piece.to_vec()).await.unwrap();
+        }
+        drop(stream);
+        let (heard, last) = play_out(&mut playback);
+        assert_eq!(heard[..30_000], all);
+        assert!(heard[30_000..].iter().all(|sample| *sample == 0));
+        assert_eq!(last, Played::Last { played_ms: 3_750 });
     }
 
     #[tokio::test]

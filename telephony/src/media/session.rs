@@ -94,6 +94,8 @@ pub(super) enum Request {
 pub(super) struct Shared {
     pub(super) counters: CallCounters,
     pub(super) closed: AtomicBool,
+    /// Requests wait. A look at the queue of them each frame would cost more than the frame's encoding.
+    pub(super) asked: AtomicBool,
 }
 
 /// The shard's end of a session.
@@ -107,8 +109,7 @@ pub(super) struct Mailbox {
 /// The audio of one call. Dropping it ends it; its recording is finished all the same.
 #[derive(Debug)]
 pub struct Session {
-    requests: SyncSender<Request>,
-    shared: Arc<Shared>,
+    audio: Audio,
     announced: SocketAddr,
     bound: SocketAddr,
     playbacks: AtomicU64,
@@ -121,8 +122,7 @@ pub(super) fn new(announced: SocketAddr, bound: SocketAddr) -> (Session, Mailbox
     let shared = Arc::new(Shared::default());
     let mailbox = Mailbox { requests, shared: Arc::clone(&shared), summary: done };
     let session = Session {
-        requests: sender,
-        shared,
+        audio: Audio { requests: sender, shared },
         announced,
         bound,
         playbacks: AtomicU64::new(1),
@@ -133,25 +133,27 @@ pub(super) fn new(announced: SocketAddr, bound: SocketAddr) -> (Session, Mailbox
 
 /// The sound of one session, for whoever joins it with another's. It keeps no session up.
 #[derive(Debug, Clone)]
-pub struct Audio(SyncSender<Request>);
+pub struct Audio {
+    requests: SyncSender<Request>,
+    shared: Arc<Shared>,
+}
 
 impl Audio {
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        ask(&self.0, request)
+        self.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => MediaError::Busy,
+            TrySendError::Disconnected(_) => MediaError::Over,
+        })?;
+        // After it is in the queue: the shard takes the mark away before it looks there.
+        self.shared.asked.store(true, Ordering::Release);
+        Ok(())
     }
-}
-
-fn ask(requests: &SyncSender<Request>, request: Request) -> Result<(), MediaError> {
-    requests.try_send(request).map_err(|error| match error {
-        TrySendError::Full(_) => MediaError::Busy,
-        TrySendError::Disconnected(_) => MediaError::Over,
-    })
 }
 
 impl Session {
     /// The session's sound.
     pub fn audio(&self) -> Audio {
-        Audio(self.requests.clone())
+        self.audio.clone()
     }
 
     /// The address of RTP for the SDP: the external one, where there is one. RTCP is on the next port.
@@ -204,7 +206,7 @@ impl Session {
 
     /// What was sent and received so far.
     pub fn counts(&self) -> CallCounts {
-        self.shared.counters.read()
+        self.audio.shared.counters.read()
     }
 
     /// End it, and wait until its recording is on the disk. The ports are free within 20 ms.
@@ -218,12 +220,12 @@ impl Session {
     }
 
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        ask(&self.requests, request)
+        self.audio.request(request)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Release);
+        self.audio.shared.closed.store(true, Ordering::Release);
     }
 }
