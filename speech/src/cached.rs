@@ -13,8 +13,6 @@ use crate::synthesis::{SpeechWish, SpokenStream, Synthesiser};
 const BYTES_MAX: u64 = 64 << 20;
 /// Texts that are kept, about.
 const TEXTS: usize = 2_000;
-/// Samples that are handed on at a time: a second.
-const PIECE: usize = 8_000;
 
 /// A synthesiser that remembers what it spoke, by text, voice and language. A text that is being spoken for the first time
 /// is passed on as it is made, and kept when it is whole.
@@ -45,24 +43,11 @@ impl<S: Synthesiser> Cached<S> {
 impl<S: Synthesiser> Synthesiser for Cached<S> {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
         if let Some(samples) = self.spoken.get(wish) {
-            return Ok(replayed(samples));
+            return Ok(SpokenStream::of(samples));
         }
         let stream = self.synthesiser.speak(wish).await?;
         Ok(kept(stream, wish.clone(), Arc::clone(&self.spoken)))
     }
-}
-
-fn replayed(samples: Arc<[i16]>) -> SpokenStream {
-    let (sink, stream) = SpokenStream::new();
-    // It ends with the samples, or when nobody listens any more.
-    tokio::spawn(async move {
-        for piece in samples.chunks(PIECE) {
-            if !sink.add(piece.to_vec()).await {
-                return;
-            }
-        }
-    });
-    stream
 }
 
 /// Pass speech on, and keep it when it is whole.
@@ -123,7 +108,7 @@ mod tests {
         let mut stream = cached.speak(wish).await?;
         let mut samples = Vec::new();
         while let Some(piece) = stream.next().await {
-            samples.extend(piece?);
+            samples.extend_from_slice(&piece?);
         }
         Ok(samples)
     }

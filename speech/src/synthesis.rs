@@ -1,5 +1,7 @@
 //! Who speaks the robot's words.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -32,13 +34,13 @@ pub trait Synthesiser: Send + Sync {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError>;
 }
 
-/// Speech as it is made: pieces of samples at [`RATE`].
+/// Speech as it is made: pieces of samples at [`RATE`]. Many calls hear the same text, so they share its samples.
 #[derive(Debug)]
-pub struct SpokenStream(mpsc::Receiver<Result<Vec<i16>, SpeechError>>);
+pub struct SpokenStream(mpsc::Receiver<Result<Arc<[i16]>, SpeechError>>);
 
 /// Where a synthesiser puts the speech that it makes.
 #[derive(Debug, Clone)]
-pub struct SpokenSink(mpsc::Sender<Result<Vec<i16>, SpeechError>>);
+pub struct SpokenSink(mpsc::Sender<Result<Arc<[i16]>, SpeechError>>);
 
 impl SpokenStream {
     /// A stream, and the end at which it is filled.
@@ -48,8 +50,9 @@ impl SpokenStream {
     }
 
     /// Speech that is there already.
-    pub fn of(samples: Vec<i16>) -> Self {
+    pub fn of(samples: impl Into<Arc<[i16]>>) -> Self {
         let (sink, stream) = Self::new();
+        let samples = samples.into();
         if !samples.is_empty() {
             // There is room for the first piece.
             let _ = sink.0.try_send(Ok(samples));
@@ -58,15 +61,15 @@ impl SpokenStream {
     }
 
     /// The next piece; none when all of it was spoken. After an error nothing comes any more. Cancel safe.
-    pub async fn next(&mut self) -> Option<Result<Vec<i16>, SpeechError>> {
+    pub async fn next(&mut self) -> Option<Result<Arc<[i16]>, SpeechError>> {
         self.0.recv().await
     }
 }
 
 impl SpokenSink {
     /// Add a piece; false when nobody listens any more, and the work is to end.
-    pub async fn add(&self, samples: Vec<i16>) -> bool {
-        self.0.send(Ok(samples)).await.is_ok()
+    pub async fn add(&self, samples: impl Into<Arc<[i16]>>) -> bool {
+        self.0.send(Ok(samples.into())).await.is_ok()
     }
 
     /// The speech ends here, as its making has failed.

@@ -22,7 +22,7 @@ use super::reports::Reports;
 use super::rtcp::Farewell;
 use super::sending::Sending;
 use super::session::{
-    HeardFrame, Mailbox, Request, SessionSpec, SessionSummary, Shared, VoiceActivity,
+    HeardFrame, Mailbox, REQUESTS_MAX, Request, SessionSpec, SessionSummary, Shared, VoiceActivity,
 };
 use super::tones::ToneDetector;
 use super::voice::VoiceDetector;
@@ -207,8 +207,13 @@ impl Call {
 
     /// End the call. What is left of its recording, if there is one, goes to the writer, who answers whoever waits.
     pub(super) fn end(mut self, scratch: &mut Scratch) {
-        self.hear(scratch, Care::Reduced);
         let now = Instant::now();
+        // A call may be answered and over within a frame. It has its recording, too.
+        for _ in 0..REQUESTS_MAX {
+            let Ok(request) = self.requests.try_recv() else { break };
+            self.carry_out(request, now);
+        }
+        self.hear(scratch, Care::Reduced);
         self.report(now, Farewell::Goodbye);
         self.sending.stop_playback(now, &mut self.outbox);
         while self.recorder.as_ref().is_some_and(|recorder| recorder.unheard() > 0) {

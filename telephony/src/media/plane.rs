@@ -96,11 +96,6 @@ impl Plane {
         taken.ok_or(MediaError::NoRoom)
     }
 
-    /// Whether one more call would have room, whose noise is left alone.
-    pub fn has_room(&self) -> bool {
-        self.shards.iter().any(|(_, budget)| budget.calls_free() > 0)
-    }
-
     pub fn counts(&self) -> PlaneCounts {
         let mut counts = PlaneCounts {
             ports_free: self.ports.free_count() as u64,

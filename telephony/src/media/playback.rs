@@ -9,8 +9,6 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::MediaError;
 use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS};
 
-/// The longest piece that a stream takes at a time, in samples: one second.
-pub const PIECE_SAMPLES_MAX: usize = 8_000;
 /// Pieces that wait in a stream; whoever makes more waits.
 const PIECES_MAX: usize = 8;
 
@@ -25,29 +23,13 @@ pub struct Source(Kind);
 #[derive(Debug)]
 enum Kind {
     Samples { samples: Arc<[i16]>, at: usize },
-    Stream { pieces: mpsc::Receiver<Piece>, ready: Ready, ended: Ended },
-}
-
-/// Samples of a stream.
-#[derive(Debug)]
-enum Piece {
-    Own(Vec<i16>),
-    Shared(Arc<[i16]>),
-}
-
-impl Piece {
-    fn samples(&self) -> &[i16] {
-        match self {
-            Self::Own(samples) => samples,
-            Self::Shared(samples) => samples,
-        }
-    }
+    Stream { pieces: mpsc::Receiver<Arc<[i16]>>, ready: Ready, ended: Ended },
 }
 
 /// Pieces that have come, without a copy.
 #[derive(Debug, Default)]
 struct Ready {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<Arc<[i16]>>,
     /// Samples of the first piece that were sent.
     sent: usize,
     /// Samples of all that were not.
@@ -55,8 +37,8 @@ struct Ready {
 }
 
 impl Ready {
-    fn add(&mut self, piece: Piece) {
-        self.left += piece.samples().len();
+    fn add(&mut self, piece: Arc<[i16]>) {
+        self.left += piece.len();
         self.pieces.push_back(piece);
     }
 
@@ -64,7 +46,7 @@ impl Ready {
     fn copy(&self, frame: &mut Frame) {
         let (mut rest, mut skipped) = (frame.as_mut_slice(), self.sent);
         for piece in &self.pieces {
-            let samples = &piece.samples()[skipped..];
+            let samples = &piece[skipped..];
             let count = samples.len().min(rest.len());
             let (place, behind) = std::mem::take(&mut rest).split_at_mut(count);
             place.copy_from_slice(&samples[..place.len()]);
@@ -80,9 +62,9 @@ impl Ready {
         self.left -= count;
         self.sent += count;
         while let Some(first) = self.pieces.front()
-            && first.samples().len() <= self.sent
+            && first.len() <= self.sent
         {
-            self.sent -= first.samples().len();
+            self.sent -= first.len();
             self.pieces.pop_front();
         }
     }
@@ -162,26 +144,14 @@ impl Peeked {
 /// The end of a stream that is filled.
 #[derive(Debug, Clone)]
 pub struct SpeechStream {
-    pieces: mpsc::Sender<Piece>,
+    pieces: mpsc::Sender<Arc<[i16]>>,
 }
 
 impl SpeechStream {
-    /// Add a piece; waits while enough are waiting. Fails when the piece is longer than a second
-    /// ([`PIECE_SAMPLES_MAX`]) or the playback is over.
-    pub async fn add(&self, samples: Vec<i16>) -> Result<(), MediaError> {
-        if samples.len() > PIECE_SAMPLES_MAX {
-            return Err(MediaError::Unfit("a piece of speech is longer than a second"));
-        }
-        self.send(Piece::Own(samples)).await
-    }
-
-    /// Add samples that other calls play, too: whatever their length, they are in memory once for all.
-    pub async fn add_shared(&self, samples: Arc<[i16]>) -> Result<(), MediaError> {
-        self.send(Piece::Shared(samples)).await
-    }
-
-    async fn send(&self, piece: Piece) -> Result<(), MediaError> {
-        self.pieces.send(piece).await.map_err(|_| MediaError::Over)
+    /// Add a piece; waits while enough are waiting. Fails when the playback is over. Samples that other calls play,
+    /// too, are in memory once for all of them.
+    pub async fn add(&self, samples: impl Into<Arc<[i16]>>) -> Result<(), MediaError> {
+        self.pieces.send(samples.into()).await.map_err(|_| MediaError::Over)
     }
 }
 
@@ -302,14 +272,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pieces_follow_on_each_other_shared_or_not() {
+    async fn pieces_follow_on_each_other_whatever_their_length() {
         let (stream, source) = Source::stream();
         let mut playback = Playback::new(PlaybackId(1), source);
         let all: Vec<i16> = (0..30_000).collect();
-        stream.add_shared(all[..20_000].into()).await.unwrap();
-        stream.add(Vec::new()).await.unwrap();
+        stream.add(&all[..20_000]).await.unwrap();
+        stream.add([]).await.unwrap();
         for piece in [&all[20_000..20_003], &all[20_003..28_000], &all[28_000..]] {
-            stream.add(piece.to_vec()).await.unwrap();
+            stream.add(piece).await.unwrap();
         }
         drop(stream);
         let (heard, last) = play_out(&mut playback);
@@ -319,9 +289,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_piece_longer_than_a_second_is_refused() {
+    async fn who_speaks_learns_that_nobody_listens_any_more() {
         let (stream, source) = Source::stream();
-        assert!(stream.add(vec![0; PIECE_SAMPLES_MAX + 1]).await.is_err());
+        assert!(stream.add(vec![0]).await.is_ok());
         drop(source);
         assert!(matches!(stream.add(vec![0]).await, Err(MediaError::Over)));
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,8 +19,11 @@ use super::playback::{PlaybackId, Source};
 use super::recording::{RecordingOutcome, RecordingSpec};
 use super::{MediaError, Peer};
 
+/// Whoever ends a call waits so long for its recording, in [`Session::close`]. A disk that is busy with the recordings of
+/// a thousand calls needs some seconds. One that needs longer still gets there: the writer goes on.
+pub const RECORDING_WAIT: Duration = Duration::from_secs(60);
 /// Requests that wait for the call's next frame.
-const REQUESTS_MAX: usize = 32;
+pub(super) const REQUESTS_MAX: usize = 32;
 /// Frames that wait for a recogniser, one second; later ones are lost, and counted.
 const FRAMES_WAITING_MAX: usize = 50;
 
