@@ -2,16 +2,37 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Result, ensure};
+
 /// Values of one run, under their names.
 #[derive(Debug, Default)]
 pub struct Run {
     values: Vec<(String, f64, &'static str)>,
+    faults: Vec<String>,
 }
 
 impl Run {
+    /// It is also told at once, on standard error, as a run may take long or end early.
     pub fn put(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
-        self.values.push((name.into(), value, unit));
+        let name = name.into();
+        eprintln!("  {name} {} {unit}", short(value));
+        self.values.push((name, value, unit));
     }
+
+    /// What came of one stage of several that do not need each other.
+    pub fn stage(&mut self, name: &str, ended: Result<()>) {
+        if let Err(error) = ended {
+            eprintln!("  {name} failed: {error:?}");
+            self.faults.push(format!("{name}: {error:#}"));
+        }
+    }
+}
+
+/// Fails where a stage of a run failed.
+pub fn all_well(runs: &[Run]) -> Result<()> {
+    let faults: Vec<&str> = runs.iter().flat_map(|run| &run.faults).map(String::as_str).collect();
+    ensure!(faults.is_empty(), "{}", faults.join("; "));
+    Ok(())
 }
 
 /// Prints the figures of some runs, in the order in which they were put.

@@ -110,5 +110,5 @@ async fn measure(only: Only, runs: usize, servers: &Servers) -> Result<()> {
         });
     }
     figure::print(&all);
-    Ok(())
+    figure::all_well(&all)
 }

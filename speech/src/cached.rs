@@ -109,7 +109,7 @@ impl<S: Synthesiser + 'static> Synthesiser for Cached<S> {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
         let key = Key { provider: Arc::clone(&self.provider), wish: wish.clone() };
         if let Some(samples) = self.spoken.0.whole.get(&key) {
-            return Ok(replayed(samples));
+            return Ok(SpokenStream::of(samples));
         }
         let listener = Listener { progress: self.joined(key), at: 0 };
         SpokenStream::from_pieces(stream::unfold(Some(listener), |listener| async {
@@ -120,20 +120,10 @@ impl<S: Synthesiser + 'static> Synthesiser for Cached<S> {
     }
 }
 
-fn replayed(samples: Arc<[i16]>) -> SpokenStream {
-    SpokenStream::from_pieces(stream::unfold(0, move |at| {
-        let piece = piece(&samples, at);
-        std::future::ready(piece.map(|piece| {
-            let next = at + piece.len();
-            (Ok(piece), next)
-        }))
-    }))
-}
-
 /// The next samples; none at the end.
-fn piece(samples: &[i16], at: usize) -> Option<Vec<i16>> {
+fn piece(samples: &[i16], at: usize) -> Option<Arc<[i16]>> {
     let rest = samples.get(at..).filter(|rest| !rest.is_empty())?;
-    Some(rest[..rest.len().min(PIECE)].to_vec())
+    Some(rest[..rest.len().min(PIECE)].into())
 }
 
 /// Somebody who hears a text that is being spoken.
@@ -143,7 +133,7 @@ struct Listener {
 }
 
 impl Listener {
-    async fn next(mut self) -> Option<(Result<Vec<i16>, SpeechError>, Option<Self>)> {
+    async fn next(mut self) -> Option<(Result<Arc<[i16]>, SpeechError>, Option<Self>)> {
         loop {
             let (next, end) = {
                 let progress = self.progress.borrow_and_update();

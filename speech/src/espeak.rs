@@ -139,7 +139,7 @@ mod tests {
         let mut stream = Espeak::default().speak(&wish).await?;
         let mut samples = Vec::new();
         while let Some(piece) = stream.next().await {
-            samples.extend(piece?);
+            samples.extend_from_slice(&piece?);
         }
         Ok(samples)
     }

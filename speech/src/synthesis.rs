@@ -1,6 +1,7 @@
 //! Who speaks the robot's words.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -59,11 +60,11 @@ pub trait Synthesiser: Send + Sync {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError>;
 }
 
-/// Speech as it is made: pieces of samples at [`RATE`].
+/// Speech as it is made: pieces of samples at [`RATE`]. Many calls hear the same text, so they share its samples.
 pub struct SpokenStream(BoxStream<'static, Piece>);
 
 /// Samples, or why there are no more.
-type Piece = Result<Vec<i16>, SpeechError>;
+type Piece = Result<Arc<[i16]>, SpeechError>;
 
 /// Where a synthesiser puts the speech that it makes.
 #[derive(Debug, Clone)]
@@ -78,7 +79,8 @@ impl SpokenStream {
     }
 
     /// Speech that is there already.
-    pub fn of(samples: Vec<i16>) -> Self {
+    pub fn of(samples: impl Into<Arc<[i16]>>) -> Self {
+        let samples = samples.into();
         let piece = (!samples.is_empty()).then_some(Ok(samples));
         Self(stream::iter(piece).boxed())
     }
@@ -138,7 +140,7 @@ impl EagerSink {
             return Ok(());
         }
         self.room = self.room.checked_sub(piece.len()).ok_or_else(too_much)?;
-        self.sender.send(Ok(piece)).map_err(|_| SpeechError::failed("nobody listens"))
+        self.sender.send(Ok(piece.into())).map_err(|_| SpeechError::failed("nobody listens"))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -159,8 +161,8 @@ impl fmt::Debug for SpokenStream {
 
 impl SpokenSink {
     /// Add a piece; false when nobody listens any more, and the work is to end.
-    pub async fn add(&self, samples: Vec<i16>) -> bool {
-        self.0.send(Ok(samples)).await.is_ok()
+    pub async fn add(&self, samples: impl Into<Arc<[i16]>>) -> bool {
+        self.0.send(Ok(samples.into())).await.is_ok()
     }
 
     /// The speech ends here, as its making has failed.

@@ -52,10 +52,11 @@ pub use frame::{FRAME_MS, FRAME_SAMPLES, Frame};
 pub use g711::Codec;
 pub use peer::{DigitsBy, Direction, MASTER_KEY_BYTES, MasterKey, Peer, SrtpKeys, SrtpSuite};
 pub use plane::{Plane, PlaneCounts};
-pub use playback::{PIECE_SAMPLES_MAX, PlaybackId, Source, SpeechStream};
+pub use playback::{PlaybackId, Source, SpeechStream};
 pub use recording::{RecordingFormat, RecordingOutcome, RecordingSpec};
 pub use session::{
-    Audio, HeardFrame, HeardFrames, Session, SessionSpec, SessionSummary, VoiceActivity,
+    Audio, HeardFrame, HeardFrames, RECORDING_WAIT, Session, SessionSpec, SessionSummary,
+    VoiceActivity,
 };
 pub use srtp::random_key;
 pub use stream::{FramesIn, FramesOut};

@@ -31,7 +31,7 @@ impl Concealment {
     pub(crate) fn hear(&mut self, samples: &[i16]) {
         self.gap = None;
         let tail = &samples[samples.len().saturating_sub(HISTORY)..];
-        self.history.rotate_left(tail.len());
+        self.history.copy_within(tail.len().., 0);
         self.history[HISTORY - tail.len()..].copy_from_slice(tail);
     }
 

@@ -211,7 +211,13 @@ impl JitterBuffer {
         let mut kept = Inserted::Duplicate;
         for (index, part) in samples.chunks(FRAME_SAMPLES).enumerate() {
             let at = timestamp.wrapping_add((index * FRAME_SAMPLES) as u32);
-            let place = self.pieces.partition_point(|piece| difference(piece.timestamp, at) < 0);
+            // Nearly always behind all that wait.
+            let last = self.pieces.back().is_none_or(|last| difference(last.timestamp, at) < 0);
+            let place = if last {
+                self.pieces.len()
+            } else {
+                self.pieces.partition_point(|piece| difference(piece.timestamp, at) < 0)
+            };
             if self.pieces.get(place).is_some_and(|piece| piece.timestamp == at) {
                 continue;
             }

@@ -4,7 +4,8 @@
 //! worker fails after a few. The file stays in the spool folder then, as it is the only one there is.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jobs::{Delivery, UploadRecording};
 use outbound::ids::AttemptId;
@@ -16,6 +17,9 @@ use telephony::recording::opus;
 
 use crate::Environment;
 use crate::work::{Failure, Work};
+
+/// A recording that nobody has written to for so long will not become whole any more.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(300);
 
 impl Work for UploadRecording {
     const CONCURRENCY: usize = 4;
@@ -37,11 +41,17 @@ async fn upload(env: &Environment, attempt: AttemptId) -> Result<(), Failure> {
         return fail(env, &recording, &gave_up(recording.trouble.as_deref())).await;
     }
     let path = env.spool.path(attempt);
+    // Looked at first: a file that becomes whole meanwhile is found under its name.
+    let being_written = is_being_written(&path).await;
     if let Err(error) = tokio::fs::metadata(&path).await
         && error.kind() == ErrorKind::NotFound
     {
-        // The disk lost it: the record says so, and nobody waits for it any more.
-        return fail(env, &recording, "its file is not in the spool folder any more").await;
+        if being_written {
+            recordings::give_back(&env.store, attempt, Try::NoFault).await?;
+            return Err(Failure::Broken("the disk is still busy with a recording".to_owned()));
+        }
+        // It is lost: the record says so, and nobody waits for it any more.
+        return fail(env, &recording, "its file is not in the spool folder").await;
     }
     let format = RecordingFormat::of_name(&recording.object_key);
     let kept = match format {
@@ -69,6 +79,13 @@ async fn upload(env: &Environment, attempt: AttemptId) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether a line may still finish the recording. A process that died has left such a file, too; it grows no more.
+async fn is_being_written(path: &Path) -> bool {
+    let part = tokio::fs::metadata(path.with_extension("part")).await;
+    let written = part.and_then(|part| part.modified());
+    written.is_ok_and(|at| at.elapsed().is_ok_and(|ago| ago < WRITTEN_WITHIN))
+}
+
 /// Make the file beside it that is kept; one that a broken-off upload has left is made anew. It takes some milliseconds of
 /// a processor for each second of the call, which is why it is not done while the call is up.
 async fn encode(wav: PathBuf) -> std::io::Result<PathBuf> {
@@ -92,4 +109,24 @@ async fn fail(env: &Environment, recording: &Recording, trouble: &str) -> Result
     metrics::counter!("callwright_recordings_failed_total").increment(1);
     tracing::error!(attempt = %recording.attempt, trouble, "a recording is not uploaded");
     Ok(recordings::mark_failed(&env.store, recording.attempt, trouble).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_recording_that_the_disk_is_still_busy_with_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("call.wav");
+        assert!(!is_being_written(&path).await);
+        let part = File::create(path.with_extension("part")).expect("a file");
+        assert!(is_being_written(&path).await);
+        // Its process has died.
+        part.set_modified(SystemTime::now() - WRITTEN_WITHIN * 2).expect("a time");
+        assert!(!is_being_written(&path).await);
+    }
 }

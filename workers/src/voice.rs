@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dialog::robot::SpeechSettings;
 use outbound::ids::EnterpriseId;
 use speech::{SpeechError, SpeechWish, Synthesiser};
-use telephony::media::{PIECE_SAMPLES_MAX, Source, SpeechStream};
+use telephony::media::{Source, SpeechStream};
 use telephony::voice::Voice;
 
 /// Speaks with a synthesiser. A text that can't be spoken is silence, and is told of in the log.
@@ -43,11 +43,9 @@ async fn spoken(
 ) -> Result<(), SpeechError> {
     let mut speech = synthesiser.speak(wish).await?;
     while let Some(piece) = speech.next().await {
-        for part in piece?.chunks(PIECE_SAMPLES_MAX) {
-            if stream.add(part.to_vec()).await.is_err() {
-                // Nobody listens any more.
-                return Ok(());
-            }
+        if stream.add(piece?).await.is_err() {
+            // Nobody listens any more.
+            return Ok(());
         }
     }
     Ok(())

@@ -3,7 +3,9 @@
 //! Phones are sipp processes that answer and send back every packet that they get. This process, with the dialer in it,
 //! is held to one core; PostgreSQL, Redis and sipp to the others. So what is measured is one core's work.
 
-use std::process::{Child, Command, Stdio};
+mod phones;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,10 +18,11 @@ use telephony::media::PlaneCounts;
 use workers::lines::{Lines, SipAddresses, VoicePriority};
 
 use crate::figure::Run;
-use crate::servers::{Servers, cpu_seconds, memory_kilobytes, run_nanoseconds};
+use crate::servers::{Servers, memory_kilobytes, run_nanoseconds};
 use crate::size;
 use crate::tenant::Plan;
 use crate::world::World;
+use phones::{Phones, Pinned, free_port};
 
 /// Calls up at a time.
 const CALLS: u64 = 500;
@@ -29,6 +32,11 @@ const CURVE: [u64; 3] = [250, 750, 1_000];
 const RAMP: u64 = 60;
 /// All calls are up for so long.
 const SECONDS: u64 = 20;
+/// After the ramp, calls that found no room need so long to ask again, at most. Then no more come.
+const FULL_AFTER: Duration = Duration::from_secs(12);
+const UP_WITHIN: Duration = Duration::from_secs(120);
+/// Records of calls that nobody answered that are looked at, at most.
+const RECORDS_MAX: usize = 1_000;
 /// Calls of the measurement of set-up, and after how many the memory is looked at.
 const SET_UP: u64 = 10_000;
 const SET_UP_LONG: u64 = 40_000;
@@ -39,113 +47,27 @@ const TEXT: &str = "This is a long announcement that is spoken while the bench l
 
 static LONG: AtomicBool = AtomicBool::new(true);
 
+/// Each stage is measured whatever came of those before; one that failed is told, and the bench ends non-zero.
 pub async fn run(servers: &Servers) -> Result<Run> {
     let mut run = Run::default();
     let pinned = Pinned::take(servers)?;
     let calls = size("BENCH_SIP_CALLS", CALLS);
-    talk(servers, &pinned, calls, "sip", VoicePriority::Normal, &mut run).await?;
+    let mut stages = vec![("sip".to_owned(), calls, VoicePriority::Normal)];
     let first = LONG.swap(false, Ordering::Relaxed);
     if first && calls == CALLS {
-        for calls in CURVE {
-            let name = format!("sip.at_{calls}");
-            talk(servers, &pinned, calls, &name, VoicePriority::Normal, &mut run).await?;
-        }
-        let name = "sip.at_1000.real_time";
-        talk(servers, &pinned, 1_000, name, VoicePriority::RealTime, &mut run).await?;
+        let at = |calls| (format!("sip.at_{calls}"), calls, VoicePriority::Normal);
+        stages.extend(CURVE.map(at));
+        stages.push(("sip.at_1000.real_time".to_owned(), 1_000, VoicePriority::RealTime));
+    }
+    for (name, calls, priority) in stages {
+        let talked = talk(servers, &pinned, (&name, calls), priority, &mut run).await;
+        run.stage(&name, talked);
     }
     let count = if first { SET_UP_LONG } else { SET_UP };
-    set_up(servers, &pinned, size("BENCH_SIP_SET_UP", count), &mut run).await?;
+    let count = size("BENCH_SIP_SET_UP", count);
+    let set_up = set_up(servers, &pinned, count, &mut run).await;
+    run.stage("sip.set_up", set_up);
     Ok(run)
-}
-
-/// Which cores who runs on. Without a second core nothing is held, and the figures are of a shared one.
-struct Pinned {
-    others: Option<String>,
-}
-
-impl Pinned {
-    fn take(servers: &Servers) -> Result<Self> {
-        let cores = std::thread::available_parallelism()?.get();
-        if cores < 2 {
-            eprintln!("sip: one core only: phones, database and dialer share it");
-            return Ok(Self { others: None });
-        }
-        let others = format!("1-{}", cores - 1);
-        for pid in [servers.postgres.child().pid(), servers.redis.child().pid()] {
-            hold(pid, &others)?;
-        }
-        hold(i32::try_from(std::process::id())?, "0")?;
-        Ok(Self { others: Some(others) })
-    }
-
-    fn phones(&self, program: &str) -> Command {
-        match &self.others {
-            Some(cores) => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", cores, program]);
-                command
-            }
-            None => Command::new(program),
-        }
-    }
-}
-
-/// Hold all threads of a process, and those that it will start, to some cores.
-fn hold(pid: i32, cores: &str) -> Result<()> {
-    let mut taskset = Command::new("taskset");
-    taskset.args(["-a", "-p", "-c", cores]).arg(pid.to_string()).stdout(Stdio::null());
-    let held = taskset.status().context("taskset (util-linux)")?;
-    ensure!(held.success(), "taskset: {held}");
-    Ok(())
-}
-
-/// A sipp process that answers every call, and sends back what it hears.
-struct Phones {
-    child: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Phones {
-    async fn play(pinned: &Pinned) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let scenario = include_str!("../../../telephony/tests/sipp/answers.xml");
-        std::fs::write(folder.path().join("phones.xml"), scenario)?;
-        let port = free_port()?;
-        let child = pinned
-            .phones("sipp")
-            .current_dir(folder.path())
-            .args(["-sf", "phones.xml", "-i", "127.0.0.1", "-p", &port.to_string()])
-            .args(["-mp", &free_port()?.to_string(), "-cp", &free_port()?.to_string()])
-            .args(["-rtp_echo", "-nostdin", "-timeout", "1200", "-l", "5000"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("sipp; `scripts/setup tests` installs it")?;
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            ensure!(Instant::now() < deadline, "sipp does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(Self { child, port, _folder: folder })
-    }
-
-    fn cpu(&self) -> Result<f64> {
-        cpu_seconds(i32::try_from(self.child.id())?, false)
-    }
-}
-
-impl Drop for Phones {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// A world whose dialer calls on a SIP trunk to those phones.
@@ -203,19 +125,38 @@ impl SipWorld {
         self.lines.voice().context("no call was placed")
     }
 
-    /// Wait until that many calls are answered.
-    async fn until_up(&self, calls: u64) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(120);
+    /// Wait until that many calls are up, or as many as the dialer takes at a time: the rest waits until some end. How
+    /// many it is.
+    async fn until_up(&self, calls: u64) -> Result<u64> {
+        let started = Instant::now();
+        let ramp = Duration::from_secs(calls / RAMP);
         loop {
-            let journal = self.world.journal()?;
-            let of = |wanted| journal.iter().filter(|entry| entry.event == wanted).count() as u64;
-            if of(Event::Answer) >= calls {
-                return Ok(());
+            let voice = self.lines.voice().unwrap_or_default();
+            let full = voice.calls_free == 0 && started.elapsed() > ramp + FULL_AFTER;
+            if voice.shards.calls >= calls || full {
+                return Ok(voice.shards.calls);
             }
-            ensure!(of(Event::Bye) < calls / 4, "calls end before all are up");
-            ensure!(Instant::now() < deadline, "{} of {calls} calls are up", of(Event::Answer));
+            ensure!(
+                started.elapsed() < ramp + UP_WITHIN,
+                "{} of {calls} calls are up, and there is room for {}",
+                voice.shards.calls,
+                voice.calls_free
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    /// What came of the calls of a task that nobody answered, and how often.
+    async fn unanswered(&self, task: TaskId) -> Result<String> {
+        let (task, filter) = (task.to_string(), r#"result != "answered""#);
+        let query = [("task", task.as_str()), ("filter", filter)];
+        let records = self.world.tenant.api.list("records", &query, RECORDS_MAX).await?;
+        let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
+        for record in records {
+            let outcome = ["result", "cause", "sip_code"].map(|field| record[field].to_string());
+            *outcomes.entry(outcome.join(" ")).or_default() += 1;
+        }
+        Ok(format!("{outcomes:?}"))
     }
 
     async fn close(self) -> Result<()> {
@@ -227,22 +168,24 @@ impl SipWorld {
 async fn talk(
     servers: &Servers,
     pinned: &Pinned,
-    calls: u64,
-    name: &str,
+    (name, calls): (&str, u64),
     priority: VoicePriority,
     run: &mut Run,
 ) -> Result<()> {
     let mut sip = SipWorld::open(servers, pinned, calls, Some(RAMP), priority).await?;
-    // Long enough for the ramp, the measurement and what is late.
-    let says = (calls / RAMP + SECONDS) / 10 + 4;
-    let nodes: Vec<Value> = (0..says)
-        .map(|at| {
-            let this = if at == 0 { "first".to_owned() } else { at.to_string() };
-            json!({"name": this, "kind": "play", "text": TEXT, "next": (at + 1).to_string()})
-        })
-        .chain([json!({"name": says.to_string(), "kind": "hangup"})])
-        .collect();
-    let task = sip.task(json!(nodes), true, calls).await?;
+    let talked = talk_in(&mut sip, servers, (name, calls), run).await;
+    // Its calls would go on beside the next stage.
+    sip.close().await?;
+    talked
+}
+
+async fn talk_in(
+    sip: &mut SipWorld,
+    servers: &Servers,
+    (name, calls): (&str, u64),
+    run: &mut Run,
+) -> Result<()> {
+    let task = sip.task(json!(speech(calls)), true, calls).await?;
     let empty_kb = memory_kilobytes()?;
     sip.world.tenant.start(task).await?;
     sip.until_up(calls).await?;
@@ -254,41 +197,57 @@ async fn talk(
     let voice_spent = run_nanoseconds("media")? - voice_used;
     let (after, full_kb) = (sip.voice()?, memory_kilobytes()?);
     let phones_cpu = sip.phones.cpu()? - phones_cpu;
-    ensure!(after.shards.calls == calls, "{} of {calls} calls are up", after.shards.calls);
-    sip.world.tenant.until_calls(task, calls).await?;
-    let counts = sip.world.tenant.counts(task).await?;
-    sip.world.until_uploaded().await?;
-    sip.world.check().await?;
-    let recorded = sip.world.recordings_ready(task).await?;
-    ensure!(recorded == calls, "{recorded} recordings of {calls} calls");
-    ensure!(counts.calls.total() == calls, "{} records of {calls} calls", counts.calls.total());
-    sip.close().await?;
 
     let frames = |counts: PlaneCounts| counts.lateness.frames.iter().sum::<u64>() as f64;
     let late = |ms| (after.lateness.later_than(ms) - voice.lateness.later_than(ms)) as f64;
     let sent = (frames(after) - frames(voice)).max(1.0);
     let seconds = SECONDS as f64;
+    let up = (voice.shards.calls + after.shards.calls) as f64 / 2.0;
+    run.put(format!("{name}.calls"), up, "calls up");
     run.put(format!("{name}.late_5ms"), late(5) / sent * 100.0, "% of frames");
     run.put(format!("{name}.late_10ms"), late(10) / sent * 100.0, "% of frames");
-    run.put(
-        format!("{name}.voice_cpu"),
-        voice_spent / 1e6 / seconds / calls as f64,
-        "ms/call-second",
-    );
+    let voice_ms = voice_spent / 1e6;
+    run.put(format!("{name}.voice_cpu"), voice_ms / seconds / up.max(1.0), "ms/call-second");
+    run.put(format!("{name}.call_budget"), after.call_us as f64 / 1e3, "ms/call-second");
     run.put(format!("{name}.dialer_cpu"), spent.callwright / seconds, "cores");
     run.put(format!("{name}.phones_cpu"), phones_cpu / seconds, "cores");
-    run.put(
-        format!("{name}.memory"),
-        full_kb.saturating_sub(empty_kb) as f64 / calls as f64,
-        "kB/call",
-    );
+    let more_kb = full_kb.saturating_sub(empty_kb) as f64;
+    run.put(format!("{name}.memory"), more_kb / up.max(1.0), "kB/call");
+
+    // Those that found no room come when others end.
+    sip.world.tenant.until_calls(task, calls).await?;
+    let counts = sip.world.tenant.counts(task).await?;
+    sip.world.until_uploaded().await?;
+    let recorded = sip.world.recordings_ready(task).await?;
+    let answered = counts.calls.answered();
+    run.put(format!("{name}.recordings_lost"), answered.saturating_sub(recorded) as f64, "calls");
+    sip.world.check().await?;
+    ensure!(answered == calls, "of {calls} calls others ended as {}", sip.unanswered(task).await?);
+    ensure!(recorded == calls, "{recorded} recordings of {calls} calls");
     Ok(())
+}
+
+/// What each call says: enough for the ramp, the measurement and what is late.
+fn speech(calls: u64) -> Vec<Value> {
+    let says = (calls / RAMP + FULL_AFTER.as_secs() + SECONDS) / 10 + 4;
+    let node = |at| {
+        let this = if at == 0 { "first".to_owned() } else { at.to_string() };
+        json!({"name": this, "kind": "play", "text": TEXT, "next": (at + 1).to_string()})
+    };
+    let end = json!({"name": says.to_string(), "kind": "hangup"});
+    (0..says).map(node).chain([end]).collect()
 }
 
 /// Calls that are hung up as soon as they are answered: how many a second, and what they leave behind.
 async fn set_up(servers: &Servers, pinned: &Pinned, calls: u64, run: &mut Run) -> Result<()> {
     let mut sip =
         SipWorld::open(servers, pinned, SET_UP_SLOTS, None, VoicePriority::Normal).await?;
+    let done = set_up_in(&mut sip, servers, calls, run).await;
+    sip.close().await?;
+    done
+}
+
+async fn set_up_in(sip: &mut SipWorld, servers: &Servers, calls: u64, run: &mut Run) -> Result<()> {
     let nodes = json!([{"name": "first", "kind": "hangup"}]);
     let task = sip.task(nodes, false, calls).await?;
     let used = servers.cpu()?;
@@ -298,19 +257,20 @@ async fn set_up(servers: &Servers, pinned: &Pinned, calls: u64, run: &mut Run) -
     sip.world.tenant.until_calls(task, first).await?;
     let seconds = started.elapsed().as_secs_f64();
     let spent = servers.cpu()?.since(used);
-    let first_kb = memory_kilobytes()?;
-    sip.world.tenant.until_calls(task, calls).await?;
-    let all_kb = memory_kilobytes()?;
-    sip.world.check().await?;
-    let journal = sip.world.journal()?;
-    let answered = journal.iter().filter(|entry| entry.event == Event::Answer).count() as u64;
-    ensure!(answered == calls, "{answered} of {calls} calls were answered");
-    sip.close().await?;
     run.put("sip.set_up", first as f64 / seconds, "calls/s");
     run.put("sip.set_up.dialer_cpu", spent.callwright * 1e3 / first as f64, "ms/call");
     if calls > first {
-        run.put("sip.memory_after_10000", first_kb as f64 / 1e3, "MB");
-        run.put(format!("sip.memory_after_{calls}"), all_kb as f64 / 1e3, "MB");
+        run.put("sip.memory_after_10000", memory_kilobytes()? as f64 / 1e3, "MB");
+        sip.world.tenant.until_calls(task, calls).await?;
+        run.put(format!("sip.memory_after_{calls}"), memory_kilobytes()? as f64 / 1e3, "MB");
     }
+    sip.world.check().await?;
+    let journal = sip.world.journal()?;
+    let answered = journal.iter().filter(|entry| entry.event == Event::Answer).count() as u64;
+    ensure!(
+        answered == calls,
+        "{answered} of {calls} calls were answered; the others: {}",
+        sip.unanswered(task).await?
+    );
     Ok(())
 }

@@ -19,7 +19,7 @@ use super::server::News;
 use super::voice::{self, VoiceNames};
 use crate::carrier::{CallEvent, Ending, Order};
 use crate::hearing::{Heard, Hearing};
-use crate::media::{FramesIn, FramesOut, MediaEvent, Session, SessionEvents};
+use crate::media::{FramesIn, FramesOut, MediaEvent, RECORDING_WAIT, Session, SessionEvents};
 use crate::task_leg::{CallEnd, Wanted};
 use ::wire::ari_event::HangupCause;
 use channel::{Look, Told};
@@ -27,8 +27,6 @@ use place::Placed;
 
 pub(super) use channel::Channel;
 
-/// How long the end of a recording is waited for.
-const RECORDING_WAIT: Duration = Duration::from_secs(5);
 /// A cause from here on is the network's or a resource's (ITU-T Q.850); below, somebody hung up.
 const Q850_NETWORK: u16 = 32;
 

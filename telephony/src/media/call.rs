@@ -1,6 +1,7 @@
 //! A call on its shard: sends a frame at its deadline, builds the next, and in between hears what has come
 //! ([`hearing`]).
 
+mod arrivals;
 mod hearing;
 
 use std::sync::Arc;
@@ -21,12 +22,13 @@ use super::reports::Reports;
 use super::rtcp::Farewell;
 use super::sending::Sending;
 use super::session::{
-    HeardFrame, Mailbox, Request, SessionSpec, SessionSummary, Shared, VoiceActivity,
+    HeardFrame, Mailbox, REQUESTS_MAX, Request, SessionSpec, SessionSummary, Shared, VoiceActivity,
 };
 use super::tones::ToneDetector;
 use super::voice::VoiceDetector;
 use super::wire::Scratch;
-use super::writer::{Last, Writer};
+use super::writer::Writer;
+use arrivals::Arrivals;
 
 /// Frames whose hearing waits for time; a call with so many is heard before anything else is sent.
 pub(super) const UNHEARD_FRAMES_MAX: u32 = 25;
@@ -58,6 +60,7 @@ pub(super) struct Call {
     wire: Path,
     sending: Sending,
     receiving: Receiving,
+    arrivals: Arrivals,
     reports: Reports,
     writer: Writer,
     recorder: Option<Recorder>,
@@ -130,6 +133,7 @@ impl Call {
             outbox,
             sending: Sending::new(),
             receiving: Receiving::new(rules.jitter_ms),
+            arrivals: Arrivals::new(),
             reports: Reports::new(now),
             writer,
             recorder: None,
@@ -150,12 +154,11 @@ impl Call {
         if self.shared.closed.load(Ordering::Acquire) {
             return Sent::Over;
         }
-        let mut asked = false;
-        while let Ok(request) = self.requests.try_recv() {
-            self.carry_out(request, now);
-            asked = true;
-        }
-        if asked {
+        if self.shared.asked.load(Ordering::Relaxed) {
+            self.shared.asked.swap(false, Ordering::AcqRel);
+            while let Ok(request) = self.requests.try_recv() {
+                self.carry_out(request, now);
+            }
             self.build(now);
         }
         let packet = self.sending.packet();
@@ -202,10 +205,15 @@ impl Call {
         self.unheard
     }
 
-    /// End the call. What is left of its recording, if there is one, goes to the writer.
-    pub(super) fn end(mut self, scratch: &mut Scratch) -> Option<(Writer, Box<Last>)> {
-        self.hear(scratch, Care::Reduced);
+    /// End the call. What is left of its recording, if there is one, goes to the writer, who answers whoever waits.
+    pub(super) fn end(mut self, scratch: &mut Scratch) {
         let now = Instant::now();
+        // A call may be answered and over within a frame. It has its recording, too.
+        for _ in 0..REQUESTS_MAX {
+            let Ok(request) = self.requests.try_recv() else { break };
+            self.carry_out(request, now);
+        }
+        self.hear(scratch, Care::Reduced);
         self.report(now, Farewell::Goodbye);
         self.sending.stop_playback(now, &mut self.outbox);
         while self.recorder.as_ref().is_some_and(|recorder| recorder.unheard() > 0) {
@@ -214,15 +222,9 @@ impl Call {
         self.outbox.flush();
         let summary = SessionSummary { recording: None, counts: self.shared.counters.read() };
         match self.recorder {
-            Some(recorder) => {
-                let (writer, piece) = recorder.finish();
-                Some((writer, Box::new(Last { piece, summary, waits: self.summary })))
-            }
-            None => {
-                // Who dropped the session does not wait.
-                let _ = self.summary.send(summary);
-                None
-            }
+            Some(recorder) => recorder.finish(summary, self.summary),
+            // Who dropped the session does not wait.
+            None => drop(self.summary.send(summary)),
         }
     }
 

@@ -90,7 +90,6 @@ counted! {
         voice_shed,
         /// CPU time of the shard's thread.
         cpu_us,
-        recordings_failed,
         /// Calls that a fault of the plane's own ended. None is expected.
         calls_broken,
     }

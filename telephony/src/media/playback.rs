@@ -9,8 +9,6 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::MediaError;
 use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS};
 
-/// The longest piece that a stream takes at a time, in samples: one second.
-pub const PIECE_SAMPLES_MAX: usize = 8_000;
 /// Pieces that wait in a stream; whoever makes more waits.
 const PIECES_MAX: usize = 8;
 
@@ -25,7 +23,51 @@ pub struct Source(Kind);
 #[derive(Debug)]
 enum Kind {
     Samples { samples: Arc<[i16]>, at: usize },
-    Stream { pieces: mpsc::Receiver<Vec<i16>>, ready: VecDeque<i16>, ended: Ended },
+    Stream { pieces: mpsc::Receiver<Arc<[i16]>>, ready: Ready, ended: Ended },
+}
+
+/// Pieces that have come, without a copy.
+#[derive(Debug, Default)]
+struct Ready {
+    pieces: VecDeque<Arc<[i16]>>,
+    /// Samples of the first piece that were sent.
+    sent: usize,
+    /// Samples of all that were not.
+    left: usize,
+}
+
+impl Ready {
+    fn add(&mut self, piece: Arc<[i16]>) {
+        self.left += piece.len();
+        self.pieces.push_back(piece);
+    }
+
+    /// Copy the next samples, as far as they are there.
+    fn copy(&self, frame: &mut Frame) {
+        let (mut rest, mut skipped) = (frame.as_mut_slice(), self.sent);
+        for piece in &self.pieces {
+            let samples = &piece[skipped..];
+            let count = samples.len().min(rest.len());
+            let (place, behind) = std::mem::take(&mut rest).split_at_mut(count);
+            place.copy_from_slice(&samples[..place.len()]);
+            if behind.is_empty() {
+                break;
+            }
+            (rest, skipped) = (behind, 0);
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        let count = count.min(self.left);
+        self.left -= count;
+        self.sent += count;
+        while let Some(first) = self.pieces.front()
+            && first.len() <= self.sent
+        {
+            self.sent -= first.len();
+            self.pieces.pop_front();
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +86,7 @@ impl Source {
     /// [`SpeechStream`] is dropped. Where it runs dry in between, silence is sent.
     pub fn stream() -> (SpeechStream, Self) {
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
-        let kind = Kind::Stream { pieces, ready: VecDeque::new(), ended: Ended::NotYet };
+        let kind = Kind::Stream { pieces, ready: Ready::default(), ended: Ended::NotYet };
         (SpeechStream { pieces: sender }, Self(kind))
     }
 
@@ -61,18 +103,16 @@ impl Source {
             }
             Kind::Stream { pieces, ready, ended } => {
                 // One sample more than a frame tells that this frame is not the last.
-                while ready.len() <= FRAME_SAMPLES && *ended == Ended::NotYet {
+                while ready.left <= FRAME_SAMPLES && *ended == Ended::NotYet {
                     match pieces.try_recv() {
-                        Ok(piece) => ready.extend(piece),
+                        Ok(piece) => ready.add(piece),
                         Err(TryRecvError::Empty) => break,
                         Err(TryRecvError::Disconnected) => *ended = Ended::Yes,
                     }
                 }
-                let count = ready.len().min(FRAME_SAMPLES);
-                for (place, sample) in frame.iter_mut().zip(ready.iter()) {
-                    *place = *sample;
-                }
-                Peeked::of(count, *ended == Ended::Yes && ready.len() <= FRAME_SAMPLES)
+                ready.copy(frame);
+                let last = *ended == Ended::Yes && ready.left <= FRAME_SAMPLES;
+                Peeked::of(ready.left.min(FRAME_SAMPLES), last)
             }
         }
     }
@@ -81,7 +121,7 @@ impl Source {
     pub(super) fn advance(&mut self, count: usize) {
         match &mut self.0 {
             Kind::Samples { samples, at } => *at = (*at + count).min(samples.len()),
-            Kind::Stream { ready, .. } => drop(ready.drain(..count.min(ready.len()))),
+            Kind::Stream { ready, .. } => ready.advance(count),
         }
     }
 }
@@ -104,17 +144,14 @@ impl Peeked {
 /// The end of a stream that is filled.
 #[derive(Debug, Clone)]
 pub struct SpeechStream {
-    pieces: mpsc::Sender<Vec<i16>>,
+    pieces: mpsc::Sender<Arc<[i16]>>,
 }
 
 impl SpeechStream {
-    /// Add a piece; waits while enough are waiting. Fails when the piece is longer than a second
-    /// ([`PIECE_SAMPLES_MAX`]) or the playback is over.
-    pub async fn add(&self, samples: Vec<i16>) -> Result<(), MediaError> {
-        if samples.len() > PIECE_SAMPLES_MAX {
-            return Err(MediaError::Unfit("a piece of speech is longer than a second"));
-        }
-        self.pieces.send(samples).await.map_err(|_| MediaError::Over)
+    /// Add a piece; waits while enough are waiting. Fails when the playback is over. Samples that other calls play,
+    /// too, are in memory once for all of them.
+    pub async fn add(&self, samples: impl Into<Arc<[i16]>>) -> Result<(), MediaError> {
+        self.pieces.send(samples.into()).await.map_err(|_| MediaError::Over)
     }
 }
 
@@ -235,9 +272,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_piece_longer_than_a_second_is_refused() {
+    async fn pieces_follow_on_each_other_whatever_their_length() {
         let (stream, source) = Source::stream();
-        assert!(stream.add(vec![0; PIECE_SAMPLES_MAX + 1]).await.is_err());
+        let mut playback = Playback::new(PlaybackId(1), source);
+        let all: Vec<i16> = (0..30_000).collect();
+        stream.add(&all[..20_000]).await.unwrap();
+        stream.add([]).await.unwrap();
+        for piece in [&all[20_000..20_003], &all[20_003..28_000], &all[28_000..]] {
+            stream.add(piece).await.unwrap();
+        }
+        drop(stream);
+        let (heard, last) = play_out(&mut playback);
+        assert_eq!(heard[..30_000], all);
+        assert!(heard[30_000..].iter().all(|sample| *sample == 0));
+        assert_eq!(last, Played::Last { played_ms: 3_750 });
+    }
+
+    #[tokio::test]
+    async fn who_speaks_learns_that_nobody_listens_any_more() {
+        let (stream, source) = Source::stream();
+        assert!(stream.add(vec![0]).await.is_ok());
         drop(source);
         assert!(matches!(stream.add(vec![0]).await, Err(MediaError::Over)));
     }

@@ -37,7 +37,6 @@ pub(super) struct Receiving {
     gap: Gap,
     /// Packets lost on streams before this one.
     lost_before: u64,
-    samples: Vec<i16>,
     /// Of audio that comes without timestamps.
     stamps: Stamps,
 }
@@ -57,17 +56,18 @@ impl Receiving {
             presses: KeyPresses::default(),
             gap: Gap::IsLoss,
             lost_before: 0,
-            samples: Vec::with_capacity(PAYLOAD_BYTES_MAX),
             stamps: Stamps::default(),
         }
     }
 
+    /// A packet came. `samples` is room to decode it in, which all calls of a shard share.
     pub(super) fn hear(
         &mut self,
         packet: &Packet<'_>,
         peer: &Peer,
         now: Instant,
         counters: &CallCounters,
+        samples: &mut Vec<i16>,
     ) -> Content {
         let event = peer.digits == (DigitsBy::Event { payload_type: packet.payload_type });
         let codec = Codec::from_payload_type(packet.payload_type);
@@ -95,7 +95,9 @@ impl Receiving {
                 stream.time(packet.timestamp, now);
                 counters.jitter_us.set(stream.jitter_us());
             }
-            self.insert(packet, codec, peer.direction, counters);
+            if peer.direction.hears() {
+                self.insert(packet, codec, counters, samples);
+            }
         } else {
             self.gap = Gap::IsMeant;
             counters.comfort_noise.add(1);
@@ -152,16 +154,13 @@ impl Receiving {
         &mut self,
         packet: &Packet<'_>,
         codec: Codec,
-        direction: Direction,
         counters: &CallCounters,
+        samples: &mut Vec<i16>,
     ) {
-        if !direction.hears() {
-            return;
-        }
         let payload = &packet.payload[..packet.payload.len().min(PAYLOAD_BYTES_MAX)];
-        self.samples.clear();
-        self.samples.extend(payload.iter().map(|byte| codec.decode(*byte)));
-        if self.jitter.insert(packet.timestamp, &self.samples) == Inserted::Late {
+        samples.clear();
+        codec.decode_all(payload, samples);
+        if self.jitter.insert(packet.timestamp, samples) == Inserted::Late {
             counters.packets_late.add(1);
         }
     }
@@ -172,7 +171,10 @@ impl Receiving {
         if heard == Heard::Concealed && self.gap == Gap::IsLoss {
             counters.frames_concealed.add(1);
         }
-        counters.jitter_adjusted_ms.add(self.jitter.take_adjusted_ms());
+        let adjusted_ms = self.jitter.take_adjusted_ms();
+        if adjusted_ms > 0 {
+            counters.jitter_adjusted_ms.add(adjusted_ms);
+        }
     }
 
     pub(super) fn stream(&mut self) -> Option<&mut Reception> {

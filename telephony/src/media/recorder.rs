@@ -8,15 +8,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::frame::{FRAME_SAMPLES, Frame, SAMPLES_A_MS, SILENCE};
 use super::recording::RecordingSpec;
-use super::writer::{Draft, HandOver, Piece, Writer};
+use super::session::SessionSummary;
+use super::writer::{Draft, HandOver, Last, Piece, Writer};
 use crate::recording::LENGTH_MS_MAX;
 
 /// Samples of a piece, both sides: one second.
 const PIECE_SAMPLES: usize = 16_000;
-/// What gathers while the writer takes nothing; then the recording is given up.
-const WAITING_SAMPLES_MAX: usize = 4 * PIECE_SAMPLES;
 /// An answer can't be older than this when the shard learns of it.
 const ANSWER_AGE_MAX: Duration = Duration::from_secs(5);
 
@@ -48,8 +49,8 @@ impl Recorder {
         answered_ago: Duration,
         early_frames: u64,
     ) -> Self {
-        let draft = Draft::new(spec.clone());
-        let mut piece = Vec::with_capacity(PIECE_SAMPLES + 2 * FRAME_SAMPLES);
+        let draft = writer.draft(spec.clone());
+        let mut piece = room();
         // Silence between the answer and the first frame.
         piece.resize(lead(answered_ago) * 2, 0);
         Self {
@@ -82,9 +83,11 @@ impl Recorder {
         let right = self.sent.pop_front().unwrap_or(SILENCE);
         let count = self.samples_left.min(FRAME_SAMPLES as u64) as usize;
         self.samples_left -= count as u64;
-        for (left, right) in frame.iter().zip(&right).take(count) {
-            self.piece.extend_from_slice(&[*left, *right]);
+        let mut rows = [0; 2 * FRAME_SAMPLES];
+        for (row, (left, right)) in rows.chunks_exact_mut(2).zip(frame.iter().zip(&right)) {
+            row.copy_from_slice(&[*left, *right]);
         }
+        self.piece.extend_from_slice(&rows[..2 * count]);
         if self.piece.len() < PIECE_SAMPLES {
             return Recording::GoesOn;
         }
@@ -105,31 +108,23 @@ impl Recorder {
         if self.draft.has_failed() {
             return Recording::Lost;
         }
-        let samples = std::mem::take(&mut self.piece);
+        let samples = std::mem::replace(&mut self.piece, room());
         match self.writer.add(Piece { draft: self.draft.clone(), samples }) {
-            HandOver::Taken => {
-                self.piece = Vec::with_capacity(PIECE_SAMPLES + 2 * FRAME_SAMPLES);
-                Recording::GoesOn
-            }
-            HandOver::Full(samples) if samples.len() < WAITING_SAMPLES_MAX => {
-                self.piece = samples;
-                Recording::GoesOn
-            }
-            HandOver::Full(_) => {
-                self.draft.fail("the disk is too slow");
-                Recording::Lost
-            }
-            HandOver::Over => {
-                self.draft.fail("the writer is gone");
-                Recording::Lost
-            }
+            HandOver::Taken => Recording::GoesOn,
+            HandOver::Lost => Recording::Lost,
         }
     }
 
-    /// The call is over: what is left, for the writer to finish with.
-    pub(super) fn finish(self) -> (Writer, Piece) {
-        (self.writer, Piece { draft: self.draft, samples: self.piece })
+    /// The call is over: what is left goes to the writer, and the summary with what became of it to who waits.
+    pub(super) fn finish(self, summary: SessionSummary, waits: oneshot::Sender<SessionSummary>) {
+        let piece = Piece { draft: self.draft, samples: self.piece };
+        self.writer.finish(Box::new(Last { piece, summary, waits }));
     }
+}
+
+/// For a piece: the frame that fills it may reach beyond it, as may the silence before the first.
+fn room() -> Vec<i16> {
+    Vec::with_capacity(PIECE_SAMPLES + 2 * FRAME_SAMPLES)
 }
 
 fn lead(answered_ago: Duration) -> usize {

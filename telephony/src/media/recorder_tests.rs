@@ -1,14 +1,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::time::Instant;
-
-use tokio::sync::oneshot;
+use std::path::{Path, PathBuf};
 
 use super::super::counters::CallCounts;
 use super::super::recording::{RecordingFormat, RecordingOutcome};
-use super::super::session::SessionSummary;
-use super::super::writer::Last;
+use super::super::writer::CALL_PIECES_MAX;
 use super::*;
 use crate::recording::Recorded;
 
@@ -16,16 +12,42 @@ fn spec(path: &Path) -> RecordingSpec {
     RecordingSpec { path: path.to_owned(), format: RecordingFormat::Wav }
 }
 
-fn finish(recorder: Recorder) -> RecordingOutcome {
-    let (writer, piece) = recorder.finish();
+/// The call is over. What comes of its recording comes later.
+fn end(recorder: Recorder) -> oneshot::Receiver<SessionSummary> {
     let (waits, done) = oneshot::channel();
-    let summary = SessionSummary { recording: None, counts: CallCounts::default() };
-    let mut last = Box::new(Last { piece, summary, waits });
-    while let Some(again) = writer.finish(last) {
-        last = again;
+    recorder.finish(SessionSummary { recording: None, counts: CallCounts::default() }, waits);
+    done
+}
+
+fn finish(recorder: Recorder) -> RecordingOutcome {
+    end(recorder).blocking_recv().unwrap().recording.unwrap()
+}
+
+/// Wait for the writer, as a test is faster than any disk.
+fn keep_up(writer: &Writer) {
+    while writer.waiting() > 1 {
         std::thread::yield_now();
     }
-    done.blocking_recv().unwrap().recording.unwrap()
+}
+
+/// A file that takes nothing until somebody reads it, and holds up the writer meanwhile.
+fn stuck(folder: &Path, writer: &Writer) -> (Recorder, PathBuf) {
+    let part = folder.join("stuck.part");
+    nix::unistd::mkfifo(&part, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut recorder =
+        Recorder::start(writer.clone(), &spec(&folder.join("stuck.wav")), Duration::ZERO, 0);
+    say(&mut recorder, 50);
+    (recorder, part)
+}
+
+/// So many frames pass. Whether the recording goes on.
+fn say(recorder: &mut Recorder, frames: u32) -> bool {
+    let mut goes_on = true;
+    for _ in 0..frames {
+        recorder.sent(&SILENCE);
+        goes_on &= recorder.heard(&SILENCE) == Recording::GoesOn;
+    }
+    goes_on
 }
 
 /// Left and right samples of a finished recording.
@@ -78,15 +100,12 @@ fn a_full_disk_fails_the_recording_and_nothing_else() {
         .map(|path| Recorder::start(writer.clone(), &spec(path), Duration::ZERO, 2))
         .collect();
     let mut lost = [false; 2];
-    let until = Instant::now() + Duration::from_secs(20);
     for _ in 0..1_000 {
         for (recorder, lost) in recorders.iter_mut().zip(&mut lost) {
             recorder.sent(&SILENCE);
             *lost |= recorder.heard(&SILENCE) == Recording::Lost;
         }
-        // As fast as the writer, or the queue is full.
-        std::thread::sleep(Duration::from_micros(300));
-        assert!(Instant::now() < until);
+        keep_up(&writer);
     }
     assert_eq!(lost, [true, false]);
     let outcomes: Vec<_> = recorders.into_iter().map(finish).collect();
@@ -94,6 +113,7 @@ fn a_full_disk_fails_the_recording_and_nothing_else() {
         matches!(&outcomes[0], RecordingOutcome::Failed { reason } if reason.contains("space"))
     );
     assert!(matches!(&outcomes[1], RecordingOutcome::Whole(_)));
+    assert_eq!(writer.failed(), 1);
     let names: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["fine.wav"]);
@@ -113,20 +133,62 @@ fn a_long_recording_needs_no_more_memory_than_a_short_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.wav");
     let writer = Writer::start().unwrap();
-    let mut recorder = Recorder::start(writer, &spec(&path), Duration::ZERO, 2);
+    let mut recorder = Recorder::start(writer.clone(), &spec(&path), Duration::ZERO, 2);
     let mut most = 0;
     for _ in 0..10 * 60 * 50 {
-        recorder.sent(&SILENCE);
-        assert_eq!(recorder.heard(&SILENCE), Recording::GoesOn);
-        // The test is faster than any disk, so it waits for the writer.
-        while recorder.piece.len() >= PIECE_SAMPLES {
-            std::thread::yield_now();
-            assert_eq!(recorder.hand_over(), Recording::GoesOn);
-        }
+        assert!(say(&mut recorder, 1));
+        keep_up(&writer);
         most = most.max(recorder.piece.capacity());
         assert!(recorder.sent.len() <= 3);
     }
     assert!(most <= PIECE_SAMPLES + 2 * FRAME_SAMPLES, "{most}");
     let RecordingOutcome::Whole(recorded) = finish(recorder) else { panic!("it is lost") };
     assert_eq!(recorded.duration_ms, 10 * 60_000 - 40);
+}
+
+#[test]
+fn a_disk_that_does_nothing_for_nine_seconds_loses_no_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::start().unwrap();
+    let (stuck, part) = stuck(folder.path(), &writer);
+    let path = |call: usize| folder.path().join(format!("{call}.wav"));
+    let start = |call| Recorder::start(writer.clone(), &spec(&path(call)), Duration::ZERO, 0);
+    let mut recorders: Vec<_> = (0..200).map(start).collect();
+    assert!(recorders.iter_mut().all(|recorder| say(recorder, 9 * 50)));
+    // The calls end, and the disk still does nothing.
+    let waits: Vec<_> = recorders.into_iter().map(end).collect();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let read = std::thread::spawn(move || fs::read(part).unwrap());
+    finish(stuck);
+    for done in waits {
+        let recording = done.blocking_recv().unwrap().recording;
+        let Some(RecordingOutcome::Whole(recorded)) = recording else { panic!("{recording:?}") };
+        assert_eq!(recorded.duration_ms, 9_000);
+    }
+    assert!((0..200).all(|call| path(call).metadata().unwrap().len() == 44 + 9 * 32_000));
+    read.join().unwrap();
+}
+
+#[test]
+fn a_recording_that_the_disk_is_too_slow_for_is_lost_once_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::start().unwrap();
+    let (stuck, part) = stuck(folder.path(), &writer);
+    let (slow, fine) = (folder.path().join("slow.wav"), folder.path().join("fine.wav"));
+    let mut slow = Recorder::start(writer.clone(), &spec(&slow), Duration::ZERO, 0);
+    let mut fine = Recorder::start(writer.clone(), &spec(&fine), Duration::ZERO, 0);
+    assert!(say(&mut slow, CALL_PIECES_MAX as u32 * 50) && say(&mut fine, 50));
+    assert!(!say(&mut slow, 50));
+    assert!(say(&mut slow, 500), "it is said once");
+    assert_eq!(writer.failed(), 1);
+    let waits = [slow, fine].map(end);
+    let read = std::thread::spawn(move || fs::read(part).unwrap());
+    finish(stuck);
+    read.join().unwrap();
+    let [slow, fine] = waits.map(|done| done.blocking_recv().unwrap().recording.unwrap());
+    assert_eq!(slow, RecordingOutcome::Failed { reason: "the disk is too slow".to_owned() });
+    assert!(matches!(fine, RecordingOutcome::Whole(_)));
+    // What was written of it before is gone.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(writer.waiting(), 0);
 }

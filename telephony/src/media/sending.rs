@@ -30,7 +30,6 @@ pub(super) struct Sending {
     frame: Frame,
     /// Empty: nothing is sent.
     packet: Vec<u8>,
-    payload: [u8; FRAME_SAMPLES],
     playback: Option<Playback>,
     bridge: Option<BridgeEnd>,
     dialler: Dialler,
@@ -66,7 +65,6 @@ impl Sending {
             built: Built::Nothing,
             frame: SILENCE,
             packet: Vec::with_capacity(rtp::HEADER_BYTES + FRAME_SAMPLES + 16),
-            payload: [0; FRAME_SAMPLES],
             playback: None,
             bridge: None,
             dialler: Dialler::default(),
@@ -184,16 +182,15 @@ impl Sending {
     }
 
     fn encode(&mut self, codec: Codec) {
-        for (byte, sample) in self.payload.iter_mut().zip(&self.frame) {
-            *byte = codec.encode(*sample);
-        }
+        let mut payload = [0; FRAME_SAMPLES];
+        codec.encode_all(&self.frame, &mut payload);
         let packet = Packet {
             marker: self.pause == Pause::Yes,
             payload_type: codec.payload_type(),
             sequence: self.sequence,
             timestamp: self.timestamp,
             ssrc: self.ssrc,
-            payload: &self.payload,
+            payload: &payload,
         };
         rtp::write(&packet, &mut self.packet);
     }

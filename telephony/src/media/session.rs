@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,8 +19,11 @@ use super::playback::{PlaybackId, Source};
 use super::recording::{RecordingOutcome, RecordingSpec};
 use super::{MediaError, Peer};
 
+/// Whoever ends a call waits so long for its recording, in [`Session::close`]. A disk that is busy with the recordings of
+/// a thousand calls needs some seconds. One that needs longer still gets there: the writer goes on.
+pub const RECORDING_WAIT: Duration = Duration::from_secs(60);
 /// Requests that wait for the call's next frame.
-const REQUESTS_MAX: usize = 32;
+pub(super) const REQUESTS_MAX: usize = 32;
 /// Frames that wait for a recogniser, one second; later ones are lost, and counted.
 const FRAMES_WAITING_MAX: usize = 50;
 
@@ -94,6 +97,8 @@ pub(super) enum Request {
 pub(super) struct Shared {
     pub(super) counters: CallCounters,
     pub(super) closed: AtomicBool,
+    /// Requests wait. A look at the queue of them each frame would cost more than the frame's encoding.
+    pub(super) asked: AtomicBool,
 }
 
 /// The shard's end of a session.
@@ -107,8 +112,7 @@ pub(super) struct Mailbox {
 /// The audio of one call. Dropping it ends it; its recording is finished all the same.
 #[derive(Debug)]
 pub struct Session {
-    requests: SyncSender<Request>,
-    shared: Arc<Shared>,
+    audio: Audio,
     announced: SocketAddr,
     bound: SocketAddr,
     playbacks: AtomicU64,
@@ -121,8 +125,7 @@ pub(super) fn new(announced: SocketAddr, bound: SocketAddr) -> (Session, Mailbox
     let shared = Arc::new(Shared::default());
     let mailbox = Mailbox { requests, shared: Arc::clone(&shared), summary: done };
     let session = Session {
-        requests: sender,
-        shared,
+        audio: Audio { requests: sender, shared },
         announced,
         bound,
         playbacks: AtomicU64::new(1),
@@ -133,7 +136,10 @@ pub(super) fn new(announced: SocketAddr, bound: SocketAddr) -> (Session, Mailbox
 
 /// The sound of one session, for whoever joins it with another's. It keeps no session up.
 #[derive(Debug, Clone)]
-pub struct Audio(SyncSender<Request>);
+pub struct Audio {
+    requests: SyncSender<Request>,
+    shared: Arc<Shared>,
+}
 
 impl Audio {
     /// From the next frame on, give what the peer says to the returned stream; an earlier stream ends. A stream that
@@ -144,21 +150,20 @@ impl Audio {
     }
 
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        ask(&self.0, request)
+        self.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => MediaError::Busy,
+            TrySendError::Disconnected(_) => MediaError::Over,
+        })?;
+        // After it is in the queue: the shard takes the mark away before it looks there.
+        self.shared.asked.store(true, Ordering::Release);
+        Ok(())
     }
-}
-
-fn ask(requests: &SyncSender<Request>, request: Request) -> Result<(), MediaError> {
-    requests.try_send(request).map_err(|error| match error {
-        TrySendError::Full(_) => MediaError::Busy,
-        TrySendError::Disconnected(_) => MediaError::Over,
-    })
 }
 
 impl Session {
     /// The session's sound.
     pub fn audio(&self) -> Audio {
-        Audio(self.requests.clone())
+        self.audio.clone()
     }
 
     /// The address of RTP for the SDP: the external one, where there is one. RTCP is on the next port.
@@ -209,7 +214,7 @@ impl Session {
 
     /// What was sent and received so far.
     pub fn counts(&self) -> CallCounts {
-        self.shared.counters.read()
+        self.audio.shared.counters.read()
     }
 
     /// End it, and wait until its recording is on the disk. The ports are free within 20 ms.
@@ -223,12 +228,12 @@ impl Session {
     }
 
     pub(super) fn request(&self, request: Request) -> Result<(), MediaError> {
-        ask(&self.requests, request)
+        self.audio.request(request)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Release);
+        self.audio.shared.closed.store(true, Ordering::Release);
     }
 }

@@ -17,11 +17,13 @@ use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
 };
 
+use super::budget::{Budget, Pace, Second};
 use super::call::{Call, Care, NewCall, Rules, Sent, UNHEARD_FRAMES_MAX};
 use super::counters::{Lateness, LatenessCounters, ShardCounters, ShardCounts};
 use super::deadline::{Sleeper, thread_cpu_us};
+use super::frame::FRAME_MS;
 use super::wire::Scratch;
-use super::writer::{Last, Writer};
+use super::writer::Writer;
 use super::{MediaConfig, MediaError, Scheduling};
 
 /// Calls that wait to be taken over by the thread, which looks at least every 20 ms.
@@ -31,11 +33,11 @@ const PHASE: Duration = Duration::from_millis(1);
 const ROUND: Duration = Duration::from_millis(PHASES as u64);
 /// After a longer stall the frames that are over are left out: a burst of them would help nobody.
 const STALL: Duration = Duration::from_millis(200);
+const SECOND: Duration = Duration::from_secs(1);
+/// Where more than one frame of so many leaves 10 ms late, the core is too busy for more calls.
+const LATE_SHARE_MAX: u64 = 20;
 /// A priority above normal threads; the kernel's own are at 50 and above.
 const REAL_TIME_PRIORITY: u8 = 10;
-/// Ended recordings that wait for the writer, and how long each may.
-const ENDED_MAX: usize = 1_024;
-const ENDED_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -51,7 +53,12 @@ struct Counted {
 
 impl Shard {
     /// The thread ends when this is dropped and its last call is over.
-    pub(super) fn start(number: usize, config: &MediaConfig, writer: Writer) -> io::Result<Self> {
+    pub(super) fn start(
+        number: usize,
+        config: &MediaConfig,
+        budget: Arc<Budget>,
+        writer: Writer,
+    ) -> io::Result<Self> {
         let (calls, new) = sync_channel(NEW_CALLS_MAX);
         let counted = Arc::new(Counted::default());
         let (scheduling, counts) = (config.scheduling, Arc::clone(&counted));
@@ -61,7 +68,7 @@ impl Shard {
             if scheduling == Scheduling::RealTime {
                 ask_for_real_time();
             }
-            Running::new(new, counts, rules, writer).run();
+            Running::new(new, counts, rules, (budget, writer)).run();
         })?;
         Ok(Self { calls, counted })
     }
@@ -112,13 +119,14 @@ struct Running {
     phases: [Vec<usize>; PHASES],
     /// Places of calls that were sent and not heard yet, in that order.
     unheard: VecDeque<usize>,
-    /// Recordings of calls that are over, with when they are given up.
-    ended: Vec<(Writer, Box<Last>, Instant)>,
     counted: Arc<Counted>,
     rules: Rules,
+    budget: Arc<Budget>,
     writer: Writer,
     scratch: Scratch,
     sleeper: Sleeper,
+    /// What was counted when the second began that is looked at.
+    second: (Instant, ShardCounts),
     /// The next deadline and its phase.
     next: Instant,
     phase: usize,
@@ -139,7 +147,12 @@ enum Open {
 }
 
 impl Running {
-    fn new(new: Receiver<NewCall>, counted: Arc<Counted>, rules: Rules, writer: Writer) -> Self {
+    fn new(
+        new: Receiver<NewCall>,
+        counted: Arc<Counted>,
+        rules: Rules,
+        (budget, writer): (Arc<Budget>, Writer),
+    ) -> Self {
         Self {
             new,
             open: Open::Yes,
@@ -147,12 +160,13 @@ impl Running {
             free: Vec::new(),
             phases: std::array::from_fn(|_| Vec::new()),
             unheard: VecDeque::new(),
-            ended: Vec::new(),
             counted,
             rules,
+            budget,
             writer,
             scratch: Scratch::new(),
             sleeper: Sleeper::new(),
+            second: (Instant::now(), ShardCounts::default()),
             next: Instant::now(),
             phase: 0,
         }
@@ -164,14 +178,13 @@ impl Running {
             self.sleeper.sleep_until(self.next);
             self.catch_up();
             self.send_phase();
-            self.retry_ended();
             self.go_to_next_phase();
         }
     }
 
     /// Without calls it waits here, without waking.
     fn take_new_calls(&mut self) -> Going {
-        if self.up() == 0 && self.ended.is_empty() {
+        if self.up() == 0 {
             let Some(call) = self.wait_for_call() else { return Going::Over };
             self.add(call);
             self.next = Instant::now();
@@ -259,9 +272,10 @@ impl Running {
     fn send_phase(&mut self) {
         let mut places = std::mem::take(&mut self.phases[self.phase]);
         places.retain(|place| self.send(*place) == Going::On);
+        let now = Instant::now();
         for place in &places {
             let Some(call) = self.calls[*place].as_mut() else { continue };
-            if guarded(|| call.build(Instant::now())).is_none() {
+            if guarded(|| call.build(now)).is_none() {
                 self.give_up(*place);
             } else if call.unheard() >= UNHEARD_FRAMES_MAX {
                 self.hear(*place);
@@ -305,33 +319,9 @@ impl Running {
         self.free.push(place);
         self.counted.counters.calls.set(self.up() as u64);
         let scratch = &mut self.scratch;
-        match guarded(|| call.end(scratch)) {
-            Some(Some((writer, last))) => {
-                self.ended.push((writer, last, Instant::now() + ENDED_WAIT));
-            }
-            Some(None) => {}
-            None => self.counted.counters.calls_broken.add(1),
+        if guarded(|| call.end(scratch)).is_none() {
+            self.counted.counters.calls_broken.add(1);
         }
-    }
-
-    /// Hand over what is left of recordings. One that the writer does not take in time is lost.
-    fn retry_ended(&mut self) {
-        if self.ended.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        let too_many = self.ended.len() > ENDED_MAX;
-        let mut waiting = Vec::new();
-        for (writer, last, give_up_at) in std::mem::take(&mut self.ended) {
-            let Some(last) = writer.finish(last) else { continue };
-            if too_many || now >= give_up_at {
-                self.counted.counters.recordings_failed.add(1);
-                last.give_up();
-            } else {
-                waiting.push((writer, last, give_up_at));
-            }
-        }
-        self.ended = waiting;
     }
 
     /// Go on to the next phase that has calls.
@@ -345,7 +335,35 @@ impl Running {
         }
         if self.phase == 0 || self.up() < PHASES {
             self.counted.counters.cpu_us.set(thread_cpu_us());
+            self.look_at_second();
         }
+    }
+
+    /// Once a second, tell the budget how it was.
+    fn look_at_second(&mut self) {
+        let (since, before) = self.second;
+        let now = Instant::now();
+        let took = now.saturating_duration_since(since);
+        if took < SECOND {
+            return;
+        }
+        let counts = self.counted.counters.read();
+        self.second = (now, counts);
+        // The first look, or nothing was up for a while.
+        if took > SECOND * 2 || before == ShardCounts::default() {
+            return;
+        }
+        let a_second = |count: u64| (count as f64 / took.as_secs_f64()) as u64;
+        let sent = counts.frames_sent - before.frames_sent;
+        let late = counts.frames_late_10_ms - before.frames_late_10_ms;
+        let skipped = counts.frames_skipped - before.frames_skipped;
+        let lost = late * LATE_SHARE_MAX > sent || skipped > 0;
+        self.budget.measured(Second {
+            cpu_us: a_second(counts.cpu_us - before.cpu_us),
+            talking: a_second(sent) * FRAME_MS / 1_000,
+            up: counts.calls,
+            pace: if lost { Pace::Lost } else { Pace::Kept },
+        });
     }
 }
 

@@ -1,15 +1,21 @@
-//! Writes recordings: one thread that appends what shards hand over, and one that makes whole recordings durable, so that
+//! Writes recordings: one thread that appends what shards hand over, and some that make whole recordings durable, so that
 //! waiting for the disk at the end of one call does not hold up the others.
+//!
+//! A disk that does nothing for ten seconds loses nothing: so much of each call waits in memory. What waits is bounded for
+//! each call, and for all of them together; who is beyond that loses the recording, which is counted, and told to whoever
+//! waits for it.
 //!
 //! A recording is `….part` until it is whole and on the disk, and then gets its name. One that fails is deleted, and
 //! its call goes on.
 
+mod sync;
+
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 
@@ -18,13 +24,17 @@ use tokio::sync::oneshot;
 use super::recording::{RecordingOutcome, RecordingSpec};
 use super::session::SessionSummary;
 use super::sink::Sink;
+use sync::Whole;
 
-/// Pieces of a second (32 kB) that wait for the disk, of all calls together.
-const PIECES_MAX: usize = 512;
-/// Recordings that wait to be made durable; then the writer waits for it.
-const WHOLE_MAX: usize = 1_024;
+/// Pieces of a second (32 kB) of one call that wait for the disk.
+pub(super) const CALL_PIECES_MAX: usize = 10;
+/// Those of all calls together: ten seconds of a thousand calls, 320 MB.
+const PIECES_MAX: usize = 10_240;
+/// With so many the ends of recordings have no room either.
+const PIECES_AND_ENDS_MAX: usize = 2 * PIECES_MAX;
 /// After so many pieces the writer looks for recordings whose call has given them up.
 const LOOK_EVERY: u32 = 256;
+const TOO_SLOW: &str = "the disk is too slow";
 
 /// A recording that is being made. Its call and the writer share it; when the call has dropped it unfinished, the
 /// writer deletes the file.
@@ -36,6 +46,16 @@ struct DraftState {
     number: u64,
     spec: RecordingSpec,
     failed: OnceLock<String>,
+    /// Its pieces that wait for the disk.
+    waiting: AtomicUsize,
+    load: Arc<Load>,
+}
+
+/// What waits of all recordings, and how they fared.
+#[derive(Debug, Default)]
+struct Load {
+    pieces: AtomicUsize,
+    failed: AtomicU64,
 }
 
 /// Part of a recording: samples of both sides in turn.
@@ -53,15 +73,6 @@ pub(super) struct Last {
     pub(super) waits: oneshot::Sender<SessionSummary>,
 }
 
-impl Last {
-    /// It was never taken: say so to who waits.
-    pub(super) fn give_up(self) {
-        self.piece.draft.fail("the disk is too slow");
-        let reason = self.piece.draft.reason().unwrap_or_default();
-        answer(self.waits, self.summary, RecordingOutcome::Failed { reason });
-    }
-}
-
 #[derive(Debug)]
 enum Message {
     Piece(Piece),
@@ -69,58 +80,97 @@ enum Message {
 }
 
 /// What became of a piece that was handed over.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HandOver {
     Taken,
-    /// Too much waits already: here it is again.
-    Full(Vec<i16>),
-    Over,
+    /// The recording is lost: the disk is too slow, or the writer is gone.
+    Lost,
 }
 
 /// The way to the writer. Its threads end when all of these are dropped and everything is written.
+///
+/// The queue itself has no bound: [`Load`] has.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(SyncSender<Message>);
+pub(super) struct Writer {
+    messages: Sender<Message>,
+    load: Arc<Load>,
+}
 
 impl Writer {
     pub(super) fn start() -> io::Result<Self> {
-        let (sender, messages) = sync_channel(PIECES_MAX);
-        let (whole, wholes) = sync_channel(WHOLE_MAX);
-        thread::Builder::new().name("recording-sync".to_owned()).spawn(|| sync(wholes))?;
-        let writing = Writing { files: HashMap::new(), whole, pieces: 0 };
+        let (messages, received) = channel();
+        let whole = sync::start()?;
+        let load = Arc::new(Load::default());
+        let writing = Writing { files: HashMap::new(), whole, bytes: Vec::new(), pieces: 0 };
         thread::Builder::new()
             .name("recording-write".to_owned())
-            .spawn(|| writing.run(messages))?;
-        Ok(Self(sender))
+            .spawn(|| writing.run(received))?;
+        Ok(Self { messages, load })
+    }
+
+    pub(super) fn draft(&self, spec: RecordingSpec) -> Draft {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let (failed, waiting) = (OnceLock::new(), AtomicUsize::new(0));
+        Draft(Arc::new(DraftState { number, spec, failed, waiting, load: Arc::clone(&self.load) }))
     }
 
     /// Never waits.
     pub(super) fn add(&self, piece: Piece) -> HandOver {
-        match self.0.try_send(Message::Piece(piece)) {
-            Ok(()) => HandOver::Taken,
-            Err(TrySendError::Full(Message::Piece(piece))) => HandOver::Full(piece.samples),
-            Err(_) => HandOver::Over,
+        let draft = piece.draft.clone();
+        let full = draft.0.waiting.load(Ordering::Relaxed) >= CALL_PIECES_MAX;
+        if full || self.load.pieces.load(Ordering::Relaxed) >= PIECES_MAX {
+            draft.fail(TOO_SLOW);
+            return HandOver::Lost;
+        }
+        draft.count();
+        if self.messages.send(Message::Piece(piece)).is_err() {
+            draft.uncount();
+            draft.fail("the writer is gone");
+            return HandOver::Lost;
+        }
+        HandOver::Taken
+    }
+
+    /// Never waits. Whoever waits for the recording is answered, whatever comes of it.
+    pub(super) fn finish(&self, last: Box<Last>) {
+        let draft = last.piece.draft.clone();
+        if self.load.pieces.load(Ordering::Relaxed) >= PIECES_AND_ENDS_MAX {
+            return last.give_up(TOO_SLOW);
+        }
+        draft.count();
+        if let Err(refused) = self.messages.send(Message::Last(last)) {
+            draft.uncount();
+            if let Message::Last(last) = refused.0 {
+                last.give_up("the writer is gone");
+            }
         }
     }
 
-    /// Never waits. Gives it back where too much waits already.
-    pub(super) fn finish(&self, last: Box<Last>) -> Option<Box<Last>> {
-        match self.0.try_send(Message::Last(last)) {
-            Err(TrySendError::Full(Message::Last(last))) => Some(last),
-            Ok(()) | Err(_) => None,
-        }
+    /// Recordings that were lost.
+    pub(super) fn failed(&self) -> u64 {
+        self.load.failed.load(Ordering::Relaxed)
+    }
+
+    /// Pieces of a second that wait for the disk.
+    pub(super) fn waiting(&self) -> u64 {
+        self.load.pieces.load(Ordering::Relaxed) as u64
+    }
+}
+
+impl Last {
+    fn give_up(self, reason: &str) {
+        self.piece.draft.fail(reason);
+        let reason = self.piece.draft.reason().unwrap_or_default();
+        answer(self.waits, self.summary, RecordingOutcome::Failed { reason });
     }
 }
 
 impl Draft {
-    pub(super) fn new(spec: RecordingSpec) -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(DraftState { number, spec, failed: OnceLock::new() }))
-    }
-
     /// Give it up. The first reason counts.
     pub(super) fn fail(&self, reason: &str) {
         if self.0.failed.set(reason.to_owned()).is_ok() {
+            self.0.load.failed.fetch_add(1, Ordering::Relaxed);
             tracing::error!(recording = %self.0.spec.path.display(), reason, "a recording is lost");
         }
     }
@@ -132,12 +182,25 @@ impl Draft {
     fn reason(&self) -> Option<String> {
         self.0.failed.get().cloned()
     }
+
+    /// A piece of it waits from now on.
+    fn count(&self) {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        self.0.load.pieces.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn uncount(&self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.load.pieces.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The writing thread.
 struct Writing {
     files: HashMap<u64, Open>,
     whole: SyncSender<Whole>,
+    /// Where pieces are made into bytes.
+    bytes: Vec<u8>,
     pieces: u32,
 }
 
@@ -148,15 +211,6 @@ struct Open {
     path: PathBuf,
 }
 
-/// A recording that is written and not yet durable.
-struct Whole {
-    sink: Sink,
-    draft: Draft,
-    part: PathBuf,
-    summary: SessionSummary,
-    waits: oneshot::Sender<SessionSummary>,
-}
-
 impl Writing {
     fn run(mut self, messages: Receiver<Message>) {
         for message in messages {
@@ -164,7 +218,7 @@ impl Writing {
                 Message::Piece(piece) => self.write(&piece),
                 Message::Last(last) => self.end(*last),
             }
-            self.pieces += 1;
+            self.pieces = self.pieces.wrapping_add(1);
             if self.pieces.is_multiple_of(LOOK_EVERY) {
                 self.drop_abandoned();
             }
@@ -173,26 +227,28 @@ impl Writing {
 
     /// A fault gives up this recording and no other.
     fn write(&mut self, piece: &Piece) {
-        if piece.draft.has_failed() {
-            return self.discard(&piece.draft);
+        let draft = &piece.draft;
+        if draft.has_failed() {
+            self.discard(draft);
+        } else if let Err(error) = self.append(piece) {
+            draft.fail(&error.to_string());
+            self.discard(draft);
         }
-        let written = self.open(&piece.draft).and_then(|file| file.sink.write(&piece.samples));
-        if let Err(error) = written {
-            piece.draft.fail(&error.to_string());
-            self.discard(&piece.draft);
-        }
+        draft.uncount();
     }
 
-    fn open(&mut self, draft: &Draft) -> io::Result<&mut Open> {
+    fn append(&mut self, piece: &Piece) -> io::Result<()> {
         use std::collections::hash_map::Entry;
-        match self.files.entry(draft.0.number) {
-            Entry::Occupied(open) => Ok(open.into_mut()),
+        let draft = &piece.draft.0;
+        let open = match self.files.entry(draft.number) {
+            Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(place) => {
-                let path = draft.0.spec.path.with_extension("part");
-                let sink = Sink::create(&path, draft.0.spec.format)?;
-                Ok(place.insert(Open { draft: Arc::downgrade(&draft.0), sink, path }))
+                let path = draft.spec.path.with_extension("part");
+                let sink = Sink::create(&path, draft.spec.format)?;
+                place.insert(Open { draft: Arc::downgrade(draft), sink, path })
             }
-        }
+        };
+        open.sink.write(&piece.samples, &mut self.bytes)
     }
 
     fn end(&mut self, last: Last) {
@@ -230,25 +286,6 @@ impl Writing {
     }
 }
 
-/// The thread that waits for the disk.
-fn sync(wholes: Receiver<Whole>) {
-    for Whole { sink, draft, part, summary, waits } in wholes {
-        let outcome = match sink.finish().and_then(|recorded| {
-            fs::rename(&part, &draft.0.spec.path)?;
-            sync_folder(&draft.0.spec.path)?;
-            Ok(recorded)
-        }) {
-            Ok(recorded) => RecordingOutcome::Whole(recorded),
-            Err(error) => {
-                draft.fail(&error.to_string());
-                remove(&part);
-                RecordingOutcome::Failed { reason: error.to_string() }
-            }
-        };
-        answer(waits, summary, outcome);
-    }
-}
-
 fn answer(
     waits: oneshot::Sender<SessionSummary>,
     summary: SessionSummary,
@@ -261,12 +298,5 @@ fn answer(
 fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path) {
         tracing::warn!(%error, path = %path.display(), "a part of a lost recording stays behind");
-    }
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
     }
 }

@@ -22,12 +22,9 @@ use super::sdp::Local;
 use crate::carrier::{CallEvent, Command, Order};
 use crate::gate::Permit;
 use crate::hearing::Hearing;
-use crate::media::{MediaEvent, Session, SessionEvents};
+use crate::media::{MediaEvent, RECORDING_WAIT, Session, SessionEvents};
 use crate::task_leg::{CallEnd, Wanted};
 use place::Placed;
-
-/// How long the end of a recording is waited for.
-const RECORDING_WAIT: Duration = Duration::from_secs(5);
 
 /// What is needed until the call is answered.
 pub(super) struct Placing {

@@ -10,7 +10,7 @@ use telephony::sip::{Health, Registered};
 
 use super::sipp::Sipp;
 use super::socket::Socket;
-use super::world::{World, answered, order, rest, trunk, until};
+use super::world::{World, answered, order, rest, ringing, trunk, until};
 
 #[tokio::test]
 async fn the_next_host_is_called_when_the_first_is_silent_or_takes_no_calls() {
@@ -105,6 +105,17 @@ async fn a_far_end_that_never_answers_is_given_up_after_four_seconds() {
     assert!(invites >= 3, "a lost packet is repeated");
     let after = silent.hear_for(Duration::from_secs(4)).await;
     assert!(after.is_empty(), "nothing rings a phone for a call that was given up");
+}
+
+#[tokio::test]
+async fn a_process_that_had_no_time_for_five_seconds_does_not_take_the_far_end_for_silent() {
+    let (world, far) = (World::new().await, Socket::new().await);
+    let mut call = world.gate.originate(order(trunk(&[far.address()], json!({})))).await.unwrap();
+    let invite = far.hear("INVITE").await;
+    far.say(invite.from, invite.answer("180 Ringing", "far", "").as_bytes()).await;
+    // Nothing of this process runs meanwhile.
+    std::thread::sleep(Duration::from_secs(5));
+    until(&mut call, ringing).await;
 }
 
 #[tokio::test]

@@ -68,7 +68,10 @@ pub(super) async fn finish(
     Ok(next)
 }
 
-/// Write the recording into the spool, as WAV: its upload makes of it what it is kept as. When the disk fails, the recording is lost and the record is kept.
+/// Write the recording into the spool, as WAV: its upload makes of it what it is kept as.
+///
+/// One that is not there has its upload all the same. The disk may be busy, and be done with it by then; and where it is
+/// lost, the upload says so in the record.
 async fn record_call(
     env: &Environment,
     order: &DialOrder,
@@ -87,27 +90,23 @@ async fn record_call(
         // It was recorded while it was up.
         Driver::Sip | Driver::Asterisk => recording::of(&path),
     });
-    let failed = match written.await {
-        Ok(Ok(recorded)) => {
-            let key = storage::objects::keys::recording(
-                order.facts.enterprise,
-                order.facts.task,
-                attempt,
-                account.started_at,
-                format,
-            );
-            return Some(NewRecording {
-                spool: env.spool.id().to_owned(),
-                object_key: key,
-                duration_ms: i64::try_from(recorded.duration_ms).unwrap_or(i64::MAX),
-            });
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    metrics::counter!("callwright_recordings_failed_total").increment(1);
-    tracing::error!(error = failed, %attempt, "the recording can't be written");
-    None
+    let written = written.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let duration_ms = written.map(|recorded| recorded.duration_ms).unwrap_or_else(|error| {
+        tracing::error!(%error, %attempt, "the recording is not there");
+        length_ms
+    });
+    let object_key = storage::objects::keys::recording(
+        order.facts.enterprise,
+        order.facts.task,
+        attempt,
+        account.started_at,
+        format,
+    );
+    Some(NewRecording {
+        spool: env.spool.id().to_owned(),
+        object_key,
+        duration_ms: i64::try_from(duration_ms).unwrap_or(i64::MAX),
+    })
 }
 
 fn spans(report: &Report) -> Vec<Span> {

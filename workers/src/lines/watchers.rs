@@ -48,6 +48,10 @@ impl Watchers<'_> {
 /// Say how the voice of this process fares, by metrics.
 pub(super) fn tell_voice(counts: &PlaneCounts) {
     metrics::gauge!("callwright_voice_calls").set(counts.shards.calls as f64);
+    metrics::gauge!("callwright_voice_calls_free").set(counts.calls_free as f64);
+    metrics::gauge!("callwright_voice_call_cost_seconds").set(counts.call_us as f64 / 1e6);
+    let waiting = counts.recording_seconds_waiting as f64;
+    metrics::gauge!("callwright_recording_seconds_waiting").set(waiting);
     let frames = counts.lateness.frames.iter().sum();
     metrics::counter!("callwright_voice_frames_total").absolute(frames);
     for (bound, ms) in [("5 ms", 5), ("10 ms", 10)] {

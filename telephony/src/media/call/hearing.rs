@@ -39,13 +39,20 @@ impl Call {
             self.report(now, Farewell::GoesOn);
         }
         self.outbox.flush();
-        self.shared.counters.events_lost.add(self.outbox.take_lost());
+        let lost = self.outbox.take_lost();
+        if lost > 0 {
+            self.shared.counters.events_lost.add(lost);
+        }
     }
 
     fn receive(&mut self, scratch: &mut Scratch, now: Instant) {
+        let mut look = self.arrivals.look(self.unheard);
         for _ in 0..PACKETS_A_LOOK_MAX {
+            if !look.goes_on() {
+                break;
+            }
             match self.wire.receive(scratch) {
-                Received::Nothing => return,
+                Received::Nothing => break,
                 Received::Refused => {}
                 Received::Rtcp => self.hear_report(&scratch.packet, now),
                 Received::Samples => {
@@ -54,25 +61,29 @@ impl Call {
                     };
                     let counters = &self.shared.counters;
                     self.receiving.hear_samples(&scratch.samples, direction, now, counters);
+                    look.came();
                     self.life.last = now;
                 }
                 Received::Rtp { from } => {
-                    let Some(packet) = rtp::parse(&scratch.packet) else {
+                    let Scratch { packet, samples, .. } = &mut *scratch;
+                    let Some(packet) = rtp::parse(packet) else {
                         self.shared.counters.packets_garbage.add(1);
                         continue;
                     };
                     let Some(peer) = self.wire.peer() else { continue };
                     let counters = &self.shared.counters;
-                    match self.receiving.hear(&packet, peer, now, counters) {
+                    match self.receiving.hear(&packet, peer, now, counters, samples) {
                         Content::Nothing => continue,
                         Content::Stream => {}
                         Content::Digit(digit) => self.outbox.push(now, Happened::Digit { digit }),
                     }
                     self.wire.pin(from, now);
+                    look.came();
                     self.life.last = now;
                 }
             }
         }
+        self.arrivals.looked(&look);
     }
 
     pub(super) fn hear_frame(&mut self, now: Instant, care: Care) {

@@ -16,6 +16,9 @@ use crate::media::{Happened, MediaEvent, Tone};
 
 /// How long a host may be silent before the next one is tried.
 const SILENCE_WAIT: Duration = Duration::from_secs(4);
+/// When we are later than this to see that a time is over, this process had no time for its calls. What came meanwhile may
+/// still be on its way through it.
+const LATE_MIN: Duration = Duration::from_millis(100);
 /// How long the end of an INVITE is waited for after our CANCEL.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
 /// SIP: request terminated, the answer to our CANCEL.
@@ -174,7 +177,14 @@ impl Call {
 
     /// A time is over: of the wait for our CANCEL, of a silent host, or of the ringing.
     fn on_due(&mut self, waiting: &mut Waiting) -> Option<Outcome> {
-        let silent = !waiting.heard && tokio::time::Instant::now() >= waiting.silent_due;
+        let now = tokio::time::Instant::now();
+        let late = now.saturating_duration_since(waiting.silent_due);
+        let silent = !waiting.heard && now >= waiting.silent_due;
+        if silent && waiting.cancelling.is_none() && late > LATE_MIN {
+            // Silence is not told from our own lateness: listen for as long again. The ringing's time bounds it.
+            waiting.silent_due = now + late.min(SILENCE_WAIT);
+            return None;
+        }
         if waiting.cancelling.is_some() || silent {
             return Some(self.on_nothing(waiting));
         }
