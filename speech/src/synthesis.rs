@@ -64,7 +64,7 @@ pub trait Synthesiser: Send + Sync {
 pub struct SpokenStream(BoxStream<'static, Piece>);
 
 /// Samples, or why there are no more.
-type Piece = Result<Arc<[i16]>, SpeechError>;
+pub type Piece = Result<Arc<[i16]>, SpeechError>;
 
 /// Where a synthesiser puts the speech that it makes.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ impl Synthesiser for Counting {
             "long" => return Ok(SpokenStream::of((0..20_000).collect())),
             "endless" => {
                 let second = || vec![1; 800_000];
-                let pieces = stream::repeat_with(move || Ok(second()));
+                let pieces = stream::repeat_with(move || Ok(second().into()));
                 return Ok(SpokenStream::from_pieces(pieces));
             }
             _ => {
@@ -56,7 +56,7 @@ fn wish(text: &str, voice: &str) -> SpeechWish {
 async fn rest(mut stream: SpokenStream) -> Result<Vec<i16>, SpeechError> {
     let mut samples = Vec::new();
     while let Some(piece) = stream.next().await {
-        samples.extend(piece?);
+        samples.extend_from_slice(&piece?);
     }
     Ok(samples)
 }
@@ -129,9 +129,9 @@ async fn many_who_want_the_same_at_the_same_moment_share_the_work_and_each_hears
     assert!(sink.add(vec![1, 2]).await);
     // A late one hears what is there, and what comes.
     let mut late = cached.speak(&wish("Hello", "")).await.unwrap();
-    assert_eq!(late.next().await.unwrap().unwrap(), [1, 2]);
+    assert_eq!(*late.next().await.unwrap().unwrap(), [1, 2]);
     assert!(sink.add(vec![3]).await);
-    assert_eq!(late.next().await.unwrap().unwrap(), [3]);
+    assert_eq!(*late.next().await.unwrap().unwrap(), [3]);
     drop(sink);
     assert!(late.next().await.is_none());
     for listener in early {
@@ -159,7 +159,7 @@ async fn a_listener_who_leaves_takes_nothing_from_the_others_and_the_last_one_en
     first.abort();
     assert!(sink.add(vec![1]).await);
     let mut second = second.await.unwrap().unwrap();
-    assert_eq!(second.next().await.unwrap().unwrap(), [1]);
+    assert_eq!(*second.next().await.unwrap().unwrap(), [1]);
     let third = cached.speak(&wish("Hello", "")).await.unwrap();
     drop(second);
     assert!(sink.add(vec![2]).await, "the third listens");

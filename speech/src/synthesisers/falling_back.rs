@@ -66,6 +66,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::synthesis::Piece;
 
     /// Speaks, or fails, as its letter says; writes down what it was asked.
     struct Letter(char, Arc<Mutex<Vec<String>>>);
@@ -97,7 +98,7 @@ mod tests {
     }
 
     struct Outcome {
-        pieces: Vec<Result<Vec<i16>, SpeechError>>,
+        pieces: Vec<Piece>,
         asked: Vec<String>,
         failed: Vec<String>,
     }
@@ -128,7 +129,7 @@ mod tests {
     }
 
     fn heard(outcome: Outcome) -> Vec<Vec<i16>> {
-        outcome.pieces.into_iter().map(Result::unwrap).collect()
+        outcome.pieces.into_iter().map(|piece| piece.unwrap().to_vec()).collect()
     }
 
     #[tokio::test]
@@ -160,7 +161,7 @@ mod tests {
         let outcome = spoken("ms").await;
         assert_eq!(outcome.asked, ["m eva"]);
         assert!(
-            matches!(&outcome.pieces[..], [Ok(piece), Err(SpeechError::TimedOut)] if piece == &[7])
+            matches!(&outcome.pieces[..], [Ok(piece), Err(SpeechError::TimedOut)] if piece[..] == [7])
         );
     }
 

@@ -77,7 +77,7 @@ mod tests {
         let sink = given.recv().await.unwrap();
         assert!(sink.add(vec![1]).await);
         drop(sink);
-        assert_eq!(first.next().await.unwrap().unwrap(), [1]);
+        assert_eq!(*first.next().await.unwrap().unwrap(), [1]);
         assert!(first.next().await.is_none());
         let third = limited.speak(&wish("three")).await.unwrap();
         assert!(limited.speak(&wish("four")).await.is_err());

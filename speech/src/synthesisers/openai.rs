@@ -20,7 +20,7 @@ use crate::failure::SpeechError;
 use crate::http_failure::{failure, refusal};
 use crate::reach::Reach;
 use crate::synthesis::{
-    SPEECH_SAMPLES_MAX, SpeechWish, SpokenStream, Synthesiser, silent, too_much,
+    Piece, SPEECH_SAMPLES_MAX, SpeechWish, SpokenStream, Synthesiser, silent, too_much,
 };
 
 /// Once it speaks, its next 20 ms may take so long. A call that hears nothing for longer is better told so.
@@ -98,8 +98,6 @@ struct Speaking {
     wait_left: Duration,
 }
 
-type Piece = Result<Vec<i16>, SpeechError>;
-
 impl Speaking {
     fn new(body: Body, rate: u32, first_max: Duration) -> Self {
         Self {
@@ -123,13 +121,13 @@ impl Speaking {
                 None => Some((Err(too_much()), None)),
                 Some(left) => {
                     self.samples_left = left;
-                    Some((Ok(piece), Some(self)))
+                    Some((Ok(piece.into()), Some(self)))
                 }
             },
             Ok(None) => {
                 let nothing_came = self.samples_left == SPEECH_SAMPLES_MAX;
                 match self.pcm.finish() {
-                    Ok(rest) if !rest.is_empty() => Some((Ok(rest), None)),
+                    Ok(rest) if !rest.is_empty() => Some((Ok(rest.into()), None)),
                     Ok(_) if nothing_came => Some((Err(silent()), None)),
                     Ok(_) => None,
                     Err(error) => Some((Err(error), None)),

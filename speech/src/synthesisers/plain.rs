@@ -9,7 +9,7 @@ use futures::stream;
 use outbound::characters::is_invisible;
 
 use crate::failure::SpeechError;
-use crate::synthesis::{SpeechWish, SpokenStream, Synthesiser, TEXT_MAX};
+use crate::synthesis::{Piece, SpeechWish, SpokenStream, Synthesiser, TEXT_MAX};
 
 /// The longest text, in characters: about twenty minutes.
 pub const WHOLE_TEXT_MAX: usize = 20_000;
@@ -64,7 +64,7 @@ struct Spoken<S> {
 }
 
 impl<S: Synthesiser> Spoken<S> {
-    async fn next(mut self) -> Option<(Result<Vec<i16>, SpeechError>, Self)> {
+    async fn next(mut self) -> Option<(Piece, Self)> {
         loop {
             if let Some(piece) = self.speech.next().await {
                 return Some((piece, self));
@@ -248,7 +248,7 @@ mod tests {
         let mut stream = plain.speak(&wish(text.to_owned())).await?;
         let mut samples = Vec::new();
         while let Some(piece) = stream.next().await {
-            samples.extend(piece?);
+            samples.extend_from_slice(&piece?);
         }
         Ok(samples)
     }
