@@ -1,6 +1,7 @@
 //! Who speaks the robot's words.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -57,6 +58,13 @@ pub trait Synthesiser: Send + Sync {
     ///
     /// A text without a word that can be spoken is a stream without samples.
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError>;
+}
+
+#[async_trait]
+impl<S: Synthesiser + ?Sized> Synthesiser for Arc<S> {
+    async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
+        (**self).speak(wish).await
+    }
 }
 
 /// Speech as it is made: pieces of samples at [`RATE`].

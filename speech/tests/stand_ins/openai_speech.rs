@@ -122,7 +122,9 @@ async fn answer(
         Behaviour::NeverAnswers => pending().await,
         Behaviour::Json => kind("application/json", Body::from(format!("{{\"it\":\"{quoted}\"}}"))),
         Behaviour::Mp3 => kind("application/octet-stream", Body::from(&b"ID3\x04\0\0\0\0\0\0"[..])),
-        Behaviour::Status(status) => (StatusCode::from_u16(status).unwrap(), quoted).into_response(),
+        Behaviour::Status(status) => {
+            (StatusCode::from_u16(status).unwrap(), quoted).into_response()
+        }
         _ => kind("audio/pcm", Body::from_stream(spoken(open, &text))),
     }
 }

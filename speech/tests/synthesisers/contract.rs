@@ -13,7 +13,8 @@ const PIECE_SAMPLES_MIN: usize = 160;
 const ALIKE: std::ops::RangeInclusive<f64> = 0.65..=1.5;
 
 pub async fn keeps(synthesiser: Arc<dyn Synthesiser>, chinese: Option<&str>) {
-    a_text_becomes_speech(&*synthesiser, &wish("Hello, this is the garage. Your car is ready.")).await;
+    a_text_becomes_speech(&*synthesiser, &wish("Hello, this is the garage. Your car is ready."))
+        .await;
     if let Some(voice) = chinese {
         let wish = SpeechWish {
             text: "您好，这里是客服中心。请问您现在方便吗？".into(),
