@@ -60,6 +60,13 @@ pub trait Synthesiser: Send + Sync {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError>;
 }
 
+#[async_trait]
+impl<S: Synthesiser + ?Sized> Synthesiser for Arc<S> {
+    async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
+        (**self).speak(wish).await
+    }
+}
+
 /// Speech as it is made: pieces of samples at [`RATE`]. Many calls hear the same text, so they share its samples.
 pub struct SpokenStream(BoxStream<'static, Piece>);
 

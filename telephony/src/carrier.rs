@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use clock::Clock;
 use dialog::conversation::Input;
-use dialog::robot::SpeechSettings;
 use outbound::Time;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, EnterpriseId, TaskId, TrunkId};
@@ -24,6 +23,7 @@ use outbound::trunk::TrunkConfig;
 use tokio::time::Instant;
 
 use crate::media::Audio;
+use crate::voice::Say;
 
 /// A line to the phone network.
 #[async_trait]
@@ -184,9 +184,7 @@ impl Ending {
 pub enum Command {
     Play {
         utterance: u64,
-        text: String,
-        /// Whose voice speaks it, on a line that carries sound.
-        speech: Arc<SpeechSettings>,
+        say: Say,
     },
     Stop {
         utterance: u64,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dialog::navigation::PublishedSound;
 use dialog::robot::SpeechSettings;
 use outbound::ids::EnterpriseId;
 
@@ -9,10 +10,20 @@ use crate::media::Source;
 use crate::recording::RATE;
 use crate::spoken::{spoken_ms, words};
 
-/// Turns a text into sound at 8 kHz.
+/// What is to be heard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Say {
+    pub text: String,
+    /// With whose voice, on a line that carries sound.
+    pub speech: Arc<SpeechSettings>,
+    /// A sound that is played instead; the text is its words.
+    pub sound: Option<PublishedSound>,
+}
+
+/// Makes sound at 8 kHz.
 pub trait Voice: Send + Sync {
-    /// The sound of a text in the voice that an enterprise's robot has; it may still be made while it plays.
-    fn speak(&self, enterprise: EnterpriseId, text: &str, speech: &Arc<SpeechSettings>) -> Source;
+    /// What an enterprise's robot says; it may still be made while it plays.
+    fn speak(&self, enterprise: EnterpriseId, say: Say) -> Source;
 }
 
 /// Tones, each as long as its word: what is heard where no voice is configured.
@@ -26,7 +37,8 @@ const LOUDNESS: f64 = 9_000.0;
 const GAP_MS: u64 = 30;
 
 impl Voice for Tones {
-    fn speak(&self, _: EnterpriseId, text: &str, _: &Arc<SpeechSettings>) -> Source {
+    fn speak(&self, _: EnterpriseId, Say { text, .. }: Say) -> Source {
+        let text = text.as_str();
         let samples_a_ms = u64::from(RATE) / 1_000;
         let length = spoken_ms(text).min(SPOKEN_MS_MAX) * samples_a_ms;
         let mut samples = vec![0_i16; usize::try_from(length).unwrap_or(0)];

@@ -33,9 +33,10 @@ use outbound::trunk::TrunkConfig;
 use telephony::carrier::{Call, CallEvent, Carrier, CarrierError, Command, Ending, Order};
 use telephony::journal::{Event, read_all};
 use telephony::spoken::spoken_ms;
+use telephony::voice::Say;
 
 fn say(utterance: u64, text: &str) -> Command {
-    Command::Play { utterance, text: text.to_owned(), speech: Arc::default() }
+    Command::Play { utterance, say: Say { text: text.to_owned(), ..Say::default() } }
 }
 
 /// A carrier and phones on its far end that act as they are asked to.

@@ -17,10 +17,12 @@ use outbound::trunk::TransferBy;
 use storage::attempts::DialOrder;
 use storage::suppression;
 use telephony::carrier::{Call, CallEvent, Command, Ending, Order, TransferProgress};
+use telephony::voice::Say;
 use tokio::task::JoinHandle;
 
 use crate::asked::Asked;
 use crate::ear::Ear;
+use crate::enquiry::Enquiry;
 use crate::environment::Environment;
 use crate::faults;
 use crate::live::{LiveCall, Notice};
@@ -60,6 +62,7 @@ pub struct Talk<'a> {
     /// Whose voice speaks, and how.
     speaks: (Option<Arc<RobotConfig>>, Arc<SpeechSettings>),
     asked: Asked,
+    enquiry: Enquiry,
     /// The customer asked not to be called again, and is being listed.
     listing: Option<JoinHandle<()>>,
     transfer: Transfer,
@@ -88,6 +91,7 @@ impl<'a> Talk<'a> {
             listens: None,
             speaks: (None, Arc::default()),
             asked: Asked::default(),
+            enquiry: Enquiry::default(),
             listing: None,
             transfer: Transfer::default(),
             referred: None,
@@ -124,6 +128,10 @@ impl<'a> Talk<'a> {
                 },
                 (at, input) = heard(&mut self.ear) => self.hear(at, input).await,
                 answer = self.asked.answer() => {
+                    let now = self.env.clock.now();
+                    self.hear(now, answer).await;
+                }
+                answer = self.enquiry.next() => {
                     let now = self.env.clock.now();
                     self.hear(now, answer).await;
                 }
@@ -203,9 +211,9 @@ impl<'a> Talk<'a> {
         }
         for output in outputs {
             match output {
-                Output::Play { utterance, text } => {
-                    let speech = Arc::clone(&self.speaks.1);
-                    self.call.send(Command::Play { utterance, text, speech }).await;
+                Output::Play { utterance, text, sound } => {
+                    let say = Say { text, speech: Arc::clone(&self.speaks.1), sound };
+                    self.call.send(Command::Play { utterance, say }).await;
                 }
                 Output::Stop { utterance } => self.call.send(Command::Stop { utterance }).await,
                 Output::SendDigits(digits) => self.call.send(Command::SendDigits(digits)).await,
@@ -214,6 +222,10 @@ impl<'a> Talk<'a> {
                 Output::CancelAsk { id } => self.asked.cancel(id),
                 Output::Transfer(request) => self.hand_over(request),
                 Output::CancelTransfer { id } => self.transfer.cancel(id),
+                Output::Http(request) => {
+                    self.enquiry.ask(self.env.providers.tools(self.placed.enterprise), request);
+                }
+                Output::CancelHttp { id } => self.enquiry.cancel(id),
                 Output::Suppress => self.never_again(),
             }
         }
@@ -298,7 +310,7 @@ impl<'a> Talk<'a> {
     }
 
     fn ask(&mut self, request: AgentRequest) {
-        self.asked.ask(self.env.agent.clone(), request);
+        self.asked.ask(self.env.providers.agent(self.placed.enterprise), request);
     }
 }
 

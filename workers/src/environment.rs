@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use clock::Clock;
 use jobs::Queues;
-use speech::Agent;
-use speech::scripted::ScriptedAgent;
 use storage::Store;
 use storage::objects::Objects;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +66,6 @@ pub struct Environment {
     pub objects: Objects,
     pub clock: Clock,
     pub lines: Arc<Lines>,
-    pub agent: Arc<dyn Agent>,
     pub providers: Providers,
     pub senses: Senses,
     pub spool: Spool,
@@ -92,6 +89,7 @@ impl Environment {
         objects: Objects,
         clock: Clock,
         lines: Lines,
+        (providers, senses): (Providers, Senses),
         spool: &Path,
         settings: Settings,
         stopping: CancellationToken,
@@ -111,11 +109,10 @@ impl Environment {
             store,
             queues,
             objects,
-            clock: clock.clone(),
+            clock,
             lines: Arc::new(lines),
-            agent: Arc::new(ScriptedAgent::new(clock)),
-            providers: Providers::default(),
-            senses: Senses::default(),
+            providers,
+            senses,
             spool,
             settings,
             worker,

@@ -22,6 +22,7 @@ mod asked;
 mod dial_attempt;
 pub mod ear;
 mod faults;
+mod enquiry;
 mod finishes;
 mod import_batch;
 mod leased;
@@ -36,7 +37,7 @@ mod transfer;
 mod turns;
 mod unending;
 mod upload_recording;
-mod voice;
+pub mod voice;
 
 pub use environment::{Environment, Settings};
 pub use import_batch::process::{COMMAND as READ_IMPORT, run as read_import};

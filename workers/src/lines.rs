@@ -17,8 +17,6 @@ use clock::Clock;
 use outbound::ids::{AttemptId, TrunkId};
 use outbound::trunk::health::TrunkHealth;
 use outbound::trunk::{Driver, TrunkConfig};
-use speech::cached::Cached;
-use speech::espeak::Espeak;
 use storage::trunks::RealLine;
 use storage::{Store, StoreError, trunks};
 use telephony::asterisk::{Asterisk, AsteriskSettings};
@@ -50,6 +48,7 @@ pub struct Lines {
     decided: Arc<Decided>,
     simulated: SimulatedCarrier,
     addresses: LineAddresses,
+    voice: SpokenVoice,
     /// Opened when they are first needed: a process that does not dial opens no port.
     sip: OnceCell<Gate<Sip>>,
     asterisk: OnceCell<Gate<Asterisk>>,
@@ -76,7 +75,13 @@ impl std::fmt::Debug for Lines {
 }
 
 impl Lines {
-    pub fn new(store: Store, clock: Clock, journal: Journal, addresses: LineAddresses) -> Self {
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        addresses: LineAddresses,
+        voice: SpokenVoice,
+    ) -> Self {
         let journal = Arc::new(journal);
         let decided = Arc::new(Decided::default());
         let simulated = Gate::looking(
@@ -87,7 +92,19 @@ impl Lines {
         );
         let (sip, asterisk, sound) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let known = Mutex::default();
-        Self { store, clock, journal, decided, simulated, addresses, sip, asterisk, sound, known }
+        Self {
+            store,
+            clock,
+            journal,
+            decided,
+            simulated,
+            addresses,
+            voice,
+            sip,
+            asterisk,
+            sound,
+            known,
+        }
     }
 
     /// What was decided about calls that are about to leave.
@@ -148,8 +165,7 @@ impl Lines {
         let open = || async {
             let config = self.addresses.media();
             let plane = Plane::start(config).map_err(|error| error.to_string())?;
-            let voice = SpokenVoice::new(Cached::new(Espeak::default()));
-            Ok(Sound { plane: Arc::new(plane), voice: Arc::new(voice) })
+            Ok(Sound { plane: Arc::new(plane), voice: Arc::new(self.voice.clone()) })
         };
         self.sound.get_or_try_init(open).await.cloned()
     }

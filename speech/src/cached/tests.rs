@@ -22,7 +22,7 @@ impl Synthesiser for Counting {
                 sink.fail(SpeechError::TimedOut).await;
             }
             "panic" => panic!("a synthesiser that panics, for a test"),
-            "long" => return Ok(SpokenStream::of((0..20_000).collect())),
+            "long" => return Ok(SpokenStream::of((0..20_000).collect::<Vec<_>>())),
             "endless" => {
                 let second = || vec![1; 800_000];
                 let pieces = stream::repeat_with(move || Ok(second().into()));

@@ -234,7 +234,7 @@ impl Leg for SimulatedCall {
         let now = self.now_ms();
         let Some(customer) = &mut self.customer else { return };
         match command {
-            Command::Play { utterance, text, .. } => customer.hear(now, utterance, text),
+            Command::Play { utterance, say } => customer.hear(now, utterance, say.text),
             Command::Stop { utterance } => customer.stop(now, utterance),
             Command::Listen { end_of_speech_ms } => customer.listen(end_of_speech_ms),
             // The simulated network takes digits and transfers, and does nothing about them. The gate hangs up.

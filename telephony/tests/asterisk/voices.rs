@@ -1,6 +1,5 @@
 //! What the voice is like, on both media: there at once, at its own pace, and told as it was heard.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use dialog::conversation::Input;
@@ -8,6 +7,7 @@ use outbound::outcome::{CallResult, cause};
 use serde_json::json;
 use telephony::carrier::{Call, CallEvent, Carrier, Command, Order};
 use telephony::spoken::spoken_ms;
+use telephony::voice::Say;
 
 use crate::asterisk::media::Ear;
 use crate::asterisk::phones::{Act, phone};
@@ -17,7 +17,7 @@ use crate::asterisk::world::{World, answered, eventually, order, rest, until};
 const TEXT: &str = "Good morning, this is the garage about your appointment tomorrow.";
 
 fn say(utterance: u64, text: &str) -> Command {
-    Command::Play { utterance, text: text.to_owned(), speech: Arc::default() }
+    Command::Play { utterance, say: Say { text: text.to_owned(), ..Say::default() } }
 }
 
 async fn heard(call: &mut Box<dyn Call>) -> Input {

@@ -193,8 +193,8 @@ impl Call {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Play { utterance, text, speech } => {
-                let source = self.works.voice.speak(self.order.enterprise, &text, &speech);
+            Command::Play { utterance, say } => {
+                let source = self.works.voice.speak(self.order.enterprise, say);
                 let told = self.hearing.play(&self.session, utterance, source);
                 self.tell_heard(told);
             }
