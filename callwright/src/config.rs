@@ -4,6 +4,7 @@
 //! and its folders. `docs/configuration.md` describes every name.
 
 mod lines;
+mod speech;
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +19,7 @@ use storage::objects::ObjectsConfig;
 use storage::sealing::SealKey;
 use workers::fail_point::DieAt;
 use workers::lines::{AsteriskAddresses, SipAddresses};
+use workers::providers::SpeechSetup;
 
 use crate::metrics_listen::MetricsListen;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub sip: Option<SipAddresses>,
     /// Where Asterisk reaches this process; trunks whose voice comes over a WebSocket need nothing of it.
     pub asterisk: AsteriskAddresses,
+    /// What this machine has for robots that hear and speak.
+    pub speech: SpeechSetup,
     /// What passwords are sealed with, in hexadecimal; without, a key in the data folder.
     pub secrets_key: Option<SealKey>,
     /// For chaos: where this process is to die.
@@ -185,6 +189,7 @@ impl Config {
         let config = Self {
             spool: reader.path("CALLWRIGHT_SPOOL").unwrap_or_else(|| data.join("spool")),
             journal: reader.path("CALLWRIGHT_JOURNAL").unwrap_or_else(|| data.join("journal")),
+            speech: speech::speech(&mut reader, &data),
             data,
             listen,
             metrics_listen: reader.value(

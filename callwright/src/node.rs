@@ -16,7 +16,10 @@ use storage::{Store, StoreConfig};
 use telephony::journal::Journal;
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use workers::ear::Senses;
 use workers::lines::{LineAddresses, Lines};
+use workers::providers::Providers;
+use workers::voice::SpokenVoice;
 use workers::{Environment, Settings};
 
 use crate::config::Config;
@@ -76,7 +79,11 @@ impl Node {
         stopping: CancellationToken,
     ) -> Result<Environment> {
         let addresses = LineAddresses { sip: config.sip.clone(), asterisk: config.asterisk };
-        let lines = Lines::new(self.store.clone(), self.clock.clone(), journal, addresses);
+        let providers = Providers::new(self.store.clone(), self.clock.clone(), &config.speech);
+        let providers = providers.context("providers can't be asked")?;
+        let voice = SpokenVoice::new(providers.clone(), self.objects.clone());
+        let lines = Lines::new(self.store.clone(), self.clock.clone(), journal, addresses, voice);
+        let senses = Senses::new(config.speech.models.clone());
         let settings = Settings {
             lease: config.lease,
             die_at: config.die_at.clone(),
@@ -91,6 +98,7 @@ impl Node {
             self.objects.clone(),
             self.clock.clone(),
             lines,
+            (providers, senses),
             &config.spool,
             settings,
             stopping,

@@ -16,6 +16,7 @@ use speech::agents::{Agents, LlmAgent};
 use speech::cached::SpokenTexts;
 use speech::espeak::Espeak;
 use speech::scripted::ScriptedAgent;
+use speech::synthesisers::configured::Speakers;
 use speech::synthesisers::piper::{PiperProcesses, PiperProgram};
 use speech::tools::HttpTools;
 use speech::{Agent, Reach, SpeechError};
@@ -47,9 +48,7 @@ struct Shared {
     store: Store,
     reach: Reach,
     scripted: ScriptedAgent,
-    spoken: SpokenTexts,
-    espeak: Espeak,
-    piper: PiperProcesses,
+    speakers: Speakers,
     hears_here: hears::Here,
     enterprises: Mutex<HashMap<EnterpriseId, Arc<Enterprise>>>,
 }
@@ -65,13 +64,17 @@ impl Providers {
     pub fn new(store: Store, clock: Clock, setup: &SpeechSetup) -> Result<Self, SpeechError> {
         let SpeechSetup { private_hosts, piper_python, piper_voices, .. } = setup.clone();
         let program = PiperProgram { python: piper_python, voices: piper_voices };
+        let reach = Reach::new(&private_hosts)?;
         Ok(Self(Arc::new(Shared {
             store,
-            reach: Reach::new(&private_hosts)?,
+            speakers: Speakers {
+                reach: reach.clone(),
+                espeak: Espeak::default(),
+                piper: PiperProcesses::new(program),
+                spoken: SpokenTexts::default(),
+            },
+            reach,
             scripted: ScriptedAgent::new(clock),
-            spoken: SpokenTexts::default(),
-            espeak: Espeak::default(),
-            piper: PiperProcesses::new(program),
             hears_here: hears::Here::default(),
             enterprises: Mutex::default(),
         })))

@@ -4,8 +4,8 @@
 //! once.
 
 use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use speech::recognition::Frame;
 use speech::signal::Models;
@@ -18,9 +18,12 @@ const BEFORE_MAX: usize = 10;
 /// Silence that is put after a turn that is judged. The model knows pauses of 200 ms, and is asked after 100.
 const ADDED_SILENCE: usize = 800;
 
-/// The models of a process; clones share them.
-#[derive(Clone, Default)]
-pub struct Senses(Option<Shared>);
+/// The models of a process; clones share them. They are loaded with the first call that carries sound.
+#[derive(Clone)]
+pub struct Senses {
+    folder: Arc<Path>,
+    loaded: Arc<OnceLock<Option<Shared>>>,
+}
 
 #[derive(Clone)]
 struct Shared {
@@ -31,29 +34,38 @@ struct Shared {
 }
 
 impl Senses {
-    /// Load the models, where there are any.
-    pub fn load(folder: &Path) -> Self {
-        let models = match Models::load(folder) {
-            Ok(models) => models,
-            Err(error) => {
-                tracing::warn!(%error, "calls are listened to without models: silence alone ends a speech");
-                return Self::default();
-            }
-        };
-        let places = std::thread::available_parallelism().map_or(1, usize::from);
-        let hint = TurnHint::new(&models);
-        Self(Some(Shared { models, hint, places: Arc::new(Semaphore::new(places)) }))
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder: folder.into(), loaded: Arc::default() }
     }
 
-    /// For one call.
+    /// For one call. The first one loads the models, which takes half a second of a thread for such work; calls that begin
+    /// meanwhile do without.
     pub(super) fn of_call(&self) -> CallSenses {
+        let shared = self.loaded.get().cloned().unwrap_or_else(|| {
+            let senses = self.clone();
+            tokio::task::spawn_blocking(move || senses.loaded.get_or_init(|| load(&senses.folder)).is_some());
+            None
+        });
         CallSenses {
-            shared: self.0.clone(),
+            shared,
             before: VecDeque::new(),
             turn: TurnSound::default(),
             doubt: None,
         }
     }
+}
+
+fn load(folder: &Path) -> Option<Shared> {
+    let models = match Models::load(folder) {
+        Ok(models) => models,
+        Err(error) => {
+            tracing::warn!(%error, "calls are listened to without models: silence alone ends a speech");
+            return None;
+        }
+    };
+    let places = std::thread::available_parallelism().map_or(1, usize::from);
+    let hint = TurnHint::new(&models);
+    Some(Shared { models, hint, places: Arc::new(Semaphore::new(places)) })
 }
 
 /// One call's.

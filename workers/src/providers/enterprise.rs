@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use outbound::ids::{EnterpriseId, ProviderId};
 use speech::providers::{Places, Provider};
-use speech::{Recogniser, SpeechError, Synthesiser};
+use speech::synthesisers::falling_back::NamedSynthesiser;
+use speech::{Recogniser, SpeechError};
 use storage::{Store, providers};
 use tokio::sync::Mutex;
 
@@ -34,7 +35,7 @@ struct Built {
     version: i64,
     provider: Provider,
     hears: Option<Arc<dyn Recogniser>>,
-    speaks: Option<Arc<dyn Synthesiser>>,
+    speaks: Option<NamedSynthesiser>,
 }
 
 impl Enterprise {
@@ -61,8 +62,8 @@ impl Enterprise {
     pub(super) async fn speaks(
         &self,
         name: &str,
-        make: impl FnOnce(&Provider, &str) -> Option<Arc<dyn Synthesiser>>,
-    ) -> Result<Option<Arc<dyn Synthesiser>>, SpeechError> {
+        make: impl FnOnce(&Provider, &str) -> Option<NamedSynthesiser>,
+    ) -> Result<Option<NamedSynthesiser>, SpeechError> {
         let mut known = self.known.lock().await;
         self.look(&mut known).await?;
         let Some(built) = known.providers.get_mut(name) else { return Ok(None) };
