@@ -36,6 +36,13 @@ pub trait Recogniser: Send + Sync {
     async fn open(&self, spec: &RecognitionSpec) -> Result<Box<dyn Recognition>, SpeechError>;
 }
 
+#[async_trait]
+impl<R: Recogniser + ?Sized> Recogniser for std::sync::Arc<R> {
+    async fn open(&self, spec: &RecognitionSpec) -> Result<Box<dyn Recognition>, SpeechError> {
+        (**self).open(spec).await
+    }
+}
+
 /// The recognition of one call. It hears nothing of any other.
 #[async_trait]
 pub trait Recognition: Send {

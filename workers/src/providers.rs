@@ -23,6 +23,7 @@ use speech::{Agent, Reach, SpeechError};
 use storage::Store;
 
 use enterprise::Enterprise;
+use hears::Hearers;
 use library::Documents;
 
 /// Enterprises that are remembered; more of them are read anew with each request.
@@ -49,7 +50,7 @@ struct Shared {
     reach: Reach,
     scripted: ScriptedAgent,
     speakers: Speakers,
-    hears_here: hears::Here,
+    hearers: Hearers,
     enterprises: Mutex<HashMap<EnterpriseId, Arc<Enterprise>>>,
 }
 
@@ -75,7 +76,7 @@ impl Providers {
             },
             reach,
             scripted: ScriptedAgent::new(clock),
-            hears_here: hears::Here::default(),
+            hearers: Hearers::new(reach.clone()),
             enterprises: Mutex::default(),
         })))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dialog::robot::RobotConfig;
 use outbound::ids::EnterpriseId;
 use speech::recognition::RecognitionSpec;
-use speech::{Recognition, SpeechError};
+use speech::{Recogniser, Recognition, SpeechError};
 
 use crate::providers::Providers;
 
@@ -27,7 +27,7 @@ pub(super) fn begin(
 ) -> Opening {
     let providers = providers.clone();
     Box::pin(async move {
-        let recogniser = providers.recogniser(enterprise, &robot).await?;
+        let recogniser = providers.recogniser(enterprise, &robot).await;
         recogniser.open(&spec(&robot)).await
     })
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use outbound::ids::{EnterpriseId, ProviderId};
 use speech::providers::{Places, Provider};
+use speech::SpeechError;
+use speech::recognisers::falling_back::NamedRecogniser;
 use speech::synthesisers::falling_back::NamedSynthesiser;
-use speech::{Recogniser, SpeechError};
 use storage::{Store, providers};
 use tokio::sync::Mutex;
 
@@ -34,7 +35,7 @@ struct Built {
     id: ProviderId,
     version: i64,
     provider: Provider,
-    hears: Option<Arc<dyn Recogniser>>,
+    hears: Option<NamedRecogniser>,
     speaks: Option<NamedSynthesiser>,
 }
 
@@ -47,8 +48,8 @@ impl Enterprise {
     pub(super) async fn hears(
         &self,
         name: &str,
-        make: impl FnOnce(&Provider) -> Option<Arc<dyn Recogniser>>,
-    ) -> Result<Option<Arc<dyn Recogniser>>, SpeechError> {
+        make: impl FnOnce(&Provider) -> Option<NamedRecogniser>,
+    ) -> Result<Option<NamedRecogniser>, SpeechError> {
         let mut known = self.known.lock().await;
         self.look(&mut known).await?;
         let Some(built) = known.providers.get_mut(name) else { return Ok(None) };

@@ -1,24 +1,84 @@
 //! Who hears for a robot: the recognisers that it names, in their order, and pocketsphinx after them where the robot has a
-//! script.
+//! script, whose keywords it can know.
 
 use std::sync::Arc;
 
 use dialog::robot::RobotConfig;
 use outbound::ids::EnterpriseId;
-use speech::{Recogniser, SpeechError};
+use outbound::provider::{ProviderConfig, Service};
+use speech::recognisers::deepgram::Deepgram;
+use speech::recognisers::falling_back::{FallingBack, NamedRecogniser};
+use speech::recognisers::funasr::Funasr;
+use speech::recognisers::limited::Limited;
+use speech::recognisers::openai::OpenaiTranscriber;
+use speech::recognisers::pocketsphinx::Pocketsphinx;
+use speech::recognisers::segments::{Interim, Segments};
+use speech::{Reach, Recogniser, SpeechError};
 
 use super::Providers;
 
-/// This machine's own.
-#[derive(Debug, Default)]
-pub(super) struct Here;
+/// This machine's own, by name.
+const HERE: &str = "pocketsphinx";
+/// How long it may take for a speech, with the wait for a process.
+const HERE_TIMEOUT_MS: u32 = 5_000;
+
+/// What recognisers of a process share.
+#[derive(Clone)]
+pub(super) struct Hearers {
+    reach: Reach,
+    pocketsphinx: Pocketsphinx,
+}
+
+impl Hearers {
+    pub(super) fn new(reach: Reach) -> Self {
+        Self { reach, pocketsphinx: Pocketsphinx::new(HERE_TIMEOUT_MS) }
+    }
+
+    /// The recogniser of a provider, with its places; none where it does something else.
+    pub(super) fn of(&self, provider: &ProviderConfig) -> Option<NamedRecogniser> {
+        let timeout_ms = provider.timeout_ms;
+        let reach = self.reach.clone();
+        let recogniser: Arc<dyn Recogniser> = match &provider.service {
+            Service::OpenaiTranscription(service) => {
+                let transcriber = OpenaiTranscriber::new(service, timeout_ms, reach);
+                Arc::new(Segments::new(transcriber, Interim::Wanted))
+            }
+            Service::Deepgram(service) => Arc::new(Deepgram::new(service, timeout_ms, reach)),
+            Service::Funasr(service) => Arc::new(Funasr::new(service, timeout_ms, reach)),
+            Service::Pocketsphinx(_) => self.pocketsphinx(),
+            _ => return None,
+        };
+        let recogniser = Arc::new(Limited::new(recogniser, provider.at_once));
+        Some(NamedRecogniser { name: provider.name.clone(), recogniser, timeout_ms })
+    }
+
+    fn pocketsphinx(&self) -> Arc<dyn Recogniser> {
+        Arc::new(Segments::new(self.pocketsphinx.clone(), Interim::Skipped))
+    }
+}
 
 impl Providers {
-    pub async fn recogniser(
-        &self,
-        _: EnterpriseId,
-        _: &RobotConfig,
-    ) -> Result<Arc<dyn Recogniser>, SpeechError> {
-        Err(SpeechError::Failed("no recogniser".into()))
+    /// Who hears. A provider that is not there counts as one that failed.
+    pub async fn recogniser(&self, enterprise: EnterpriseId, robot: &RobotConfig) -> FallingBack {
+        let mut chain = Vec::new();
+        let known = self.enterprise(enterprise);
+        for name in &robot.speech.recognisers {
+            match known.hears(name, |provider| self.0.hearers.of(&provider.config)).await {
+                Ok(Some(recogniser)) => chain.push(recogniser),
+                Ok(None) => failed(name, &SpeechError::Failed("it is not there".into())),
+                Err(error) => failed(name, &error),
+            }
+        }
+        if robot.agent.script().is_some() {
+            let recogniser = self.0.hearers.pocketsphinx();
+            let (name, timeout_ms) = (HERE.to_owned(), HERE_TIMEOUT_MS);
+            chain.push(NamedRecogniser { name, recogniser, timeout_ms });
+        }
+        FallingBack::new(chain, failed)
     }
+}
+
+fn failed(name: &str, error: &SpeechError) {
+    metrics::counter!("callwright_provider_failed_total", "kind" => "recogniser").increment(1);
+    tracing::warn!(provider = name, %error, "a provider does not hear");
 }
