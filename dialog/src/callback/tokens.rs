@@ -18,6 +18,8 @@ pub(super) enum Token {
     Number(Number),
     /// A time in digits with a colon or a point between.
     Clock(Number, u32),
+    /// A dash between two numbers or times.
+    Dash,
     /// Punctuation, or something that is not read.
     Break,
 }
@@ -41,6 +43,17 @@ impl Token {
         matches!(self, Self::Word(word) if word == expected)
     }
 
+    /// Whether it is this Chinese sign, which may be a number.
+    fn is_sign(&self, expected: char) -> bool {
+        match self {
+            Self::Sign(sign) => *sign == expected,
+            Self::Number(_) => {
+                self.cardinal().is_some_and(|value| han_digit(expected) == Some(value))
+            }
+            _ => false,
+        }
+    }
+
     /// The number, if it is a whole one and counts no place.
     pub(super) fn cardinal(&self) -> Option<u32> {
         match self {
@@ -56,7 +69,7 @@ pub(super) fn goes_on(tokens: &[Token], phrase: &str) -> Option<usize> {
     for part in phrase.split(' ') {
         if part.chars().next().is_some_and(is_han) {
             for sign in part.chars() {
-                matches!(tokens.get(length), Some(Token::Sign(read)) if *read == sign).then_some(())?;
+                tokens.get(length).filter(|token| token.is_sign(sign))?;
                 length += 1;
             }
         } else {
@@ -82,7 +95,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             sign if sign.is_ascii_digit() => digits(rest),
             sign if is_han(*sign) => han(rest, &tokens),
             sign if sign.is_alphabetic() => latin(rest),
-            sign if sign.is_whitespace() || *sign == '-' => {
+            sign if is_dash(*sign) && is_range(tokens.last(), &rest[1..]) => (Token::Dash, 1),
+            sign if sign.is_whitespace() || is_dash(*sign) => {
                 rest = &rest[1..];
                 continue;
             }
@@ -92,6 +106,21 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         push(&mut tokens, token);
     }
     with_numbers(tokens)
+}
+
+fn is_dash(sign: char) -> bool {
+    matches!(sign, '-' | '‐' | '–' | '—' | '~' | '～')
+}
+
+/// Whether a dash is between two numbers or times.
+fn is_range(last: Option<&Token>, rest: &[char]) -> bool {
+    let from = match last {
+        Some(Token::Number(_) | Token::Clock(..)) => true,
+        Some(word) => ["am", "pm"].iter().any(|half| word.is(half)),
+        None => false,
+    };
+    let to = rest.iter().find(|sign| !sign.is_whitespace());
+    from && to.is_some_and(|sign| sign.is_ascii_digit() || han_digit(*sign).is_some())
 }
 
 /// Adds a token; tens and ones that were said apart become one number.
@@ -125,23 +154,59 @@ fn tens_of(word: &str) -> Option<u32> {
 /// A number below twenty, or a round place.
 fn small(word: &str) -> Option<Number> {
     const CARDINALS: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-        "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
         "nineteen",
     ];
     const ORDINALS: [&str; 20] = [
-        "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
-        "ninth", "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth",
-        "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+        "zeroth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
     ];
     let number = |value, ordinal| Number { value, ordinal, ..Number::default() };
-    let find = |names: [&str; 20]| (0..20).zip(names).find(|(_, name)| *name == word);
+    let find = |names: [&str; 20]| {
+        (0..20).zip(names).find(|(_, name)| *name == word).map(|(value, _)| value)
+    };
     match word {
         "twentieth" => Some(number(20, true)),
         "thirtieth" => Some(number(30, true)),
         _ => find(CARDINALS)
-            .map(|(value, _)| number(value, false))
-            .or_else(|| find(ORDINALS).map(|(value, _)| number(value, true))),
+            .map(|value| number(value, false))
+            .or_else(|| find(ORDINALS).map(|value| number(value, true))),
     }
 }
 
@@ -194,9 +259,7 @@ fn digits(signs: &[char]) -> (Token, usize) {
 
 /// A Chinese number up to 99, or another sign. After 周, 期 and 拜 stands a day of the week, one sign.
 fn han(signs: &[char], before: &[Token]) -> (Token, usize) {
-    let number = |value, length| {
-        (Token::Number(Number { value, ..Number::default() }), length)
-    };
+    let number = |value, length| (Token::Number(Number { value, ..Number::default() }), length);
     let digit = |at: usize| signs.get(at).and_then(|sign| han_digit(*sign));
     let is_ten = |at: usize| signs.get(at) == Some(&'十');
     let weekday = matches!(before.last(), Some(Token::Sign('周' | '期' | '拜')));
@@ -220,6 +283,9 @@ fn han_digit(sign: char) -> Option<u32> {
     match sign {
         '〇' => Some(0),
         '两' => Some(2),
-        _ => (0..10).zip("零一二三四五六七八九".chars()).find(|(_, name)| *name == sign).map(|(value, _)| value),
+        _ => (0..10)
+            .zip("零一二三四五六七八九".chars())
+            .find(|(_, name)| *name == sign)
+            .map(|(value, _)| value),
     }
 }
