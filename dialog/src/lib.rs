@@ -5,7 +5,9 @@
 //! talks to a network, so a whole call is tested in microseconds and replayed from its log.
 
 pub mod accumulate;
+pub mod answerer;
 pub mod backchannel;
+pub mod callback;
 pub mod command;
 pub mod conversation;
 pub mod insight;
