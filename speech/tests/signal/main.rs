@@ -2,6 +2,8 @@
 //!
 //! `scripts/setup tests` brings espeak-ng and the models. A test that finds no models fails and says so.
 
+#![allow(clippy::unwrap_used)]
+
 mod noise;
 mod sounds;
 mod turn;
