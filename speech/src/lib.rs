@@ -9,6 +9,7 @@ pub mod cached;
 pub mod espeak;
 pub mod failure;
 pub mod reach;
+pub mod recognisers;
 pub mod recognition;
 mod resample;
 pub mod scripted;

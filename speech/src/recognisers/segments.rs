@@ -11,12 +11,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::pre_roll::PreRoll;
 use super::words::words;
 use super::{FRAME_MS, SPEECHES_WAITING_MAX, frames};
 use crate::failure::SpeechError;
 use crate::recognition::{
-    FRAME_SAMPLES, Frame, PRE_ROLL_MS, Recognised, Recogniser, Recognition, RecognitionSpec,
-    SPEECH_MS_MAX,
+    FRAME_SAMPLES, Frame, Recognised, Recogniser, Recognition, RecognitionSpec, SPEECH_MS_MAX,
 };
 
 /// How long a speech lasts when it is transcribed for the first time, in milliseconds.
@@ -63,7 +63,7 @@ impl<T: Transcriber> Recogniser for Segments<T> {
             transcriber: Arc::clone(&self.transcriber),
             spec: Arc::new(spec.clone()),
             interim: self.interim,
-            pre_roll: VecDeque::with_capacity(frames(PRE_ROLL_MS)),
+            pre_roll: PreRoll::default(),
             running: None,
             ended: VecDeque::new(),
             broken: None,
@@ -78,8 +78,7 @@ struct Listening<T> {
     transcriber: Arc<T>,
     spec: Arc<RecognitionSpec>,
     interim: Interim,
-    /// The last frames, oldest first.
-    pre_roll: VecDeque<Frame>,
+    pre_roll: PreRoll,
     running: Option<Speech>,
     /// Speeches whose final results are still to come, in order.
     ended: VecDeque<Ended>,
@@ -117,9 +116,8 @@ impl<T: Transcriber> Listening<T> {
     /// Transcribe the running speech when it is time, and when the last such request has been answered. The newest audio
     /// is sent: an answer to older audio would be out of date.
     fn ask_in_between(&mut self) {
-        let due = |speech: &&Speech| {
-            speech.request.is_none() && speech.lasts_ms >= speech.interim_at_ms
-        };
+        let due =
+            |speech: &&Speech| speech.request.is_none() && speech.lasts_ms >= speech.interim_at_ms;
         let Some(samples) = self.running.as_ref().filter(due).map(|speech| speech.samples.clone())
         else {
             return;
@@ -155,10 +153,7 @@ impl<T: Transcriber> Listening<T> {
 #[async_trait]
 impl<T: Transcriber> Recognition for Listening<T> {
     fn hear(&mut self, frame: &Frame) {
-        if self.pre_roll.len() == frames(PRE_ROLL_MS) {
-            self.pre_roll.pop_front();
-        }
-        self.pre_roll.push_back(*frame);
+        self.pre_roll.keep(frame);
         let Some(speech) = &mut self.running else { return };
         // Whoever decides where speeches end ends this one; until then the rest of it is not kept.
         if speech.samples.len() < frames(SPEECH_MS_MAX) * FRAME_SAMPLES {
@@ -175,7 +170,7 @@ impl<T: Transcriber> Recognition for Listening<T> {
             return;
         }
         self.running = Some(Speech {
-            samples: self.pre_roll.iter().flatten().copied().collect(),
+            samples: self.pre_roll.frames().flatten().copied().collect(),
             lasts_ms: 0,
             interim_at_ms: INTERIM_FIRST_MS,
             request: None,
@@ -200,7 +195,8 @@ impl<T: Transcriber> Recognition for Listening<T> {
                 return Err(error.clone());
             }
             if let Some(ended) = self.ended.front_mut() {
-                let answer = (&mut ended.request).await.unwrap_or_else(|e| Err(SpeechError::failed(e)));
+                let answer =
+                    (&mut ended.request).await.unwrap_or_else(|e| Err(SpeechError::failed(e)));
                 if let Some(result) = self.final_of(answer) {
                     return result;
                 }
