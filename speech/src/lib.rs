@@ -12,6 +12,7 @@ pub mod failure;
 mod http_failure;
 pub mod providers;
 pub mod reach;
+pub mod recognisers;
 pub mod recognition;
 mod resample;
 pub mod scripted;

@@ -1,0 +1,5 @@
+//! Every provider that hears.
+
+#![allow(clippy::unwrap_used)]
+
+mod pocketsphinx;
