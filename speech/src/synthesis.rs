@@ -52,7 +52,7 @@ impl SpokenStream {
     /// Speech that is there already.
     pub fn of(samples: impl Into<Arc<[i16]>>) -> Self {
         let (sink, stream) = Self::new();
-        let samples = samples.into();
+        let samples: Arc<[i16]> = samples.into();
         if !samples.is_empty() {
             // There is room for the first piece.
             let _ = sink.0.try_send(Ok(samples));
