@@ -87,7 +87,7 @@ impl SpokenStream {
 
     /// Speech that is there already.
     pub fn of(samples: impl Into<Arc<[i16]>>) -> Self {
-        let samples = samples.into();
+        let samples: Arc<[i16]> = samples.into();
         let piece = (!samples.is_empty()).then_some(Ok(samples));
         Self(stream::iter(piece).boxed())
     }

@@ -55,7 +55,7 @@ pub async fn run(servers: &Servers) -> Result<Run> {
     let mut stages = vec![("sip".to_owned(), calls, VoicePriority::Normal)];
     let first = LONG.swap(false, Ordering::Relaxed);
     if first && calls == CALLS {
-        let at = |calls| (format!("sip.at_{calls}"), calls, VoicePriority::Normal);
+        let at = |calls: u64| (format!("sip.at_{calls}"), calls, VoicePriority::Normal);
         stages.extend(CURVE.map(at));
         stages.push(("sip.at_1000.real_time".to_owned(), 1_000, VoicePriority::RealTime));
     }
@@ -125,16 +125,16 @@ impl SipWorld {
         self.lines.voice().context("no call was placed")
     }
 
-    /// Wait until that many calls are up, or as many as the dialer takes at a time: the rest waits until some end. How
-    /// many it is.
-    async fn until_up(&self, calls: u64) -> Result<u64> {
+    /// Wait until that many calls are up, or as many as the dialer takes at a time: the rest waits until some end.
+    async fn until_up(&self, calls: u64) -> Result<()> {
         let started = Instant::now();
         let ramp = Duration::from_secs(calls / RAMP);
         loop {
             let voice = self.lines.voice().unwrap_or_default();
-            let full = voice.calls_free == 0 && started.elapsed() > ramp + FULL_AFTER;
+            // Calls that wait ask only now and then, so a little room is always left.
+            let full = voice.calls_free < calls / 20 + 1 && started.elapsed() > ramp + FULL_AFTER;
             if voice.shards.calls >= calls || full {
-                return Ok(voice.shards.calls);
+                return Ok(());
             }
             ensure!(
                 started.elapsed() < ramp + UP_WITHIN,
@@ -175,8 +175,8 @@ async fn talk(
     let mut sip = SipWorld::open(servers, pinned, calls, Some(RAMP), priority).await?;
     let talked = talk_in(&mut sip, servers, (name, calls), run).await;
     // Its calls would go on beside the next stage.
-    sip.close().await?;
-    talked
+    let closed = sip.close().await;
+    talked.and(closed)
 }
 
 async fn talk_in(
@@ -222,7 +222,11 @@ async fn talk_in(
     let answered = counts.calls.answered();
     run.put(format!("{name}.recordings_lost"), answered.saturating_sub(recorded) as f64, "calls");
     sip.world.check().await?;
-    ensure!(answered == calls, "of {calls} calls others ended as {}", sip.unanswered(task).await?);
+    let unanswered = sip.unanswered(task).await?;
+    ensure!(
+        answered == calls,
+        "{answered} of {calls} calls were answered; the others: {unanswered}"
+    );
     ensure!(recorded == calls, "{recorded} recordings of {calls} calls");
     Ok(())
 }
@@ -230,7 +234,7 @@ async fn talk_in(
 /// What each call says: enough for the ramp, the measurement and what is late.
 fn speech(calls: u64) -> Vec<Value> {
     let says = (calls / RAMP + FULL_AFTER.as_secs() + SECONDS) / 10 + 4;
-    let node = |at| {
+    let node = |at: u64| {
         let this = if at == 0 { "first".to_owned() } else { at.to_string() };
         json!({"name": this, "kind": "play", "text": TEXT, "next": (at + 1).to_string()})
     };
@@ -243,8 +247,8 @@ async fn set_up(servers: &Servers, pinned: &Pinned, calls: u64, run: &mut Run) -
     let mut sip =
         SipWorld::open(servers, pinned, SET_UP_SLOTS, None, VoicePriority::Normal).await?;
     let done = set_up_in(&mut sip, servers, calls, run).await;
-    sip.close().await?;
-    done
+    let closed = sip.close().await;
+    done.and(closed)
 }
 
 async fn set_up_in(sip: &mut SipWorld, servers: &Servers, calls: u64, run: &mut Run) -> Result<()> {
@@ -267,10 +271,10 @@ async fn set_up_in(sip: &mut SipWorld, servers: &Servers, calls: u64, run: &mut 
     sip.world.check().await?;
     let journal = sip.world.journal()?;
     let answered = journal.iter().filter(|entry| entry.event == Event::Answer).count() as u64;
+    let unanswered = sip.unanswered(task).await?;
     ensure!(
         answered == calls,
-        "{answered} of {calls} calls were answered; the others: {}",
-        sip.unanswered(task).await?
+        "{answered} of {calls} calls were answered; the others: {unanswered}"
     );
     Ok(())
 }

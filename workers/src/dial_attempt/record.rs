@@ -91,10 +91,13 @@ async fn record_call(
         Driver::Sip | Driver::Asterisk => recording::of(&path),
     });
     let written = written.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    let duration_ms = written.map(|recorded| recorded.duration_ms).unwrap_or_else(|error| {
-        tracing::error!(%error, %attempt, "the recording is not there");
-        length_ms
-    });
+    let duration_ms = match written {
+        Ok(recorded) => recorded.duration_ms,
+        Err(error) => {
+            tracing::error!(%error, %attempt, "the recording is not there");
+            length_ms
+        }
+    };
     let object_key = storage::objects::keys::recording(
         order.facts.enterprise,
         order.facts.task,

@@ -1,6 +1,7 @@
 //! The phones that are called: sipp processes, on other cores than the dialer.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,7 +15,10 @@ pub(super) struct Pinned {
 
 impl Pinned {
     pub(super) fn take(servers: &Servers) -> Result<Self> {
-        let cores = std::thread::available_parallelism()?.get();
+        // Once this process is held to one core, it sees no others.
+        static CORES: OnceLock<usize> = OnceLock::new();
+        let seen = std::thread::available_parallelism()?.get();
+        let cores = *CORES.get_or_init(|| seen);
         if cores < 2 {
             eprintln!("sip: one core only: phones, database and dialer share it");
             return Ok(Self { others: None });
