@@ -3,6 +3,7 @@
 //! It is a draft until it is published; publication checks it whole and keeps it together with the
 //! robots that it uses, as they are then. A call runs what was published when it was triggered.
 
+mod case;
 mod check;
 mod transfer_to;
 
@@ -11,8 +12,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::robot::RobotConfig;
+use crate::llm::Method;
+use crate::robot::{Need, RobotConfig};
 
+pub use case::{Case, Test};
 pub use check::{Problem, publish};
 pub use transfer_to::TransferTo;
 
@@ -34,6 +37,16 @@ pub const TRANSFER_SECONDS_MAX: u32 = 600;
 pub const QUEUE_MESSAGE_SECONDS_MAX: u32 = 120;
 /// The longest time until a callback, in minutes: 30 days.
 pub const CALLBACK_MINUTES_MAX: u32 = 43_200;
+/// Characters of the path of an `http` node.
+pub const PATH_CHARS_MAX: usize = 500;
+/// Variables that an `http` node takes out of one answer.
+pub const SAVED_MAX: usize = 20;
+/// Characters of a place in an answer.
+pub const POINTER_CHARS_MAX: usize = 200;
+/// How long an `http` node waits for its answer, in milliseconds.
+pub const HTTP_MS: std::ops::RangeInclusive<u32> = 100..=10_000;
+/// Characters of the name of a sound or a provider.
+const NAME_CHARS_MAX: usize = 64;
 
 /// A voice navigation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,9 +89,15 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NodeKind {
-    /// Speaks a text with variables.
+    /// Speaks a text with variables, or plays a sound. One of the two is there.
     Play {
+        /// With a sound: its words, for the transcript.
+        #[serde(default)]
         text: String,
+        /// A sound of the enterprise, by its name; it is played instead of the text.
+        #[serde(default)]
+        #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+        sound: Option<String>,
         /// The node that follows; none: the call ends.
         #[serde(default)]
         next: Option<String>,
@@ -96,7 +115,13 @@ pub enum NodeKind {
     },
     /// Asks for a digit.
     Menu {
+        /// With a sound: its words, for the transcript.
+        #[serde(default)]
         prompt: String,
+        /// A sound of the enterprise, by its name; it is played instead of the prompt.
+        #[serde(default)]
+        #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+        sound: Option<String>,
         /// Digits (`0`–`9`, `*`, `#`) and the nodes they lead to.
         choices: BTreeMap<String, String>,
         #[serde(default = "menu_wait_ms")]
@@ -136,9 +161,16 @@ pub enum NodeKind {
         #[serde(default)]
         otherwise: Option<String>,
     },
-    /// What customers hear from here on while they wait for a person; it takes no time itself.
+    /// What customers hear from here on while they wait for a person; it takes no time itself. A text or a sound is
+    /// there.
     QueueMessage {
+        /// With a sound: its words, for the transcript.
+        #[serde(default)]
         text: String,
+        /// A sound of the enterprise, by its name; it is played instead of the text.
+        #[serde(default)]
+        #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+        sound: Option<String>,
         /// Seconds from its end until it comes again, 1–120.
         #[serde(default = "message_seconds")]
         every_seconds: u32,
@@ -153,53 +185,35 @@ pub enum NodeKind {
         #[serde(default)]
         next: Option<String>,
     },
+    /// Asks a system of the enterprise, and keeps values of its answer as variables.
+    Http {
+        /// The provider of kind `system` that is asked.
+        #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+        provider: String,
+        #[serde(default)]
+        method: Method,
+        /// The path below the provider's address, with its query; variables in double braces.
+        #[schemars(length(min = 1, max = PATH_CHARS_MAX), regex(pattern = "^/"))]
+        path: String,
+        /// What is sent, with variables in double braces; none with `get`.
+        #[serde(default)]
+        body: Option<String>,
+        /// Variables, and where in the JSON of the answer their values stand, as `/customer/name` (RFC 6901). At most 20.
+        #[serde(default)]
+        save: BTreeMap<String, String>,
+        /// How long the answer may take, 100–10,000 ms.
+        #[serde(default = "http_ms")]
+        #[schemars(range(min = 100, max = 10_000))]
+        timeout_ms: u32,
+        /// The node that follows on an answer of status 200–299; none: the call ends.
+        #[serde(default)]
+        next: Option<String>,
+        /// Where the call goes on when there is no such answer; none: the call ends.
+        #[serde(default)]
+        otherwise: Option<String>,
+    },
     /// Ends the call.
     Hangup,
-}
-
-/// A case of a branch. Besides the call's variables there are `intent` (the last intent's name), `local_time`
-/// (`HH:MM`) and `weekday` (`mon` … `sun`) of the task's time zone when the call was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    pub variable: String,
-    pub test: Test,
-    /// What it is compared with; not used by `is_empty`.
-    #[serde(default)]
-    pub value: String,
-    pub next: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "CaseTest")]
-pub enum Test {
-    Is,
-    IsNot,
-    Contains,
-    IsEmpty,
-    /// By text order, or by number where both are numbers: `local_time` before `12:00`.
-    Before,
-    After,
-}
-
-impl Case {
-    /// Whether the case fits the values.
-    pub fn fits(&self, values: &BTreeMap<String, String>) -> bool {
-        let value = values.get(&self.variable).map(String::as_str).unwrap_or_default();
-        let order = || match (value.parse::<f64>(), self.value.parse::<f64>()) {
-            (Ok(one), Ok(other)) => one.total_cmp(&other),
-            _ => value.cmp(&self.value),
-        };
-        match self.test {
-            Test::Is => value == self.value,
-            Test::IsNot => value != self.value,
-            Test::Contains => value.contains(&self.value),
-            Test::IsEmpty => value.is_empty(),
-            Test::Before => !value.is_empty() && order().is_lt(),
-            Test::After => !value.is_empty() && order().is_gt(),
-        }
-    }
 }
 
 fn menu_wait_ms() -> u64 {
@@ -222,11 +236,37 @@ fn message_seconds() -> u32 {
     15
 }
 
-/// A navigation as it was published, with its robots as they were then.
+fn http_ms() -> u32 {
+    3_000
+}
+
+/// What the enterprise has that a navigation may name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resources {
+    /// By the text of their ids.
+    pub robots: BTreeMap<String, RobotConfig>,
+    /// By their names.
+    pub sounds: BTreeMap<String, PublishedSound>,
+    /// By their names: what each is for.
+    pub providers: BTreeMap<String, Need>,
+}
+
+/// A sound that a published navigation plays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PublishedSound {
+    /// Where its file lies in the object store.
+    pub object: String,
+    pub duration_ms: u64,
+}
+
+/// A navigation as it was published, with its robots and sounds as they were then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Published {
     pub navigation: Navigation,
     pub robots: BTreeMap<String, RobotConfig>,
+    /// By the names that nodes play them by.
+    #[serde(default)]
+    pub sounds: BTreeMap<String, PublishedSound>,
 }
 
 impl Published {
@@ -248,6 +288,23 @@ impl Navigation {
             _ => None,
         })
     }
+
+    /// The sounds that its nodes name.
+    pub fn sounds(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| node.kind.sound())
+    }
+}
+
+impl NodeKind {
+    /// The sound that it names.
+    pub fn sound(&self) -> Option<&str> {
+        match self {
+            Self::Play { sound, .. }
+            | Self::Menu { sound, .. }
+            | Self::QueueMessage { sound, .. } => sound.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -255,42 +312,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_case_fits_by_text_by_number_and_by_time_of_day() {
-        for (value, test, than, fits) in [
-            ("vip", Test::Is, "vip", true),
-            ("vip", Test::Is, "VIP", false),
-            ("vip", Test::IsNot, "vip", false),
-            ("", Test::IsNot, "vip", true),
-            ("Wuxi, Jiangsu", Test::Contains, "Jiangsu", true),
-            ("Wuxi", Test::Contains, "Jiangsu", false),
-            ("", Test::IsEmpty, "", true),
-            ("x", Test::IsEmpty, "", false),
-            ("09:30", Test::Before, "12:00", true),
-            ("12:00", Test::Before, "12:00", false),
-            ("13:00", Test::Before, "12:00", false),
-            ("13:00", Test::After, "12:00", true),
-            ("12:00", Test::After, "12:00", false),
-            ("09:30", Test::After, "12:00", false),
-            ("9", Test::Before, "10", true),
-            ("10.5", Test::After, "9", true),
-            ("", Test::Before, "12:00", false),
-            ("", Test::After, "", false),
-            ("", Test::After, "-1", false),
-        ] {
-            let case = Case { variable: "x".into(), test, value: than.into(), next: "n".into() };
-            let values = BTreeMap::from([("x".to_owned(), value.to_owned())]);
-            assert_eq!(case.fits(&values), fits, "{value:?} {test:?} {than:?}");
-        }
-        let case = Case {
-            variable: "gone".into(),
-            test: Test::IsEmpty,
-            value: String::new(),
-            next: "n".into(),
-        };
-        assert!(case.fits(&BTreeMap::new()), "a variable that is not there is empty");
-    }
 
     #[test]
     fn a_menu_waits_five_seconds_and_asks_once_more_unless_it_says_otherwise() {

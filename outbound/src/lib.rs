@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod answering;
 pub mod api_key;
 pub mod audit;
 pub mod breaker;
@@ -12,6 +13,7 @@ pub mod chain;
 pub mod characters;
 pub mod claim;
 pub mod enterprise;
+pub mod environment;
 pub mod export;
 pub mod fault;
 pub mod filter;

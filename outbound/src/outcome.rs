@@ -29,6 +29,21 @@ words! {
 }
 
 words! {
+    /// Who answered a call, as its first seconds told.
+    AnsweredBy {
+        Person = "person",
+        /// An answering machine or a mailbox.
+        Machine = "machine",
+        /// A call assistant that takes calls for its owner.
+        Assistant = "assistant",
+        /// A telephone that asks who calls before it rings through.
+        Screening = "screening",
+        /// The first seconds did not tell.
+        Unknown = "unknown",
+    }
+}
+
+words! {
     /// What the robot did with an answered call.
     RobotResult {
         Answered = "robot_answered",
@@ -63,10 +78,10 @@ impl CallResult {
     /// The result of a call that the line ended as `self`, for this cause.
     #[must_use]
     pub fn for_cause(self, cause: &str) -> Self {
-        if cause == cause::WORKER_STOPPING {
-            Self::Unanswered(CalledStatus::CallFailed)
-        } else {
-            self
+        match cause {
+            cause::WORKER_STOPPING => Self::Unanswered(CalledStatus::CallFailed),
+            cause::NOT_A_PERSON => Self::Unanswered(CalledStatus::CallAssistant),
+            _ => self,
         }
     }
 
@@ -99,6 +114,9 @@ pub mod cause {
     pub const AGENT_HUNG_UP: &str = "agent_hung_up";
     /// The far end has handed the customer to a person, as it was asked.
     pub const TRANSFERRED: &str = "transferred";
+    /// No person answered, and the task hangs up on that. The call counts as `call_assistant` though it was answered, so
+    /// that a redial can choose it.
+    pub const NOT_A_PERSON: &str = "not_a_person";
     /// The task was ended with `hang_up`.
     pub const TASK_ENDED: &str = "task_ended";
 }

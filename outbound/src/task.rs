@@ -6,7 +6,9 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::answering::Answering;
 use crate::enterprise::{CONCURRENCY_MAX, EnterpriseSettings, ZONE_CHARS_MAX, ZONE_PATTERN};
+use crate::environment::Environment;
 use crate::fault::{
     FILLED_PATTERN, Fault, NAME_PATTERN, TEXT_PATTERN, Verdict, count, name, number, text, verdict,
     within,
@@ -104,6 +106,12 @@ pub struct TaskConfig {
     #[serde(default)]
     #[schemars(regex(pattern = phone::REGION_PATTERN))]
     pub default_region: Option<String>,
+    /// What surrounds the customers; none: noise reduction, end of speech and ASR figure are the robots' own.
+    #[serde(default)]
+    pub environment: Option<Environment>,
+    /// What happens when a machine, an assistant or a screening answers.
+    #[serde(default)]
+    pub answering: Answering,
 }
 
 /// Which caller ID the next call shows.
@@ -174,6 +182,7 @@ impl TaskConfig {
         let tags = self.tags.iter().take(TAGS_MAX).enumerate();
         faults.extend(tags.filter_map(|(place, tag)| text(&format!("/tags/{place}"), tag, 1, 64)));
         faults.extend(within("/redial", self.redial.check()));
+        faults.extend(within("/answering", self.answering.check()));
         verdict(faults)
     }
 

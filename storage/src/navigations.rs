@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use dialog::navigation::{
-    NODES_MAX, Navigation, NodeKind, Published, VARIABLES_MAX, publish as judge,
+    NODES_MAX, Navigation, NodeKind, Published, Resources, VARIABLES_MAX, publish as judge,
 };
 use dialog::robot::RobotConfig;
 use outbound::Time;
@@ -189,15 +189,15 @@ pub async fn publish(
 ) -> Result<Draft, StoreError> {
     // Judged before anything is locked, as that may take a moment; then it must still be what was judged.
     let draft = get(store, enterprise, id).await?.draft;
-    let robots_then = robots(&mut *store.api.acquire().await?, enterprise, &draft).await?;
-    let (flow, with) = (draft.clone(), robots_then.clone());
-    let judged = judged(move || judge(&flow, &with)).await?;
+    let then = resources(&mut *store.api.acquire().await?, enterprise, &draft).await?;
+    let (flow, has) = (draft.clone(), then.clone());
+    let judged = judged(move || judge(&flow, &has)).await?;
     let mut tx = store.api.begin().await?;
     let old = lock(&mut tx, enterprise, id).await?;
-    if old.draft != draft || robots(&mut tx, enterprise, &draft).await? != robots_then {
+    if old.draft != draft || resources(&mut tx, enterprise, &draft).await? != then {
         return Err(StoreError::conflict(
             "changed_meanwhile",
-            "the voice navigation or one of its robots was changed at the same time; publish it again",
+            "the voice navigation or something that it names was changed at the same time; publish it again",
         ));
     }
     let mut own = column_names(&old.draft);
@@ -266,6 +266,15 @@ fn fixed_numbers(draft: &Navigation) -> Vec<Fault> {
             Fault::new(format!("/nodes/{at}/number"), "invalid_phone", detail)
         })
         .collect()
+}
+
+/// What there is of all that a draft may name. Locks its robots against edits.
+async fn resources(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    draft: &Navigation,
+) -> Result<Resources, StoreError> {
+    Ok(Resources { robots: robots(conn, enterprise, draft).await?, ..Resources::default() })
 }
 
 /// The robots that a draft names and that there are, by the text of their ids.

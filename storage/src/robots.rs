@@ -193,6 +193,15 @@ pub async fn delete(
 #[cfg(test)]
 mod tests {
     #[test]
+    fn the_environments_of_tasks_are_those_that_robots_have_figures_for() {
+        let words = dialog::robot::Environment::ALL.map(|environment| {
+            let word = serde_json::to_value(environment).expect("a word");
+            word.as_str().unwrap_or_default().to_owned()
+        });
+        assert_eq!(words, outbound::environment::Environment::WORDS);
+    }
+
+    #[test]
     fn names_of_robots_and_navigations_are_written_as_all_names_are() {
         assert_eq!(dialog::NAME_PATTERN, outbound::fault::NAME_PATTERN);
     }

@@ -45,7 +45,7 @@ impl Conversation {
             self.node = name;
             self.log(EntryKind::NodeEnter, &node.name);
             match &node.kind {
-                NodeKind::Play { text, next } => {
+                NodeKind::Play { text, next, .. } => {
                     self.announce(text);
                     self.stage = Stage::Playing { next: next.clone() };
                     return;
@@ -83,7 +83,7 @@ impl Conversation {
                     target = next.clone();
                 }
                 kind @ NodeKind::Transfer { .. } => return self.enter_transfer(kind),
-                NodeKind::QueueMessage { text, every_seconds, next } => {
+                NodeKind::QueueMessage { text, every_seconds, next, .. } => {
                     let every_ms = Millis::from(*every_seconds) * 1_000;
                     self.queue_message = Some(QueueMessage { text: text.clone(), every_ms });
                     target = next.clone();
@@ -94,6 +94,7 @@ impl Conversation {
                     self.log(EntryKind::Callback, format!("in {after_minutes} min"));
                     target = next.clone();
                 }
+                NodeKind::Http { otherwise, .. } => target = otherwise.clone(),
                 NodeKind::Hangup => return self.hang_up("the navigation ends the call"),
             }
         }

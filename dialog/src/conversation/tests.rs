@@ -139,7 +139,7 @@ fn agent_node(edges: &[(&str, &str)], next: Option<&str>) -> NodeKind {
 }
 
 fn play(text: &str, next: Option<&str>) -> NodeKind {
-    NodeKind::Play { text: text.into(), next: next.map(Into::into) }
+    NodeKind::Play { text: text.into(), sound: None, next: next.map(Into::into) }
 }
 
 fn transfer(otherwise: Option<&str>) -> NodeKind {
@@ -152,12 +152,13 @@ fn transfer(otherwise: Option<&str>) -> NodeKind {
 }
 
 fn queue_message(text: &str, next: &str) -> NodeKind {
-    NodeKind::QueueMessage { text: text.into(), every_seconds: 10, next: Some(next.into()) }
+    let (text, next) = (text.into(), Some(next.into()));
+    NodeKind::QueueMessage { text, sound: None, every_seconds: 10, next }
 }
 
 fn published(nodes: Vec<(&str, NodeKind)>, robot: RobotConfig) -> Published {
     let robots = BTreeMap::from([("anna".to_owned(), robot)]);
-    Published { navigation: navigation(nodes), robots }
+    Published { navigation: navigation(nodes), robots, sounds: BTreeMap::new() }
 }
 
 fn one_robot(robot: RobotConfig) -> Published {

@@ -1,16 +1,20 @@
 //! The check at publication.
 
+mod http;
+mod uses;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::{self, Piece};
 use crate::navigation::{
     CALLBACK_MINUTES_MAX, EDGES_MAX, MENU_WAIT_MS_MAX, NODES_MAX, Navigation, Node, NodeKind,
-    Published, QUEUE_MESSAGE_SECONDS_MAX, RING_SECONDS_MAX, TEXT_CHARS_MAX, TRANSFER_SECONDS_MAX,
-    VARIABLES_MAX,
+    Published, QUEUE_MESSAGE_SECONDS_MAX, RING_SECONDS_MAX, Resources, TEXT_CHARS_MAX,
+    TRANSFER_SECONDS_MAX, VARIABLES_MAX,
 };
-use crate::robot::RobotConfig;
 use crate::script::Script;
 use crate::variables;
+
+use uses::targets;
 
 /// What keeps a navigation from being published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +28,9 @@ pub struct Problem {
 /// Variables that every call has.
 const BUILT_IN: [&str; 3] = ["intent", "local_time", "weekday"];
 
-/// Check a draft and keep it with the robots that it uses; or everything that is wrong with it.
-pub fn publish(
-    draft: &Navigation,
-    robots: &BTreeMap<String, RobotConfig>,
-) -> Result<Published, Vec<Problem>> {
-    let mut check = Check { draft, robots, problems: Vec::new() };
+/// Check a draft and keep it with the robots and sounds that it uses; or everything that is wrong with it.
+pub fn publish(draft: &Navigation, has: &Resources) -> Result<Published, Vec<Problem>> {
+    let mut check = Check { draft, has, problems: Vec::new() };
     check.bounds();
     check.nodes();
     check.reachability();
@@ -37,19 +38,28 @@ pub fn publish(
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
-    let used: BTreeSet<&str> = draft.robots().collect();
-    let robots = robots.iter().filter(|(id, _)| used.contains(id.as_str()));
-    let robots = robots.map(|(id, robot)| (id.clone(), robot.clone())).collect();
-    Ok(Published { navigation: draft.clone(), robots })
+    Ok(Published {
+        navigation: draft.clone(),
+        robots: used(&has.robots, draft.robots()),
+        sounds: used(&has.sounds, draft.sounds()),
+    })
+}
+
+/// Those of all that are named.
+fn used<'a, T: Clone>(
+    all: &BTreeMap<String, T>,
+    names: impl Iterator<Item = &'a str>,
+) -> BTreeMap<String, T> {
+    names.filter_map(|name| Some((name.to_owned(), all.get(name)?.clone()))).collect()
 }
 
 struct Check<'a> {
     draft: &'a Navigation,
-    robots: &'a BTreeMap<String, RobotConfig>,
+    has: &'a Resources,
     problems: Vec<Problem>,
 }
 
-impl<'a> Check<'a> {
+impl Check<'_> {
     fn problem(
         &mut self,
         pointer: impl Into<String>,
@@ -128,10 +138,12 @@ impl<'a> Check<'a> {
 
     fn node(&mut self, pointer: &str, node: &Node) {
         match &node.kind {
-            NodeKind::Play { text, .. } => self.text(format!("{pointer}/text"), text),
+            NodeKind::Play { text, sound, .. } => {
+                self.words(pointer, "text", text, sound.as_deref());
+            }
             NodeKind::Agent { robot, edges, .. } => self.agent(pointer, robot, edges),
-            NodeKind::Menu { prompt, choices, wait_ms, retries, .. } => {
-                self.text(format!("{pointer}/prompt"), prompt);
+            NodeKind::Menu { prompt, sound, choices, wait_ms, retries, .. } => {
+                self.words(pointer, "prompt", prompt, sound.as_deref());
                 if choices.is_empty() {
                     self.problem(format!("{pointer}/choices"), "count", "needs a choice");
                 }
@@ -185,14 +197,31 @@ impl<'a> Check<'a> {
                 self.range(pointer, "ring_seconds", *ring_seconds, 5, RING_SECONDS_MAX);
                 self.range(pointer, "wait_seconds", *wait_seconds, 5, TRANSFER_SECONDS_MAX);
             }
-            NodeKind::QueueMessage { text, every_seconds, .. } => {
-                self.text(format!("{pointer}/text"), text);
+            NodeKind::QueueMessage { text, sound, every_seconds, .. } => {
+                self.words(pointer, "text", text, sound.as_deref());
                 self.range(pointer, "every_seconds", *every_seconds, 1, QUEUE_MESSAGE_SECONDS_MAX);
             }
             NodeKind::Callback { after_minutes, .. } => {
                 self.range(pointer, "after_minutes", *after_minutes, 1, CALLBACK_MINUTES_MAX);
             }
+            NodeKind::Http { .. } => self.http(pointer, &node.kind),
             NodeKind::Hangup => {}
+        }
+    }
+
+    /// What a node says: a text, a sound, or a sound with its words.
+    fn words(&mut self, pointer: &str, field: &str, text: &str, sound: Option<&str>) {
+        self.text(format!("{pointer}/{field}"), text);
+        match sound {
+            Some(name) if !self.has.sounds.contains_key(name) => {
+                let detail = format!("the enterprise has no sound `{name}`");
+                self.problem(format!("{pointer}/sound"), "unknown_sound", detail);
+            }
+            None if text.trim().is_empty() => {
+                let detail = format!("needs a {field} or a sound");
+                self.problem(format!("{pointer}/{field}"), "nothing_to_say", detail);
+            }
+            _ => {}
         }
     }
 
@@ -218,7 +247,7 @@ impl<'a> Check<'a> {
         if edges.len() > EDGES_MAX {
             self.problem(format!("{pointer}/edges"), "count", format!("at most {EDGES_MAX}"));
         }
-        let Some(config) = self.robots.get(robot) else {
+        let Some(config) = self.has.robots.get(robot) else {
             self.problem(
                 format!("{pointer}/robot"),
                 "unknown_robot",
@@ -239,6 +268,9 @@ impl<'a> Check<'a> {
                 "script",
                 format!("{}: {}", fault.pointer, fault.detail),
             );
+        }
+        for (need, provider) in config.providers() {
+            self.provider(format!("{pointer}/robot"), need, provider);
         }
         // A prompt only tells of commands, and may hold braces of its own.
         let told = config.agent.llm().map(|agent| agent.prompt.as_str());
@@ -285,97 +317,6 @@ impl<'a> Check<'a> {
                 );
             }
         }
-    }
-
-    /// Every variable that a text or a branch uses is declared, set or captured by something.
-    fn variables(&mut self) {
-        let mut known: BTreeSet<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
-        known.extend(self.draft.variables.iter().map(|variable| variable.name.clone()));
-        let robots: Vec<&RobotConfig> =
-            self.draft.robots().filter_map(|id| self.robots.get(id)).collect();
-        for node in &self.draft.nodes {
-            if let NodeKind::Set { variables, .. } = &node.kind {
-                known.extend(variables.keys().cloned());
-            }
-        }
-        for robot in robots {
-            known.extend(robot.agent.captures());
-            known.extend(robot.texts().flat_map(command::sets));
-        }
-        let unknown: Vec<(String, String)> = self
-            .draft
-            .nodes
-            .iter()
-            .enumerate()
-            .flat_map(|(at, node)| self.used(node).into_iter().map(move |name| (at, name)))
-            .filter(|(_, name)| !known.contains(name))
-            .map(|(at, name)| (format!("/nodes/{at}"), name))
-            .collect();
-        for (pointer, name) in unknown {
-            self.problem(
-                pointer,
-                "unknown_variable",
-                format!("uses `{name}`, which no column, node or robot sets"),
-            );
-        }
-    }
-
-    fn used(&self, node: &Node) -> BTreeSet<String> {
-        let in_text =
-            |text: &str| variables::names(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let used: Vec<String> = match &node.kind {
-            NodeKind::Play { text, .. } => in_text(text),
-            NodeKind::Menu { prompt, .. } => in_text(prompt),
-            NodeKind::Set { variables, .. } => {
-                variables.values().flat_map(|value| in_text(value)).collect()
-            }
-            NodeKind::Branch { cases, .. } => {
-                cases.iter().map(|case| case.variable.clone()).collect()
-            }
-            NodeKind::Agent { robot, .. } => match self.robots.get(robot) {
-                Some(robot) => {
-                    let texts = robot.agent.texts().into_iter();
-                    let paths = robot.agent.llm().into_iter().flat_map(|agent| &agent.tools);
-                    let paths = paths.map(|tool| tool.path.as_str());
-                    let texts = texts.chain(paths).chain(robot.texts()).chain(robot.signs());
-                    texts.flat_map(in_text).collect()
-                }
-                None => Vec::new(),
-            },
-            NodeKind::QueueMessage { text, .. } => in_text(text),
-            NodeKind::Transfer { .. } | NodeKind::Callback { .. } | NodeKind::Hangup => Vec::new(),
-        };
-        used.into_iter().collect()
-    }
-}
-
-/// The nodes that a node leads to, with their places in it.
-fn targets(node: &Node) -> Vec<(String, &str)> {
-    fn maybe<'n>(place: &str, next: &'n Option<String>) -> Vec<(String, &'n str)> {
-        next.iter().map(|next| (place.to_owned(), next.as_str())).collect()
-    }
-    fn named<'n>(place: &str, edges: &'n BTreeMap<String, String>) -> Vec<(String, &'n str)> {
-        edges.iter().map(|(name, next)| (format!("{place}/{name}"), next.as_str())).collect()
-    }
-    match &node.kind {
-        NodeKind::Play { next, .. }
-        | NodeKind::Set { next, .. }
-        | NodeKind::QueueMessage { next, .. }
-        | NodeKind::Callback { next, .. } => maybe("/next", next),
-        NodeKind::Transfer { otherwise, .. } => maybe("/otherwise", otherwise),
-        NodeKind::Agent { edges, next, .. } => {
-            named("/edges", edges).into_iter().chain(maybe("/next", next)).collect()
-        }
-        NodeKind::Menu { choices, otherwise, .. } => {
-            named("/choices", choices).into_iter().chain(maybe("/otherwise", otherwise)).collect()
-        }
-        NodeKind::Branch { cases, otherwise } => cases
-            .iter()
-            .enumerate()
-            .map(|(at, case)| (format!("/cases/{at}/next"), case.next.as_str()))
-            .chain(maybe("/otherwise", otherwise))
-            .collect(),
-        NodeKind::Hangup => Vec::new(),
     }
 }
 

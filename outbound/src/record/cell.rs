@@ -69,6 +69,7 @@ fn whole(record: &CallRecord, conversation_text: &str, field: &Field, shown: Sho
         "agent_name" => text(&record.agent_name),
         "agent_phone" => record.agent_phone.map_or(Cell::Blank, phone),
         "callback_at" => time(record.callback_at),
+        "answered_by" => word(record.answered_by.map(|who| who.word())),
         "called_status" => word(record.called_status().map(|status| status.word())),
         "started_at" => Cell::Time(record.started_at),
         "ringing_at" => time(record.ringing_at),

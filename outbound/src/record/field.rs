@@ -1,7 +1,7 @@
 //! The fields of a call record: names, titles and what they mean. The first are those of the guide's
 //! field table, in its order; lists, the API, filters and exports all go by this table.
 
-use crate::outcome::{CalledStatus, HangupParty, RobotResult};
+use crate::outcome::{AnsweredBy, CalledStatus, HangupParty, RobotResult};
 
 /// One field of a call record.
 #[derive(Debug, PartialEq, Eq)]
@@ -334,6 +334,12 @@ pub const FIELDS: &[Field] = &[
         "Callback Time",
         FieldKind::Time,
         "When the number is called again, as the conversation agreed; blank when it did not.",
+    ),
+    row(
+        "answered_by",
+        "Answered By",
+        FieldKind::Words(AnsweredBy::WORDS),
+        "Who answered, as the first seconds told: a person, a machine, an assistant or a screening; blank when it was not detected.",
     ),
     row("task", "Task ID", FieldKind::Id, "The task."),
     row("batch", "Batch ID", FieldKind::Id, "The batch."),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::Time;
 use crate::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId};
-use crate::outcome::{CallResult, CalledStatus, HangupParty, RobotResult};
+use crate::outcome::{AnsweredBy, CallResult, CalledStatus, HangupParty, RobotResult};
 use crate::phone::Phone;
 
 /// One attempt, as it is kept. Names are those of the columns, the API and exports.
@@ -66,6 +66,8 @@ pub struct CallRecord {
     pub agent_phone: Option<Phone>,
     /// When the number is called again, as the conversation agreed.
     pub callback_at: Option<Time>,
+    /// Who answered; none: nobody did, or it was not detected.
+    pub answered_by: Option<AnsweredBy>,
 }
 
 impl CallRecord {

@@ -54,6 +54,7 @@ fn answered() -> CallRecord {
         agent_name: "Wang".into(),
         agent_phone: Some(Phone::from_digits(8_613_900_000_002)),
         callback_at: Some(at("2026-11-24T07:00:00Z")),
+        answered_by: Some(AnsweredBy::Person),
     }
 }
 
@@ -155,6 +156,7 @@ fn every_field_of_an_answered_call_shows_what_is_known() {
         ("agent_name", "Wang"),
         ("agent_phone", "8613900000002"),
         ("callback_at", "2026-11-24 15:00:00"),
+        ("answered_by", "person"),
         ("id", &record.id.to_string()),
         ("task", &record.task.to_string()),
         ("batch", &record.batch.to_string()),

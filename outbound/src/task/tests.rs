@@ -25,6 +25,7 @@ fn a_task_with_its_defaults_is_right() {
     assert_eq!((task.ring_timeout_seconds, task.max_call_seconds), (45, 600));
     assert!(task.recording);
     assert_eq!(task.when_done, WhenDone::Pause);
+    assert_eq!((task.environment, task.answering.detect), (None, false));
     assert_eq!(task.zone(&settings()), chrono_tz::Asia::Shanghai);
     assert_eq!(task.region(&settings()), "CN");
 }
@@ -60,6 +61,11 @@ fn each_bound_of_a_task_is_named() {
         (json!({ "tags": ["ok", " "] }), "/tags/1", "required"),
         (json!({ "default_region": "cn" }), "/default_region", "unknown_region"),
         (json!({ "redial": { "enabled": true } }), "/redial/retry_seconds", "required"),
+        (
+            json!({ "answering": { "machine": { "action": "leave_message", "text": "" } } }),
+            "/answering/machine/text",
+            "required",
+        ),
     ] {
         let faults = task(changes).check(&settings(), None).unwrap_err();
         let found: Vec<_> = faults.iter().map(|f| (&*f.pointer, &*f.code)).collect();

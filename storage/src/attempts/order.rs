@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use dialog::navigation::Published;
 use outbound::Time;
+use outbound::answering::Answering;
+use outbound::environment::Environment;
 use outbound::hours::Hours;
 use outbound::ids::{AttemptId, BatchId, EnterpriseId, NumberId, TaskId, TrunkId};
 use outbound::outcome::CallResult;
@@ -40,6 +42,10 @@ pub struct DialOrder {
     pub max_call_seconds: u32,
     /// Whether it is recorded, and in what format that is kept.
     pub recording: Option<RecordingFormat>,
+    /// What surrounds the customer, where the task says so: it goes before the robots' own figures.
+    pub environment: Option<Environment>,
+    /// What happens when no person answers.
+    pub answering: Answering,
     /// The task's windows, for the check at the last moment.
     pub hours: Arc<Hours>,
     /// The navigation that was published when the call was triggered.
@@ -127,6 +133,7 @@ impl AttemptFacts {
             agent_name: String::new(),
             agent_phone: None,
             callback_at: None,
+            answered_by: None,
         }
     }
 }
@@ -159,6 +166,8 @@ impl Frame<'_> {
             ring_timeout_seconds: self.task.ring_timeout_seconds,
             max_call_seconds: self.task.max_call_seconds,
             recording: self.task.recording.then_some(self.task.recording_format),
+            environment: self.task.environment,
+            answering: self.task.answering.clone(),
             hours: Arc::clone(self.hours),
             content,
             facts,

@@ -11,9 +11,10 @@ use super::Done;
 use crate::StoreError;
 use crate::rows::{phone_column, small};
 
-/// A row of `call_record`, with all columns in the table's order. PostgreSQL refuses a row of another shape. So a
-/// migration that adds a column must first give these rows a type of their own, as processes of two versions run
-/// side by side during an upgrade.
+/// A row of `call_record` as this version writes it: the type `finished_call`, with the table's columns in their order.
+/// PostgreSQL refuses a row of another shape, and processes of two versions run side by side during an upgrade. So a
+/// migration that adds a column adds a type, too (`finished_call_2`), and leaves the one before to the processes
+/// before; the table gives their rows its default.
 #[derive(sqlx::Encode)]
 struct Row<'a> {
     id: Uuid,
@@ -62,17 +63,18 @@ struct Row<'a> {
     agent_name: &'a str,
     agent_phone: Option<i64>,
     callback_at: Option<Time>,
+    answered_by: Option<&'static str>,
 }
 
 impl Type<Postgres> for Row<'_> {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("call_record")
+        PgTypeInfo::with_name("finished_call")
     }
 }
 
 impl PgHasArrayType for Row<'_> {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_call_record")
+        PgTypeInfo::with_name("_finished_call")
     }
 }
 
@@ -132,6 +134,7 @@ impl<'a> Row<'a> {
             agent_name: &record.agent_name,
             agent_phone: record.agent_phone.map(phone_column),
             callback_at: record.callback_at,
+            answered_by: record.answered_by.map(outbound::outcome::AnsweredBy::word),
         }
     }
 }
@@ -158,7 +161,7 @@ pub(super) async fn write(conn: &mut PgConnection, done: &[Done<'_>]) -> Result<
     let enterprises: Vec<Uuid> = done.iter().map(|done| done.held.enterprise).collect();
     let phones: Vec<i64> = done.iter().map(|done| done.held.phone).collect();
     let awaited = sqlx::query_scalar!(
-        r#"with record as (insert into call_record select * from unnest($1::call_record[])),
+        r#"with record as (insert into call_record select * from unnest($1::finished_call[])),
            moved as (
                update number n
                   set state = u.state, round = u.round, chain_index = u.chain_index,

@@ -109,6 +109,7 @@ fn shape(field: &str) -> Option<Shape> {
              then 'unanswered' else 'answered' end)",
         ),
         "hangup_party" => Text("coalesce(r.hangup_party, '')"),
+        "answered_by" => Text("coalesce(r.answered_by, '')"),
         "recording_state" => Text("coalesce(r.recording_state, '')"),
         "robot_answer_result" => Text("coalesce(r.robot_answer_result, '')"),
         "started_at" => Plain("r.started_at"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use outbound::Time;
-use outbound::outcome::{CallResult, HangupParty, RobotResult};
+use outbound::outcome::{AnsweredBy, CallResult, HangupParty, RobotResult};
 use outbound::record::CallRecord;
 use sqlx::types::{Json, Uuid};
 
@@ -19,7 +19,8 @@ pub(super) const COLUMNS: &str = "r.id, r.enterprise_id, r.task_id, r.batch_id, 
     r.ringing_at, r.answered_at, r.ended_at, r.robot_entered_at, r.robot_ended_at, r.robot_name, \
     r.robot_answer_result, r.turns, r.interruptions, r.transferred, r.intent_tags, \
     r.opening_hangup_seconds, r.process_hangup_point, r.captures, r.variables, r.recording_state, \
-    r.agent_id, r.agent_name, r.agent_phone, r.callback_at";
+    r.agent_id, r.agent_name, r.agent_phone, r.callback_at, \
+    r.answered_by";
 
 #[derive(sqlx::FromRow)]
 pub(super) struct RecordRow {
@@ -68,6 +69,7 @@ pub(super) struct RecordRow {
     agent_name: String,
     agent_phone: Option<i64>,
     callback_at: Option<Time>,
+    answered_by: Option<String>,
 }
 
 impl TryFrom<RecordRow> for CallRecord {
@@ -85,6 +87,10 @@ impl TryFrom<RecordRow> for CallRecord {
             .map(|word| {
                 RobotResult::from_word(&word).ok_or_else(|| damaged("robot_answer_result", &word))
             })
+            .transpose()?;
+        let answered_by = row
+            .answered_by
+            .map(|word| AnsweredBy::from_word(&word).ok_or_else(|| damaged("answered_by", &word)))
             .transpose()?;
         Ok(Self {
             id: row.id.into(),
@@ -132,6 +138,7 @@ impl TryFrom<RecordRow> for CallRecord {
             agent_name: row.agent_name,
             agent_phone: row.agent_phone.map(phone),
             callback_at: row.callback_at,
+            answered_by,
         })
     }
 }

@@ -127,7 +127,7 @@ async fn a_record_is_found_by_whatever_it_has_in_any_field(pool: PgPool) {
                process_hangup_point = 'closing', captures = '{\"time\": \"9:00\"}', recording_state = 'ready',
                outbound_number_province = 'Beijing', outbound_number_city = 'Beijing',
                agent_id = '1001', agent_name = 'Wang', agent_phone = 8613900000001,
-               callback_at = ended_at + interval '1 hour'
+               callback_at = ended_at + interval '1 hour', answered_by = 'person'
          where id = $1";
     world.run(rest, answered.uuid()).await;
     let query = RecordQuery::default();

@@ -241,6 +241,7 @@ fn a_key_pressed_to_a_robot_ends_the_silence() {
 fn a_menu_waits_from_the_end_of_its_prompt() {
     let menu = NodeKind::Menu {
         prompt: "Press 1.".into(),
+        sound: None,
         choices: BTreeMap::from([("1".into(), "menu".into())]),
         wait_ms: 5_000,
         retries: 2,

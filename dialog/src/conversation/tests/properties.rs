@@ -84,6 +84,7 @@ fn settings() -> impl Strategy<Value = TurnSettings> {
 fn content(turn: TurnSettings) -> Published {
     let menu = NodeKind::Menu {
         prompt: "Press 1, {{name}}.".into(),
+        sound: None,
         choices: BTreeMap::from([("1".into(), "talk".into())]),
         wait_ms: 5_000,
         retries: 1,

@@ -237,6 +237,7 @@ fn a_robot_that_waits_long_for_the_end_of_speech_does_not_talk_into_it() {
 fn a_menu_takes_a_key_over_its_prompt_and_asks_again() {
     let menu = NodeKind::Menu {
         prompt: "Press 1.".into(),
+        sound: None,
         choices: BTreeMap::from([("1".into(), "one".into())]),
         wait_ms: 5_000,
         retries: 1,

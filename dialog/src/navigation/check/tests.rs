@@ -1,7 +1,17 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::robot::AgentConfig;
+use crate::robot::{AgentConfig, RobotConfig};
+
+mod named;
+
+/// Publish for an enterprise that has these robots, and nothing else to name.
+fn publish(
+    draft: &Navigation,
+    robots: &BTreeMap<String, RobotConfig>,
+) -> Result<Published, Vec<Problem>> {
+    super::publish(draft, &Resources { robots: robots.clone(), ..Resources::default() })
+}
 
 fn robots() -> BTreeMap<String, RobotConfig> {
     let robot = json!({
@@ -137,7 +147,7 @@ fn every_kind_of_node_is_right_at_its_bounds() {
             nodes[5]["next"] = json!("more 0");
             let more = |at: usize| {
                 json!({"name": format!("more {at}"), "kind": "play",
-                "text": "", "next": format!("more {}", (at + 1) % 193)})
+                "text": "And.", "next": format!("more {}", (at + 1) % 193)})
             };
             nodes.extend((0..193).map(more));
         },
