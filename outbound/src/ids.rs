@@ -150,6 +150,8 @@ ids! {
     RobotId = "robot";
     /// A person whom calls are transferred to.
     HumanAgentId = "agent";
+    /// A service that robots hear, think and speak with.
+    ProviderId = "provider";
     /// One import job.
     ImportId = "imp";
     /// One export job.
