@@ -154,7 +154,7 @@ fn a_node_with_an_edge_for_errors_is_left_by_it_without_an_apology() {
         edges: [("error".to_owned(), "sorry".to_owned())].into(),
         next: None,
     };
-    let sorry = NodeKind::Play { text: "We call again.".into(), next: None };
+    let sorry = NodeKind::Play { text: "We call again.".into(), sound: None, next: None };
     let mut content = one_robot(robot("", TurnSettings::default()));
     content.navigation = navigation(vec![("talk", agent), ("sorry", sorry)]);
     let id = content.robots.keys().next().expect("a robot").clone();
