@@ -35,6 +35,7 @@ mod keys;
 mod navigations;
 mod numbers;
 mod periods;
+mod providers;
 mod records;
 mod robots;
 mod settings;

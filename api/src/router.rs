@@ -36,6 +36,7 @@ pub(crate) fn documented() -> ApiRouter<ApiState> {
         .merge(crate::navigations::routes())
         .merge(crate::robots::routes())
         .merge(crate::agents::routes())
+        .merge(crate::providers::routes())
         .merge(crate::trunks::routes())
         .merge(crate::caller_ids::routes())
         .merge(crate::imports::routes())

@@ -289,6 +289,14 @@ impl Navigation {
         })
     }
 
+    /// The systems that its `http` nodes name: providers, by their names.
+    pub fn systems(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Http { provider, .. } => Some(provider.as_str()),
+            _ => None,
+        })
+    }
+
     /// The sounds that its nodes name.
     pub fn sounds(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().filter_map(|node| node.kind.sound())

@@ -253,7 +253,15 @@ impl ProviderConfig {
         self.service.key().and_then(clear)
     }
 
+    /// Whether it has the address of `other`. A key goes only to the address that it was written for: who names another
+    /// one writes the key, too. Otherwise whoever may edit a provider could send its key to an address of his own.
+    pub fn is_where(&self, other: &Self) -> bool {
+        self.service.url() == other.service.url()
+    }
+
     /// Put the key in where the configuration has only its mask.
+    ///
+    /// Ask [`Self::is_where`] first.
     pub fn reunite(&mut self, key: Option<&String>) {
         reunite(self.service.key_mut(), key);
     }

@@ -11,6 +11,7 @@ pub enum Quota {
     NavigationVersions,
     Robots,
     HumanAgents,
+    Providers,
     Trunks,
     CallerIds,
     Keys,
@@ -39,7 +40,7 @@ pub enum Full {
 }
 
 impl Quota {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Tasks,
         Self::Templates,
         Self::Periods,
@@ -47,6 +48,7 @@ impl Quota {
         Self::NavigationVersions,
         Self::Robots,
         Self::HumanAgents,
+        Self::Providers,
         Self::Trunks,
         Self::CallerIds,
         Self::Keys,
@@ -62,7 +64,7 @@ impl Quota {
     /// So many there may be.
     pub const fn max(self) -> u64 {
         match self {
-            Self::Trunks => 200,
+            Self::Trunks | Self::Providers => 200,
             Self::Templates
             | Self::Periods
             | Self::Navigations
@@ -90,6 +92,7 @@ impl Quota {
             Self::NavigationVersions => "navigation_versions_max",
             Self::Robots => "robots_max",
             Self::HumanAgents => "agents_max",
+            Self::Providers => "providers_max",
             Self::Trunks => "trunks_max",
             Self::CallerIds => "caller_ids_max",
             Self::Keys => "keys_max",
@@ -113,6 +116,7 @@ impl Quota {
             Self::NavigationVersions => "published versions of one voice navigation",
             Self::Robots => "robots in one enterprise",
             Self::HumanAgents => "human agents in one enterprise",
+            Self::Providers => "providers in one enterprise",
             Self::Trunks => "trunks in one enterprise",
             Self::CallerIds => "caller IDs in one enterprise",
             Self::Keys => "API keys in one enterprise that are not revoked",
@@ -135,6 +139,7 @@ impl Quota {
             | Self::Navigations
             | Self::Robots
             | Self::HumanAgents
+            | Self::Providers
             | Self::Trunks
             | Self::CallerIds => "delete those that are not needed",
             Self::NavigationVersions => "go on with a new voice navigation of the same nodes",

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod look_ups;
 pub mod navigations;
 pub mod periods;
+pub mod providers;
 pub mod quotas;
 pub mod robots;
 pub mod suppression;

@@ -3,7 +3,7 @@
 //! A published version holds the robots that it uses as they were then, so a call that was triggered
 //! under it runs the same whatever is edited afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dialog::navigation::{
     NODES_MAX, Navigation, NodeKind, Published, Resources, VARIABLES_MAX, publish as judge,
@@ -21,7 +21,7 @@ use sqlx::types::{Json, Uuid};
 use crate::judging::judged;
 use crate::rows::{Listed, Page, name_taken, same_version, unused};
 use crate::tasks::references::{Referred, refuse, users};
-use crate::{Store, StoreError, idempotency, quotas};
+use crate::{Store, StoreError, idempotency, providers, quotas};
 
 /// Characters of a navigation's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -268,13 +268,18 @@ fn fixed_numbers(draft: &Navigation) -> Vec<Fault> {
         .collect()
 }
 
-/// What there is of all that a draft may name. Locks its robots against edits.
+/// What there is of all that a draft may name. Locks its robots and their providers against edits.
 async fn resources(
     conn: &mut PgConnection,
     enterprise: EnterpriseId,
     draft: &Navigation,
 ) -> Result<Resources, StoreError> {
-    Ok(Resources { robots: robots(conn, enterprise, draft).await?, ..Resources::default() })
+    let robots = robots(conn, enterprise, draft).await?;
+    let named = robots.values().flat_map(RobotConfig::providers).map(|(_, name)| name);
+    let named: BTreeSet<&str> = named.chain(draft.systems()).collect();
+    let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
+    let providers = providers::needs(conn, enterprise, &named).await?;
+    Ok(Resources { robots, providers, ..Resources::default() })
 }
 
 /// The robots that a draft names and that there are, by the text of their ids.

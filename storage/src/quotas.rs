@@ -63,6 +63,7 @@ async fn count(
         Quota::Navigations => count!(conn, enterprise, "navigation where enterprise_id = $1"),
         Quota::Robots => count!(conn, enterprise, "robot where enterprise_id = $1"),
         Quota::HumanAgents => count!(conn, enterprise, "human_agent where enterprise_id = $1"),
+        Quota::Providers => count!(conn, enterprise, "provider where enterprise_id = $1"),
         Quota::Trunks => count!(conn, enterprise, "trunk where enterprise_id = $1"),
         Quota::CallerIds => count!(conn, enterprise, "caller_id where enterprise_id = $1"),
         Quota::Keys => {

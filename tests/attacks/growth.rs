@@ -15,7 +15,7 @@ struct Crowd {
     values: &'static str,
 }
 
-const CROWDS: [Crowd; 9] = [
+const CROWDS: [Crowd; 10] = [
     Crowd::named(
         Quota::Tasks,
         "tasks",
@@ -27,6 +27,7 @@ const CROWDS: [Crowd; 9] = [
     Crowd::named(Quota::Periods, "periods", "period", "config", "config"),
     Crowd::named(Quota::Navigations, "navigations", "navigation", "draft", "draft"),
     Crowd::named(Quota::Robots, "robots", "robot", "config", "config"),
+    Crowd::named(Quota::Providers, "providers", "provider", "config", "config"),
     Crowd::named(Quota::Trunks, "trunks", "trunk", "config", "config"),
     Crowd {
         quota: Quota::HumanAgents,
@@ -94,6 +95,7 @@ fn body(world: &World, path: &str, name: &str) -> Value {
             "nodes": [{"name": "end", "kind": "hangup"}]}),
         "robots" => json!({"name": name, "agent": script}),
         "agents" => json!({"employee_number": name, "name": name, "phone": "+8613800000001"}),
+        "providers" => json!({"name": name, "driver": "espeak"}),
         "trunks" => json!({"name": name, "concurrency": 1, "simulated": {}}),
         "caller_ids" => {
             let number = name.bytes().fold(0_u32, |number, byte| number * 31 + u32::from(byte));

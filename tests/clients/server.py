@@ -104,6 +104,7 @@ class Server:
         flow["nodes"][0]["robot"] = robot
         navigation = self.post("/v1/navigations", flow)["id"]
         self.post(f"/v1/navigations/{navigation}/publish", {})
+        provider = self.post("/v1/providers", {"name": "voice", "driver": "espeak"})["id"]
         trunk = self.post("/v1/trunks", {"name": "line", "concurrency": 20})["id"]
         caller = self.post("/v1/caller_ids", {"trunk": trunk, "phone": "+862155500101"})["id"]
         config = {"name": "Spring", "concurrency": 20, "navigation": navigation, "caller_ids": [caller]}
@@ -119,7 +120,7 @@ class Server:
         export = self.post("/v1/exports", {"content": "call_records", "format": "csv"})["id"]
         listed = self.post("/v1/suppressions", {"phone_numbers": ["13800000099"]})["data"][0]["id"]
         return {
-            "robot_id": robot, "navigation_id": navigation, "trunk_id": trunk, "caller_id": caller, "task_id": task,
+            "robot_id": robot, "provider_id": provider, "navigation_id": navigation, "trunk_id": trunk, "caller_id": caller, "task_id": task,
             "template_id": template, "period_id": period["id"], "import_id": made, "export_id": export,
             "record_id": (answered or records)[0]["id"], "suppression_id": listed, "number": 1,
             "batch_id": self.get(f"/v1/tasks/{task}/batches")["data"][0]["id"],

@@ -60,13 +60,14 @@ pub async fn ask(api: &Api, method: &str, path: &str, body: Value) -> Answer {
 }
 
 /// Every list that `everything` looks at.
-const LISTS: [&str; 13] = [
+const LISTS: [&str; 14] = [
     "tasks",
     "templates",
     "periods",
     "navigations",
     "robots",
     "agents",
+    "providers",
     "trunks",
     "caller_ids",
     "suppressions",

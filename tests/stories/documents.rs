@@ -61,9 +61,14 @@ async fn every_json_example_of_the_documents_is_accepted_by_a_running_server() {
     let world = World::at("2026-12-01T10:00:00+08:00").await;
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let mut sent = BTreeMap::new();
-    for name in
-        ["guide.md", "examples.md", "configuration.md", "fields.md", "operations/install.md"]
-    {
+    for name in [
+        "guide.md",
+        "examples.md",
+        "providers.md",
+        "configuration.md",
+        "fields.md",
+        "operations/install.md",
+    ] {
         let mut ids = BTreeMap::new();
         for Example { place, request, body } in examples(&docs.join(name)) {
             let (method, path) =

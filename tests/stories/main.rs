@@ -28,6 +28,7 @@ mod odd_files;
 mod opening_hours;
 mod priorities;
 mod processes;
+mod providers;
 mod records;
 mod redial;
 mod requests;

@@ -41,11 +41,12 @@ async fn house() -> House {
     let listed = world.post("suppressions", json!({"phone_numbers": ["13800000009"]})).await;
     let person = json!({"employee_number": "1001", "name": "A", "phone": "+8613900000001"});
     let person = world.made("agents", person).await;
+    let provider = world.made("providers", json!({"name": "voice", "driver": "espeak"})).await;
     let key =
         world.post("keys", json!({"name": "theirs", "role": "viewer", "permissions": []})).await;
     let ids = json!({
         "task_id": task, "template_id": template, "period_id": period, "robot_id": robot,
-        "agent_id": person,
+        "agent_id": person, "provider_id": provider,
         "navigation_id": world.navigation, "trunk_id": world.trunk, "caller_id": world.caller,
         "import_id": id(&import), "batch_id": import["batch"], "number_id": record["number"],
         "record_id": id(&record), "export_id": id(&export), "key_id": id(&key),

@@ -29,6 +29,7 @@ const TAGS: [(&str, &str); 18] = [
     ("Navigations", "Flows of nodes that a call runs through."),
     ("Robots", "Named voice bots."),
     ("Agents", "The people whom calls are transferred to."),
+    ("Providers", "Services that robots hear, think and speak with, and systems that they ask."),
     ("Trunks", "Lines to the phone network."),
     ("Caller IDs", "Outbound numbers shown to customers."),
     ("Imports", "Numbers into a task, as background work."),

@@ -25,6 +25,8 @@ pub enum Resource {
     Robots(Verbs<Kept>),
     /// Human agents: the people whom calls are transferred to
     Agents(Verbs<Kept>),
+    /// Providers: services that robots hear, think and speak with, and systems that they ask
+    Providers(Verbs<Kept>),
     /// Trunks: lines to the phone network
     Trunks(Verbs<Kept>),
     /// Caller IDs: the numbers that customers see
@@ -304,6 +306,7 @@ const CONVERSATION_COLUMNS: &[&str] = &[
 ];
 const AGENT_COLUMNS: &[&str] =
     &["id", "number=employee_number", "name", "phone", "skills", "on_duty", "busy"];
+const PROVIDER_COLUMNS: &[&str] = &["id", "name", "kind", "driver", "url", "at_once"];
 const TRUNK_COLUMNS: &[&str] =
     &["id", "name", "driver", "concurrency", "calls_per_second", "in_service"];
 const KEY_COLUMNS: &[&str] =
@@ -327,6 +330,7 @@ impl Resource {
             }
             Self::Robots(verbs) => verbs.run(config, "robots", &["id", "name", "created_at"]).await,
             Self::Agents(verbs) => verbs.run(config, "agents", AGENT_COLUMNS).await,
+            Self::Providers(verbs) => verbs.run(config, "providers", PROVIDER_COLUMNS).await,
             Self::Trunks(verbs) => verbs.run(config, "trunks", TRUNK_COLUMNS).await,
             Self::CallerIds(verbs) => {
                 let columns = &["id", "phone", "trunk", "label", "province", "city"];

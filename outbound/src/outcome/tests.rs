@@ -150,10 +150,9 @@ fn what_decided_a_record_is_found_again_from_its_codes() {
 
 #[test]
 fn a_call_that_our_side_cut_short_is_not_answered_whatever_the_line_says() {
-    for (cause, status) in [
-        (cause::WORKER_STOPPING, CalledStatus::CallFailed),
-        (cause::NOT_A_PERSON, CalledStatus::CallAssistant),
-    ] {
+    for (cause, status) in
+        [(cause::WORKER_STOPPING, CallFailed), (cause::NOT_A_PERSON, CallAssistant)]
+    {
         let result = CallResult::Answered.for_cause(cause);
         assert_eq!(result, CallResult::Unanswered(status), "{cause}");
         let by = decided_by(result, cause, (Some(200), None), &BTreeMap::new());

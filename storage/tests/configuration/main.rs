@@ -7,6 +7,7 @@ mod access;
 mod lines;
 mod navigations;
 mod periods;
+mod providers;
 mod reach;
 mod schedule;
 mod tasks;
