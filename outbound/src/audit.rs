@@ -63,6 +63,15 @@ words! {
         SuppressionRemove = "suppression.remove",
         JobRequeue = "job.requeue",
         JobDrop = "job.drop",
+        KnowledgeCreate = "knowledge.create",
+        KnowledgeEdit = "knowledge.edit",
+        KnowledgeDelete = "knowledge.delete",
+        KnowledgeDocumentAdd = "knowledge.document_add",
+        KnowledgeDocumentDelete = "knowledge.document_delete",
+        SoundCreate = "sound.create",
+        SoundListen = "sound.listen",
+        SoundDelete = "sound.delete",
+        RobotRehearse = "robot.rehearse",
     }
 }
 

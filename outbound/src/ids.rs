@@ -160,6 +160,12 @@ ids! {
     SuppressionId = "dnc";
     /// An entry of the audit log.
     AuditId = "aud";
+    /// Documents that robots answer from.
+    KnowledgeId = "know";
+    /// One document of a knowledge base.
+    KnowledgeDocumentId = "doc";
+    /// A sound file that is played in calls.
+    SoundId = "sound";
 }
 
 /// Another identifier at each call, for tests.

@@ -21,6 +21,10 @@ pub enum Quota {
     ImportsWaiting,
     ExportsWaiting,
     IdempotencyKeys,
+    KnowledgeBases,
+    KnowledgeDocuments,
+    KnowledgeBytes,
+    Sounds,
 }
 
 /// API keys that were revoked and are still in the list; of more the oldest go.
@@ -39,7 +43,7 @@ pub enum Full {
 }
 
 impl Quota {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Tasks,
         Self::Templates,
         Self::Periods,
@@ -57,6 +61,10 @@ impl Quota {
         Self::ImportsWaiting,
         Self::ExportsWaiting,
         Self::IdempotencyKeys,
+        Self::KnowledgeBases,
+        Self::KnowledgeDocuments,
+        Self::KnowledgeBytes,
+        Self::Sounds,
     ];
 
     /// So many there may be.
@@ -77,6 +85,9 @@ impl Quota {
             Self::ImportsWaiting => 50,
             Self::ExportsWaiting => 20,
             Self::IdempotencyKeys => 100_000,
+            Self::KnowledgeBases => 100,
+            Self::KnowledgeDocuments | Self::Sounds => 1_000,
+            Self::KnowledgeBytes => 200_000_000,
         }
     }
 
@@ -100,6 +111,10 @@ impl Quota {
             Self::ImportsWaiting => "imports_waiting_max",
             Self::ExportsWaiting => "exports_waiting_max",
             Self::IdempotencyKeys => "idempotency_keys_max",
+            Self::KnowledgeBases => "knowledge_max",
+            Self::KnowledgeDocuments => "knowledge_documents_max",
+            Self::KnowledgeBytes => "knowledge_bytes_max",
+            Self::Sounds => "sounds_max",
         }
     }
 
@@ -123,6 +138,10 @@ impl Quota {
             Self::ImportsWaiting => "imports of one enterprise that wait or run",
             Self::ExportsWaiting => "exports of one enterprise that wait or run",
             Self::IdempotencyKeys => "idempotency keys of one enterprise that are kept",
+            Self::KnowledgeBases => "knowledge bases in one enterprise",
+            Self::KnowledgeDocuments => "documents in one knowledge base",
+            Self::KnowledgeBytes => "bytes of all documents in one enterprise",
+            Self::Sounds => "sounds in one enterprise",
         }
     }
 
@@ -136,7 +155,11 @@ impl Quota {
             | Self::Robots
             | Self::HumanAgents
             | Self::Trunks
-            | Self::CallerIds => "delete those that are not needed",
+            | Self::CallerIds
+            | Self::KnowledgeBases
+            | Self::KnowledgeDocuments
+            | Self::KnowledgeBytes
+            | Self::Sounds => "delete those that are not needed",
             Self::NavigationVersions => "go on with a new voice navigation of the same nodes",
             Self::Keys => "revoke those that are not needed",
             Self::Batches => "import into another task, or delete batches that are over",
