@@ -68,9 +68,6 @@ words! {
         KnowledgeDelete = "knowledge.delete",
         KnowledgeDocumentAdd = "knowledge.document_add",
         KnowledgeDocumentDelete = "knowledge.document_delete",
-        SoundCreate = "sound.create",
-        SoundListen = "sound.listen",
-        SoundDelete = "sound.delete",
         RobotRehearse = "robot.rehearse",
     }
 }

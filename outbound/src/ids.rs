@@ -164,8 +164,6 @@ ids! {
     KnowledgeId = "know";
     /// One document of a knowledge base.
     KnowledgeDocumentId = "doc";
-    /// A sound file that is played in calls.
-    SoundId = "sound";
 }
 
 /// Another identifier at each call, for tests.

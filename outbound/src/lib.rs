@@ -36,7 +36,6 @@ pub mod recording;
 pub mod redial;
 pub mod schedule;
 pub mod secret;
-pub mod sound;
 pub mod spreadsheet;
 pub mod suppression;
 pub mod task;

@@ -24,7 +24,6 @@ pub enum Quota {
     KnowledgeBases,
     KnowledgeDocuments,
     KnowledgeBytes,
-    Sounds,
 }
 
 /// API keys that were revoked and are still in the list; of more the oldest go.
@@ -43,7 +42,7 @@ pub enum Full {
 }
 
 impl Quota {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::Tasks,
         Self::Templates,
         Self::Periods,
@@ -64,7 +63,6 @@ impl Quota {
         Self::KnowledgeBases,
         Self::KnowledgeDocuments,
         Self::KnowledgeBytes,
-        Self::Sounds,
     ];
 
     /// So many there may be.
@@ -76,7 +74,8 @@ impl Quota {
             | Self::Navigations
             | Self::NavigationVersions
             | Self::Robots
-            | Self::Keys => 1_000,
+            | Self::Keys
+            | Self::KnowledgeDocuments => 1_000,
             Self::Exports => 2_000,
             Self::Tasks | Self::HumanAgents | Self::CallerIds | Self::Batches | Self::Imports => {
                 10_000
@@ -86,7 +85,6 @@ impl Quota {
             Self::ExportsWaiting => 20,
             Self::IdempotencyKeys => 100_000,
             Self::KnowledgeBases => 100,
-            Self::KnowledgeDocuments | Self::Sounds => 1_000,
             Self::KnowledgeBytes => 200_000_000,
         }
     }
@@ -114,7 +112,6 @@ impl Quota {
             Self::KnowledgeBases => "knowledge_max",
             Self::KnowledgeDocuments => "knowledge_documents_max",
             Self::KnowledgeBytes => "knowledge_bytes_max",
-            Self::Sounds => "sounds_max",
         }
     }
 
@@ -141,7 +138,6 @@ impl Quota {
             Self::KnowledgeBases => "knowledge bases in one enterprise",
             Self::KnowledgeDocuments => "documents in one knowledge base",
             Self::KnowledgeBytes => "bytes of all documents in one enterprise",
-            Self::Sounds => "sounds in one enterprise",
         }
     }
 
@@ -158,8 +154,7 @@ impl Quota {
             | Self::CallerIds
             | Self::KnowledgeBases
             | Self::KnowledgeDocuments
-            | Self::KnowledgeBytes
-            | Self::Sounds => "delete those that are not needed",
+            | Self::KnowledgeBytes => "delete those that are not needed",
             Self::NavigationVersions => "go on with a new voice navigation of the same nodes",
             Self::Keys => "revoke those that are not needed",
             Self::Batches => "import into another task, or delete batches that are over",

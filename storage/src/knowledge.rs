@@ -214,7 +214,8 @@ pub(crate) async fn missing(
     .await?;
     let gone = named.iter().filter(|(_, name)| !found.contains(name));
     let fault = |(pointer, name): &(String, String)| {
-        let detail = format!("the robot answers from “{name}”, and no knowledge base has that name");
+        let detail =
+            format!("the robot answers from “{name}”, and no knowledge base has that name");
         Fault::new(pointer.clone(), "unknown_knowledge", detail)
     };
     Ok(gone.map(fault).collect())

@@ -28,7 +28,7 @@ fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let (mut word, mut signs) = (String::new(), Vec::new());
     for c in text.chars().chain([' ']) {
-        let unspaced = is_unspaced(c);
+        let unspaced = c.is_alphanumeric() && is_unspaced(c);
         if !unspaced {
             pairs(&mut signs, &mut words);
         }
@@ -76,6 +76,7 @@ mod tests {
             ("iPhone手机的价格是5000元", "iphone 手机 机的 的价 价格 格是 5000 元"),
             ("贵 吗", "贵 吗"),
             ("カタカナ", "カタ タカ カナ"),
+            ("カタ・ナシ", "カタ ナシ"),
             ("한국어 배송", "한국어 배송"),
             ("…!?", ""),
         ] {

@@ -3,7 +3,6 @@
 use outbound::Time;
 use outbound::ids::{EnterpriseId, KnowledgeDocumentId, KnowledgeId};
 use outbound::knowledge::{DocumentConfig, DocumentFormat, index_text};
-use outbound::quota::Quota;
 use sqlx::types::Uuid;
 
 use crate::judging::judged;
