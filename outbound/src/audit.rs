@@ -66,6 +66,12 @@ words! {
         SuppressionRemove = "suppression.remove",
         JobRequeue = "job.requeue",
         JobDrop = "job.drop",
+        KnowledgeCreate = "knowledge.create",
+        KnowledgeEdit = "knowledge.edit",
+        KnowledgeDelete = "knowledge.delete",
+        KnowledgeDocumentAdd = "knowledge.document_add",
+        KnowledgeDocumentDelete = "knowledge.document_delete",
+        RobotRehearse = "robot.rehearse",
     }
 }
 

@@ -162,6 +162,10 @@ ids! {
     SuppressionId = "dnc";
     /// An entry of the audit log.
     AuditId = "aud";
+    /// Documents that robots answer from.
+    KnowledgeId = "know";
+    /// One document of a knowledge base.
+    KnowledgeDocumentId = "doc";
 }
 
 /// Another identifier at each call, for tests.

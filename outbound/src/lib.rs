@@ -22,6 +22,7 @@ pub mod hours;
 pub mod human_agent;
 pub mod ids;
 pub mod import;
+pub mod knowledge;
 pub mod mask;
 pub mod moment;
 pub mod number;

@@ -22,6 +22,9 @@ pub enum Quota {
     ImportsWaiting,
     ExportsWaiting,
     IdempotencyKeys,
+    KnowledgeBases,
+    KnowledgeDocuments,
+    KnowledgeBytes,
 }
 
 /// API keys that were revoked and are still in the list; of more the oldest go.
@@ -40,7 +43,7 @@ pub enum Full {
 }
 
 impl Quota {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Tasks,
         Self::Templates,
         Self::Periods,
@@ -59,6 +62,9 @@ impl Quota {
         Self::ImportsWaiting,
         Self::ExportsWaiting,
         Self::IdempotencyKeys,
+        Self::KnowledgeBases,
+        Self::KnowledgeDocuments,
+        Self::KnowledgeBytes,
     ];
 
     /// So many there may be.
@@ -70,7 +76,8 @@ impl Quota {
             | Self::Navigations
             | Self::NavigationVersions
             | Self::Robots
-            | Self::Keys => 1_000,
+            | Self::Keys
+            | Self::KnowledgeDocuments => 1_000,
             Self::Exports => 2_000,
             Self::Tasks | Self::HumanAgents | Self::CallerIds | Self::Batches | Self::Imports => {
                 10_000
@@ -79,6 +86,8 @@ impl Quota {
             Self::ImportsWaiting => 50,
             Self::ExportsWaiting => 20,
             Self::IdempotencyKeys => 100_000,
+            Self::KnowledgeBases => 100,
+            Self::KnowledgeBytes => 200_000_000,
         }
     }
 
@@ -103,6 +112,9 @@ impl Quota {
             Self::ImportsWaiting => "imports_waiting_max",
             Self::ExportsWaiting => "exports_waiting_max",
             Self::IdempotencyKeys => "idempotency_keys_max",
+            Self::KnowledgeBases => "knowledge_max",
+            Self::KnowledgeDocuments => "knowledge_documents_max",
+            Self::KnowledgeBytes => "knowledge_bytes_max",
         }
     }
 
@@ -127,6 +139,9 @@ impl Quota {
             Self::ImportsWaiting => "imports of one enterprise that wait or run",
             Self::ExportsWaiting => "exports of one enterprise that wait or run",
             Self::IdempotencyKeys => "idempotency keys of one enterprise that are kept",
+            Self::KnowledgeBases => "knowledge bases in one enterprise",
+            Self::KnowledgeDocuments => "documents in one knowledge base",
+            Self::KnowledgeBytes => "bytes of all documents in one enterprise",
         }
     }
 
@@ -141,7 +156,10 @@ impl Quota {
             | Self::HumanAgents
             | Self::Providers
             | Self::Trunks
-            | Self::CallerIds => "delete those that are not needed",
+            | Self::CallerIds
+            | Self::KnowledgeBases
+            | Self::KnowledgeDocuments
+            | Self::KnowledgeBytes => "delete those that are not needed",
             Self::NavigationVersions => "go on with a new voice navigation of the same nodes",
             Self::Keys => "revoke those that are not needed",
             Self::Batches => "import into another task, or delete batches that are over",

@@ -22,6 +22,7 @@ pub mod enterprises;
 pub mod human_agents;
 pub mod idempotency;
 pub mod keys;
+pub mod knowledge;
 pub mod look_ups;
 pub mod navigations;
 pub mod periods;

@@ -21,7 +21,7 @@ use sqlx::types::{Json, Uuid};
 use crate::judging::judged;
 use crate::rows::{Listed, Page, name_taken, same_version, unused};
 use crate::tasks::references::{Referred, refuse, users};
-use crate::{Store, StoreError, idempotency, providers, quotas};
+use crate::{Store, StoreError, idempotency, knowledge, providers, quotas};
 
 /// Characters of a navigation's name, at most.
 pub const NAME_MAX: usize = 64;
@@ -180,7 +180,7 @@ pub async fn update(
 
 /// Publish the draft with its robots as they are now: calls triggered from now on run it. Everything
 /// that is wrong with it is a fault, and then calls go on with what was published before. Locks the
-/// navigation, and its robots against edits.
+/// navigation, and its robots and their knowledge bases against edits.
 pub async fn publish(
     store: &Store,
     enterprise: EnterpriseId,
@@ -202,6 +202,9 @@ pub async fn publish(
     }
     let mut own = column_names(&old.draft);
     own.extend(fixed_numbers(&old.draft));
+    own.extend(
+        knowledge::missing(&mut tx, enterprise, &answered_from(&draft, &then.robots)).await?,
+    );
     let published = match judged {
         Ok(published) if own.is_empty() => published,
         judged => {
@@ -280,6 +283,23 @@ async fn resources(
     let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
     let providers = providers::needs(conn, enterprise, &named).await?;
     Ok(Resources { robots, providers, ..Resources::default() })
+}
+
+/// The knowledge bases that robots of a draft name, each with the place of its robot.
+fn answered_from(
+    draft: &Navigation,
+    robots: &BTreeMap<String, RobotConfig>,
+) -> Vec<(String, String)> {
+    let nodes = draft.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
+        NodeKind::Agent { robot, .. } => Some((at, robots.get(robot)?.agent.llm()?)),
+        _ => None,
+    });
+    nodes
+        .flat_map(|(at, agent)| {
+            let named = agent.knowledge.iter();
+            named.map(move |name| (format!("/nodes/{at}/robot"), name.clone()))
+        })
+        .collect()
 }
 
 /// The robots that a draft names and that there are, by the text of their ids.

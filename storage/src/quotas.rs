@@ -3,7 +3,7 @@
 //! Nobody is locked for it. Requests that ask at the same moment may all be let in, so there may be a few more than
 //! the limit: as many as the API has connections.
 
-use outbound::ids::{EnterpriseId, TaskId};
+use outbound::ids::{EnterpriseId, KnowledgeId, TaskId};
 use outbound::quota::{Full, Quota, REVOKED_KEYS_KEPT};
 use sqlx::PgConnection;
 
@@ -87,8 +87,12 @@ async fn count(
         ),
         Quota::Suppressions => kept(conn, enterprise, "suppression").await?,
         Quota::IdempotencyKeys => kept(conn, enterprise, "idempotency").await?,
-        // Of one task and of one navigation: whoever adds to them counts.
-        Quota::Batches | Quota::NavigationVersions => 0,
+        Quota::KnowledgeBases => {
+            count!(conn, enterprise, "knowledge_base where enterprise_id = $1")
+        }
+        Quota::KnowledgeBytes => document_bytes(conn, enterprise).await?,
+        // Of one task, one navigation and one knowledge base: whoever adds to them counts.
+        Quota::Batches | Quota::NavigationVersions | Quota::KnowledgeDocuments => 0,
     };
     Ok(n.unsigned_abs())
 }
@@ -107,6 +111,38 @@ async fn kept(
     .fetch_optional(conn)
     .await?;
     Ok(n.unwrap_or(0))
+}
+
+/// Bytes of all documents of an enterprise, from the index alone.
+async fn document_bytes(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+) -> Result<i64, StoreError> {
+    let bytes = sqlx::query_scalar!(
+        r#"select coalesce(sum(bytes), 0) as "n!" from knowledge_document where enterprise_id = $1"#,
+        enterprise.uuid()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(bytes)
+}
+
+/// Refuse a document of so many bytes where its base, or the enterprise, has as much as it may. Locks nothing.
+pub(crate) async fn room_for_document(
+    conn: &mut PgConnection,
+    enterprise: EnterpriseId,
+    base: KnowledgeId,
+    bytes: u64,
+) -> Result<(), StoreError> {
+    let there = sqlx::query_scalar!(
+        r#"select count(*) as "n!" from knowledge_document where base_id = $1"#,
+        base.uuid()
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    within(there.unsigned_abs(), 1, Quota::KnowledgeDocuments)?;
+    let there = count(conn, enterprise, Quota::KnowledgeBytes).await?;
+    within(there, bytes, Quota::KnowledgeBytes)
 }
 
 /// Refuse one more batch in a task that has as many as it may. Locks nothing.

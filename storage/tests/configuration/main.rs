@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 mod access;
+mod knowledge;
 mod lines;
 mod navigations;
 mod periods;
