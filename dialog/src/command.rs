@@ -40,6 +40,8 @@ pub enum Action {
     Tag(String),
     /// `{set name=value}`: capture a value.
     Set { name: String, value: String },
+    /// `{callback tomorrow at three}`: call again at the time that the words say.
+    Callback(String),
 }
 
 /// Command names are compared without regard to case and spaces.
@@ -175,6 +177,7 @@ fn action(inside: &str) -> Option<Action> {
                 .then_some(Action::Press(digits))
         }
         "wait" => wait_ms(rest).map(|ms| Action::Wait { ms }),
+        "callback" => (!rest.is_empty()).then(|| Action::Callback(rest.to_owned())),
         "tag" => (!rest.is_empty()).then(|| Action::Tag(rest.to_owned())),
         "set" => {
             let (name, value) = rest.split_once('=')?;

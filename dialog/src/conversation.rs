@@ -7,6 +7,7 @@
 //! never the customer's words nor a variable's value.
 
 mod answer;
+mod answered_by;
 mod event;
 mod http;
 mod listen;
@@ -21,6 +22,9 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
+use crate::answerer::Answerer;
 use crate::navigation::Published;
 use crate::robot::{END_OF_SPEECH_MS, RobotConfig};
 use crate::transcript::{EntryKind, Scribe, Speaker, bounded};
@@ -28,6 +32,8 @@ use crate::turn::{Speech, Turn};
 
 pub use crate::transcript::Millis;
 pub use event::{AgentRequest, AgentStep, Failure, Input, Output, Party, StepKind};
+pub use answered_by::Then;
+use answered_by::MessageStage;
 pub use http::HttpRequest;
 use http::HttpStage;
 use mouth::Mouth;
@@ -61,6 +67,8 @@ enum Stage {
     Transfer(TransferStage),
     /// A system of the enterprise is asked.
     Http(HttpStage),
+    /// No person answered, and a message waits for its beginning.
+    Message(MessageStage),
     /// The call has ended, or is being ended.
     Over,
 }
@@ -107,6 +115,8 @@ pub struct Conversation {
     visited: u32,
     /// When the opening of the present robot began to play.
     opening_started_at: Option<Millis>,
+    /// The customer's local time at the answer; none: nobody knows.
+    local_time: Option<NaiveDateTime>,
     tally: Tally,
 }
 
@@ -126,6 +136,9 @@ struct Tally {
     transferred: bool,
     person: Option<Person>,
     callback_ms: Option<Millis>,
+    /// When to call again, by the customer's clock, as it was said.
+    callback_local: Option<NaiveDateTime>,
+    answered_by: Option<Answerer>,
     suppress: bool,
 }
 
@@ -158,8 +171,16 @@ impl Conversation {
             now: 0,
             visited: 0,
             opening_started_at: None,
+            local_time: None,
             tally: Tally::default(),
         }
+    }
+
+    /// The customer's clock at the answer: what `{callback …}` goes by.
+    #[must_use]
+    pub fn with_local_time(mut self, at_answer: NaiveDateTime) -> Self {
+        self.local_time = Some(at_answer);
+        self
     }
 
     /// Takes in one event and says what is to be done, in order.
@@ -199,6 +220,8 @@ impl Conversation {
                 self.http_answered(request, status, &body);
             }
             Input::HttpFailed { request, why } => self.http_failed(request, &why),
+            Input::AnsweredBy { who, then } => self.answered_by(who, then),
+            Input::MessageDue => self.message_begins(),
             Input::Tick => {}
         }
         self.tick();

@@ -166,7 +166,7 @@ impl Rehearsal {
     fn hear(&mut self, input: Input) {
         for output in self.conversation.handle(self.now, input) {
             match output {
-                Output::Play { utterance, text } => {
+                Output::Play { utterance, text, .. } => {
                     self.playing.push_back((utterance, self.now + speech_ms(&text)));
                     self.hear(Input::PlaybackStarted { utterance });
                 }
@@ -183,6 +183,8 @@ impl Rehearsal {
                 Output::SendDigits(_)
                 | Output::Transfer(_)
                 | Output::CancelTransfer { .. }
+                | Output::Http(_)
+                | Output::CancelHttp { .. }
                 | Output::Suppress => {}
             }
         }
@@ -221,7 +223,11 @@ fn stage(robot: RobotConfig, edges: &[String]) -> Published {
         start: ROBOT.to_owned(),
         nodes,
     };
-    Published { navigation, robots: BTreeMap::from([(ROBOT.to_owned(), robot)]) }
+    Published {
+        navigation,
+        robots: BTreeMap::from([(ROBOT.to_owned(), robot)]),
+        sounds: BTreeMap::new(),
+    }
 }
 
 /// A whole rehearsal with a scripted robot: it was told this so far.

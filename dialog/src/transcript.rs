@@ -121,6 +121,8 @@ pub enum EntryKind {
     HttpRequest,
     /// It answered or failed; the detail is how.
     HttpAnswer,
+    /// It is known who answered; the detail is who.
+    AnsweredBy,
     /// The number is to be called again; the detail is when.
     Callback,
     /// Either side hung up.

@@ -21,6 +21,8 @@ use telephony::voice::Say;
 use tokio::task::JoinHandle;
 
 use crate::asked::Asked;
+use crate::begun;
+use crate::detection::{Consequence, Detection};
 use crate::ear::Ear;
 use crate::enquiry::Enquiry;
 use crate::environment::Environment;
@@ -63,6 +65,8 @@ pub struct Talk<'a> {
     speaks: (Option<Arc<RobotConfig>>, Arc<SpeechSettings>),
     asked: Asked,
     enquiry: Enquiry,
+    /// Who answered is still to be told, or may be corrected.
+    detection: Option<Detection>,
     /// The customer asked not to be called again, and is being listed.
     listing: Option<JoinHandle<()>>,
     transfer: Transfer,
@@ -92,6 +96,7 @@ impl<'a> Talk<'a> {
             speaks: (None, Arc::default()),
             asked: Asked::default(),
             enquiry: Enquiry::default(),
+            detection: None,
             listing: None,
             transfer: Transfer::default(),
             referred: None,
@@ -175,23 +180,39 @@ impl<'a> Talk<'a> {
 
     fn deadline(&self) -> Option<Time> {
         let (answered, conversation) = self.conversation.as_ref()?;
-        let at = i64::try_from(conversation.deadline()?).ok()?;
+        let detection = self.detection.as_ref().and_then(Detection::deadline);
+        let due = [conversation.deadline(), detection].into_iter().flatten().min()?;
+        let at = i64::try_from(due).ok()?;
         Some(*answered + chrono::TimeDelta::milliseconds(at))
     }
 
     async fn answered(&mut self, at: Time) {
-        let mut variables = self.order.facts.variables.clone();
-        let local = at.with_timezone(&self.order.hours.zone);
-        variables.insert("local_time".into(), local.format("%H:%M").to_string());
-        variables.insert("weekday".into(), local.format("%a").to_string().to_lowercase());
-        let content = self.order.content.clone();
-        self.conversation = Some((at, Conversation::new(content, variables)));
+        self.conversation = Some((at, begun::conversation(self.order, at)));
+        self.detection = Detection::of(&self.order.answering);
         self.ear =
             self.call.audio().map(|audio| Ear::listen(self.env, self.placed.enterprise, &audio));
         self.hear(at, Input::Answered).await;
     }
 
     async fn hear(&mut self, at: Time, input: Input) {
+        let answered = self.conversation.as_ref().map(|(answered, _)| *answered);
+        let detected = match (answered, &mut self.detection) {
+            (Some(answered), Some(detection)) => detection.hear(millis(answered, at), &input),
+            _ => Vec::new(),
+        };
+        self.tell(at, input).await;
+        for consequence in detected {
+            match consequence {
+                Consequence::Tell(input) => self.tell(at, input).await,
+                Consequence::HangUp => {
+                    self.call.send(Command::HangUp { cause: cause::NOT_A_PERSON }).await;
+                }
+            }
+        }
+    }
+
+    /// Tell the conversation, and do what it wants done.
+    async fn tell(&mut self, at: Time, input: Input) {
         let Some((answered, conversation)) = &mut self.conversation else { return };
         let outputs = conversation.handle(millis(*answered, at), input);
         let end_of_speech_ms = conversation.end_of_speech_ms();

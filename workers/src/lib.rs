@@ -19,10 +19,12 @@ pub mod work;
 
 mod analyze_call;
 mod asked;
+mod begun;
+mod detection;
 mod dial_attempt;
 pub mod ear;
-mod faults;
 mod enquiry;
+mod faults;
 mod finishes;
 mod import_batch;
 mod leased;

@@ -13,7 +13,9 @@ pub(super) fn speech(reader: &mut Reader<'_>, data: &Path) -> SpeechSetup {
     SpeechSetup {
         private_hosts: private_hosts.map(str::to_owned).collect(),
         models: reader.path("CALLWRIGHT_MODELS").unwrap_or_else(|| data.join("models")),
-        piper_python: reader.path("CALLWRIGHT_PIPER").unwrap_or_else(|| data.join("piper/bin/python")),
+        piper_python: reader
+            .path("CALLWRIGHT_PIPER")
+            .unwrap_or_else(|| data.join("piper/bin/python")),
         piper_voices: reader
             .path("CALLWRIGHT_PIPER_VOICES")
             .unwrap_or_else(|| data.join("piper/voices")),

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answered_by::Then;
 use super::http::HttpRequest;
 use super::transfer::{Person, TransferRequest};
+use crate::answerer::Answerer;
 use crate::navigation::PublishedSound;
 use crate::reply::Reply;
 use crate::robot::RobotConfig;
@@ -137,6 +139,15 @@ pub enum Input {
         /// Why, for the log.
         why: String,
     },
+    /// It is known who answered the phone.
+    AnsweredBy {
+        /// Who.
+        who: Answerer,
+        /// What becomes of the call.
+        then: Then,
+    },
+    /// A message may begin now.
+    MessageDue,
     /// The deadline has passed.
     Tick,
     /// The call is over.

@@ -93,6 +93,7 @@ impl Conversation {
                 NodeKind::Callback { after_minutes, next } => {
                     let at_ms = self.now + Millis::from(*after_minutes) * 60_000;
                     self.tally.callback_ms = Some(at_ms);
+                    self.tally.callback_local = None;
                     self.log(EntryKind::Callback, format!("in {after_minutes} min"));
                     target = next.clone();
                 }
@@ -167,7 +168,7 @@ impl Conversation {
     }
 
     /// Nothing that was asked is wanted any more, and nothing that the robot had to say.
-    fn close_agent(&mut self) {
+    pub(super) fn close_agent(&mut self) {
         let Stage::Agent(agent) = &mut self.stage else { return };
         if let Some(asking) = agent.turn.asking.take() {
             self.cancel(&asking, "the robot was left");
@@ -240,6 +241,7 @@ impl Conversation {
             | Stage::Playing { .. }
             | Stage::Transfer(_)
             | Stage::Http(_)
+            | Stage::Message(_)
             | Stage::Over => {}
         }
     }

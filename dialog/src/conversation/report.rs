@@ -1,5 +1,8 @@
 //! What is left of a conversation when the call is over.
 
+use chrono::NaiveDateTime;
+
+use crate::answerer::Answerer;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -56,6 +59,10 @@ pub struct Report {
     pub person: Option<Person>,
     /// When the number is to be called again, milliseconds since answer.
     pub callback_ms: Option<Millis>,
+    /// When it is to be called again by the customer's clock, as they said it; then `callback_ms` is none.
+    pub callback_local: Option<NaiveDateTime>,
+    /// Who answered, where that was found out.
+    pub answered_by: Option<Answerer>,
     /// The customer is never to be called again.
     pub suppress: bool,
 }
@@ -93,6 +100,8 @@ impl Conversation {
             transferred: self.tally.transferred,
             person: self.tally.person,
             callback_ms: self.tally.callback_ms,
+            callback_local: self.tally.callback_local,
+            answered_by: self.tally.answered_by,
             suppress: self.tally.suppress,
         }
     }

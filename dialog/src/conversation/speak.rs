@@ -9,6 +9,7 @@ use super::report::heard;
 use super::{
     Conversation, Failure, Millis, NOISE_WAIT_MS_MAX, Output, SPEECH_WAIT_MS_MAX, Stage, TAGS_MAX,
 };
+use crate::callback;
 use crate::command::{Action, Piece, parse};
 use crate::navigation::NodeKind;
 use crate::transcript::{EntryKind, Speaker, bounded};
@@ -48,7 +49,21 @@ impl Conversation {
                 let value = render(&value, &self.variables);
                 self.capture(name, &value);
             }
+            Action::Callback(words) => self.call_back(&words),
         }
+    }
+
+    /// Has the number called again when the customer said. What can't be understood is in the log, and nothing is done.
+    fn call_back(&mut self, words: &str) {
+        let words = render(words, &self.variables);
+        let since = i64::try_from(self.now).unwrap_or(0);
+        let now = self.local_time.map(|at| at + chrono::TimeDelta::milliseconds(since));
+        let Some(wish) = now.and_then(|now| callback::wish(&words, now)) else {
+            return self.log(EntryKind::Command, format!("callback {words}: no time was understood"));
+        };
+        self.log(EntryKind::Callback, format!("at {}", wish.earliest.format("%Y-%m-%d %H:%M")));
+        self.tally.callback_local = Some(wish.earliest);
+        self.tally.callback_ms = None;
     }
 
     pub(super) fn tag(&mut self, tag: String) {
@@ -193,6 +208,7 @@ impl Conversation {
             | Stage::Playing { .. }
             | Stage::Transfer(_)
             | Stage::Http(_)
+            | Stage::Message(_)
             | Stage::Over => None,
         };
         if let Some(since) = since {
@@ -224,6 +240,9 @@ impl Conversation {
         }
         self.transfer_overdue();
         self.http_overdue();
+        if self.message_due_at().is_some_and(|due| due <= self.now) {
+            self.message_begins();
+        }
     }
 
     fn break_silence(&mut self) {
@@ -241,6 +260,7 @@ impl Conversation {
             | Stage::Playing { .. }
             | Stage::Transfer(_)
             | Stage::Http(_)
+            | Stage::Message(_)
             | Stage::Over => {}
         }
     }
@@ -260,6 +280,7 @@ impl Conversation {
             self.silence_due_at(),
             self.transfer_due_at(),
             self.http_due_at(),
+            self.message_due_at(),
         ];
         let idle_look = self.now + IDLE_LOOK_MS;
         due.into_iter().flatten().min().unwrap_or(idle_look).max(self.now + 1)
@@ -278,6 +299,7 @@ impl Conversation {
             | Stage::Playing { .. }
             | Stage::Transfer(_)
             | Stage::Http(_)
+            | Stage::Message(_)
             | Stage::Over => None,
         }
     }

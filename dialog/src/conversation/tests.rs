@@ -1,6 +1,8 @@
 //! Conversations in virtual time: a call that is told what is heard and shows what is done.
 
+mod answered_by;
 mod answers;
+mod callbacks;
 mod bounds;
 mod diagrams;
 mod http;

@@ -1,9 +1,11 @@
 //! After a call: its recording goes into the spool, its record into the database.
 
+use chrono::TimeZone;
+use dialog::answerer::Answerer;
 use dialog::conversation::Report;
 use dialog::transcript::Speaker;
 use jobs::Delivery;
-use outbound::outcome::RobotResult;
+use outbound::outcome::{AnsweredBy, RobotResult};
 use outbound::record::CallRecord;
 use outbound::recording::RecordingFormat;
 use outbound::trunk::Driver;
@@ -153,7 +155,9 @@ fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecor
         record.opening_hangup_seconds = report.opening_hangup_seconds;
         record.process_hangup_point = report.process_hangup_point.clone();
         record.captures = report.captures.clone();
-        record.callback_at = report.callback_ms.and_then(after);
+        let said = report.callback_local.map(|local| by_the_clock_of(order, local));
+        record.callback_at = said.or_else(|| report.callback_ms.and_then(after));
+        record.answered_by = report.answered_by.map(answered_by);
         record.agent_phone = account.agent_phone;
         if let Some(person) = &report.person {
             record.agent_id.clone_from(&person.employee_number);
@@ -161,6 +165,26 @@ fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecor
         }
     }
     record
+}
+
+/// A time on the customer's clock. In the hour that is skipped when summer time begins, it is the same time after it; in
+/// the hour that comes twice, the first.
+fn by_the_clock_of(order: &DialOrder, local: chrono::NaiveDateTime) -> outbound::Time {
+    let zone = order.hours.zone;
+    let hour = chrono::TimeDelta::hours(1);
+    let at = zone.from_local_datetime(&local).earliest();
+    let at = at.or_else(|| zone.from_local_datetime(&(local + hour)).earliest());
+    at.map_or_else(|| local.and_utc(), |at| at.with_timezone(&chrono::Utc))
+}
+
+const fn answered_by(who: Answerer) -> AnsweredBy {
+    match who {
+        Answerer::Person => AnsweredBy::Person,
+        Answerer::Machine => AnsweredBy::Machine,
+        Answerer::Assistant => AnsweredBy::Assistant,
+        Answerer::Screening => AnsweredBy::Screening,
+        Answerer::Unknown => AnsweredBy::Unknown,
+    }
 }
 
 const fn robot_result(result: dialog::conversation::RobotResult) -> RobotResult {

@@ -43,15 +43,12 @@ impl Senses {
     pub(super) fn of_call(&self) -> CallSenses {
         let shared = self.loaded.get().cloned().unwrap_or_else(|| {
             let senses = self.clone();
-            tokio::task::spawn_blocking(move || senses.loaded.get_or_init(|| load(&senses.folder)).is_some());
+            tokio::task::spawn_blocking(move || {
+                senses.loaded.get_or_init(|| load(&senses.folder)).is_some()
+            });
             None
         });
-        CallSenses {
-            shared,
-            before: VecDeque::new(),
-            turn: TurnSound::default(),
-            doubt: None,
-        }
+        CallSenses { shared, before: VecDeque::new(), turn: TurnSound::default(), doubt: None }
     }
 }
 

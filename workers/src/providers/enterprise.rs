@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use outbound::ids::{EnterpriseId, ProviderId};
-use speech::providers::{Places, Provider};
 use speech::SpeechError;
+use speech::providers::{Places, Provider};
 use speech::recognisers::falling_back::NamedRecogniser;
 use speech::synthesisers::falling_back::NamedSynthesiser;
 use storage::{Store, providers};
