@@ -7,6 +7,7 @@
 pub mod accumulate;
 pub mod answerer;
 pub mod backchannel;
+pub mod callback;
 pub mod command;
 pub mod conversation;
 pub mod insight;
