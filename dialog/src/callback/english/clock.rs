@@ -89,6 +89,13 @@ fn time(tokens: &[Token], lead: Lead) -> Option<(Said, usize)> {
         };
     }
     let rest = &tokens[length..];
+    let other = goes_on_any(rest, "to/or").and_then(|lead| rest.get(lead..)).unwrap_or_default();
+    if other.first().and_then(Token::cardinal).is_some()
+        && goes_on_any(&other[1..], COUNTED).is_some()
+    {
+        // “From 5 to 10 people”.
+        return None;
+    }
     let clear = from.clear != Clear::Bare || from.half != Half::Open || from.stretch.is_some();
     if !clear && lead == Lead::No && !day_follows(rest) {
         return None;
