@@ -1,9 +1,10 @@
 //! Who thinks for a robot: its script, or a language model with tools and knowledge.
 //!
-//! [`Agents`] is the one agent that calls ask. What a language model needs is given by others: [`Providers`] knows what
+//! [`Agents`] is the one agent that calls ask. What a language model needs is given by others: [`Providers`](crate::providers::Providers) knows what
 //! people configured, [`Toolbox`](crate::tools::Toolbox) calls systems of the enterprise, [`Library`] finds passages in its
 //! documents. All three belong to one enterprise, so a call gets an `Agents` of its enterprise.
 
+mod answer;
 mod calls;
 mod harmless;
 mod library;
@@ -11,7 +12,8 @@ mod llm;
 mod message;
 pub mod openai;
 mod prompt;
-mod providers;
+mod sse;
+mod step;
 
 use async_trait::async_trait;
 use dialog::conversation::AgentRequest;
@@ -22,10 +24,10 @@ use crate::agent::{Agent, Saying};
 use crate::failure::SpeechError;
 use crate::scripted::ScriptedAgent;
 
+pub use calls::{CALLS_MAX, RESULT_CHARS_MAX};
 pub use library::{Excerpt, Library};
 pub use llm::{LlmAgent, ROUNDS_MAX};
 pub use message::{Function, Message, ToolCall};
-pub use providers::{Place, Places, Provider, Providers};
 
 /// Goes to the script or to the model, as the robot's configuration says. Clones are cheap.
 #[derive(Clone)]

@@ -1,10 +1,13 @@
-//! What an error of the HTTP client means. Its own text holds the address, and with it what customers said or who they are.
+//! What went wrong with a request by HTTP. The client's own text holds the address, and with it what customers said or who
+//! they are; so does the body of an answer.
 
 use std::error::Error;
 
+use reqwest::StatusCode;
+
 use crate::failure::SpeechError;
 
-/// The failure, without the address, a header or a body.
+/// The failure of the client, without the address, a header or a body.
 pub(crate) fn failure(error: reqwest::Error) -> SpeechError {
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -21,4 +24,17 @@ pub(crate) fn failure(error: reqwest::Error) -> SpeechError {
         _ => "the connection broke off",
     };
     SpeechError::Failed(why.to_owned())
+}
+
+/// The failure that an answer's status tells of.
+pub(crate) fn refusal(status: StatusCode) -> SpeechError {
+    let why = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "it refuses the key",
+        StatusCode::NOT_FOUND => "it has nothing at this address",
+        StatusCode::TOO_MANY_REQUESTS => "it is asked too often",
+        _ if status.is_redirection() => "it sends elsewhere, which is not followed",
+        _ if status.is_client_error() => "it refuses the request",
+        _ => "it has a fault of its own",
+    };
+    SpeechError::Failed(format!("{why} (status {})", status.as_u16()))
 }

@@ -5,14 +5,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
+pub mod agents;
 pub mod cached;
 pub mod espeak;
 pub mod failure;
+mod http_failure;
+pub mod providers;
 pub mod reach;
 pub mod recognition;
 mod resample;
 pub mod scripted;
 pub mod synthesis;
+pub mod tools;
 
 pub use agent::{Agent, Saying};
 pub use failure::SpeechError;
