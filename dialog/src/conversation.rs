@@ -287,4 +287,13 @@ impl Conversation {
         }
         self.history.push_back((speaker, bounded(text).to_owned()));
     }
+
+    /// What was heard of a robot's text, so that the agent knows where it was cut.
+    fn remember_heard(&mut self, whole: &str, part: &str) {
+        if part.is_empty() || part.len() == whole.len() {
+            self.remember(Speaker::Robot, part);
+        } else {
+            self.remember(Speaker::Robot, &format!("{part}…"));
+        }
+    }
 }

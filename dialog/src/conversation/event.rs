@@ -241,7 +241,7 @@ pub struct AgentRequest {
     /// What the customer said; with accumulation the whole of it.
     pub text: String,
     /// What was said before, oldest first, at most [`HISTORY_LINES_MAX`](super::HISTORY_LINES_MAX) lines; without `text`. What was
-    /// cancelled is not in it.
+    /// cancelled is not in it; what was cut ends with an ellipsis.
     pub history: Vec<(Speaker, String)>,
     /// The call's variables as they are now.
     pub variables: BTreeMap<String, String>,

@@ -3,7 +3,7 @@
 use super::mouth::{Item, Purpose};
 use super::{Conversation, Millis, Output, Stage};
 use crate::interrupt::{Decision, Heard, Reason, decide, only_fillers};
-use crate::transcript::{EntryKind, Speaker};
+use crate::transcript::EntryKind;
 use crate::turn::{Speech, heard_part};
 use crate::variables::render;
 
@@ -144,8 +144,8 @@ impl Conversation {
             self.out.push(Output::Stop { utterance: stopped.utterance.id });
             // The agent has to know now how far it came; the line tells the exact moment later.
             if stopped.utterance.purpose != Purpose::Sign {
-                let part = heard_part(&stopped.utterance.text, stopped.played_ms);
-                self.remember(Speaker::Robot, part);
+                let whole = &stopped.utterance.text;
+                self.remember_heard(whole, heard_part(whole, stopped.played_ms));
             }
         }
     }

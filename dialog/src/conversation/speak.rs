@@ -12,7 +12,7 @@ use super::{
 use crate::callback;
 use crate::command::{Action, Piece, parse};
 use crate::navigation::NodeKind;
-use crate::transcript::{EntryKind, Speaker, bounded};
+use crate::transcript::{EntryKind, bounded};
 use crate::turn::{Asking, Silence, heard_part};
 use crate::variables::render;
 
@@ -148,7 +148,7 @@ impl Conversation {
         let told = heard(&utterance.text, part);
         self.scribe.robot(utterance.start_ms(), done.played_ms, told);
         if !done.remembered && utterance.purpose != Purpose::Sign {
-            self.remember(Speaker::Robot, part);
+            self.remember_heard(&utterance.text, part);
         }
     }
 

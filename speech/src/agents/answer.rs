@@ -334,7 +334,7 @@ mod tests {
             }
             assert_eq!(answer.end(how).is_ok(), whole, "{events:?} {how:?}");
         }
-        for rubbish in ["", "hello", "[]", "{\"choices\": 5}", r#"{"error": {"message": "x"}}"#] {
+        for rubbish in ["", "hello", "5", "{\"choices\": 5}", r#"{"error": {"message": "x"}}"#] {
             assert!(Answer::default().take(rubbish).is_err(), "{rubbish}");
         }
     }

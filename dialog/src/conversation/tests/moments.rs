@@ -198,7 +198,7 @@ fn the_line_says_how_far_a_stopped_text_came() {
     call.stopped(4_300, 1, 1_260);
     let text = "but how much".to_owned();
     let outputs = call.conversation.handle(5_000, Input::SpeechFinal { text });
-    assert_eq!(history(&outputs), ["tell me", "The loan is for"], "told once, as it was stopped");
+    assert_eq!(history(&outputs), ["tell me", "The loan is for…"], "told once, as it was stopped");
     let report = call.over(6_000);
     let line = &report.transcript[1];
     assert_eq!((&*line.text, line.start_ms), ("The loan is for…", 3_000));

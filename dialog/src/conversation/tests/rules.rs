@@ -313,5 +313,5 @@ fn the_agent_knows_what_was_said_and_how_much_of_it_was_heard() {
     let outputs = call.conversation.handle(4_000, Input::SpeechFinal { text });
     let [Output::Ask(request)] = &outputs[..] else { panic!("{outputs:?}") };
     let history: Vec<&str> = request.history.iter().map(|(_, text)| text.as_str()).collect();
-    assert_eq!(history, ["tell me", "The loan is"]);
+    assert_eq!(history, ["tell me", "The loan is…"]);
 }
