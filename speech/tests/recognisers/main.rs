@@ -2,4 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod contract;
+mod falling_back;
 mod pocketsphinx;
+#[path = "../stand_ins/hearing.rs"]
+mod stand_ins;
