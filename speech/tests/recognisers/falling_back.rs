@@ -61,6 +61,8 @@ impl Recognition for Call {
             ('s', _) => pending().await,
             // It fails in the middle of a speech.
             ('m', Some(_)) => Err(SpeechError::Failed("broken".into())),
+            // It fails at the end of a speech.
+            ('e', Some(Recognised::Final { .. })) => Err(SpeechError::Failed("broken".into())),
             // It has partial results only.
             ('p', Some(Recognised::Final { .. })) => pending().await,
             (_, Some(_)) => Ok(self.results.pop_front().unwrap()),
@@ -164,6 +166,19 @@ async fn when_all_have_failed_the_call_is_told_why() {
     assert!(matches!(heard.last().await, Err(SpeechError::TimedOut)));
     assert!(matches!(heard.last().await, Err(SpeechError::TimedOut)));
     assert_eq!(heard.failed().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_provider_had_heard_counts_before_its_failure() {
+    let mut heard = open("e").await.unwrap();
+    heard.say(&[1, 2]);
+    for _ in 0..2 {
+        heard.call.next().await.unwrap();
+    }
+    heard.call.end();
+    assert_eq!(heard.last().await.unwrap(), "e[1, 2]");
+    assert!(matches!(heard.last().await, Err(SpeechError::Failed(_))));
+    assert_eq!(heard.failed(), ["e: the provider failed: broken"]);
 }
 
 #[tokio::test(start_paused = true)]

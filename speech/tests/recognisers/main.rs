@@ -5,5 +5,6 @@
 mod contract;
 mod falling_back;
 mod pocketsphinx;
+mod segments;
 #[path = "../stand_ins/hearing.rs"]
 mod stand_ins;
