@@ -2,11 +2,15 @@
 //!
 //! A call uses [`falling_back::FallingBack`] over the providers of its robot, each of them in a [`limited::Limited`].
 
+pub mod deepgram;
 pub mod falling_back;
+pub mod funasr;
 pub mod limited;
+pub mod openai;
 pub mod pocketsphinx;
 mod pre_roll;
 pub mod segments;
+mod streamed;
 mod words;
 
 /// Speeches of one call whose final results are still to come. A recogniser that owes more than these has failed.

@@ -157,6 +157,13 @@ impl Listening {
         self.speeches.pop_front().map(|speech| Recognised::Final { text: speech.partial })
     }
 
+    /// Where nobody is left, what was heard of a speech that is over counts.
+    fn left_over(&mut self) -> Option<Recognised> {
+        let told = |speech: &mut Speech| speech.ended.is_some() && !speech.partial.is_empty();
+        let speech = self.speeches.pop_front_if(told)?;
+        Some(Recognised::Final { text: speech.partial })
+    }
+
     /// The provider that listens has failed: the next one is opened.
     fn give_up(&mut self, error: SpeechError) {
         (self.chain.failed)(&self.chain.providers[self.at].name, &error);
@@ -254,7 +261,10 @@ impl Recognition for Listening {
         loop {
             let deadline = self.deadline();
             match &mut self.source {
-                Source::Broken(error) => return Err(error.clone()),
+                Source::Broken(error) => {
+                    let error = error.clone();
+                    return self.left_over().ok_or(error);
+                }
                 Source::Opening(opening) => match opening.await {
                     Ok((at, recognition)) => self.replay(at, recognition),
                     Err(error) => self.source = Source::Broken(error),

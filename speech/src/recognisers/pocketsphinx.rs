@@ -105,7 +105,9 @@ fn written(phrases: &[String]) -> std::io::Result<Option<Arc<TempDir>>> {
 ///
 /// The model knows no telephone, and takes a speech without anything above 4 kHz for none. So the band above is filled:
 /// by what too small a sample between two others mirrors up there, and by faint noise. Without it a quarter of the sentences
-/// were right. The figures were chosen by the sentences and voices of the test.
+/// were right. The figures were chosen by the
+/// sentences and voices of the test (33 of 36 right). Of other sentences 31 of 36 were right; of keywords within longer
+/// sentences half; and only 5 of 18 sentences that are no phrase were heard as nothing.
 fn widened(samples: &[i16]) -> Vec<u8> {
     let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     let height = (power / samples.len().max(1) as f64).sqrt();
