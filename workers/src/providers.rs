@@ -74,9 +74,9 @@ impl Providers {
                 piper: PiperProcesses::new(program),
                 spoken: SpokenTexts::default(),
             },
-            reach,
+            reach: reach.clone(),
             scripted: ScriptedAgent::new(clock),
-            hearers: Hearers::new(reach.clone()),
+            hearers: Hearers::new(reach),
             enterprises: Mutex::default(),
         })))
     }

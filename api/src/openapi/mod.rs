@@ -22,7 +22,7 @@ use crate::state::ApiState;
 
 pub(crate) use patches::{MERGE_PATCH, PATCH_MARK};
 
-const TAGS: [(&str, &str); 18] = [
+const TAGS: [(&str, &str); 19] = [
     ("Tasks", "Who to call with which robot, when, how many at once, how to redial."),
     ("Templates", "Named, saved task configurations."),
     ("Periods", "Named time conditions."),
