@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 /// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Behaviour {
-    /// 60 ms for each character, at a level of 100 for each, in parts that end in the middle of samples.
+    /// 60 ms for each character, at a level of 100 for each (30,000 at most), in parts that end in the middle of samples.
     Speaks,
     /// The same with a WAV header that tells 16,000 samples a second.
     SpeaksWav,
@@ -135,7 +135,7 @@ fn spoken(open: Open, text: &str) -> BoxStream<'static, Part> {
     let (behaviour, server) = (open.0.behaviour, open.0.clone());
     let rate = if behaviour == Behaviour::SpeaksWav { 16 } else { 24 };
     let characters = text.chars().count();
-    let level = i16::try_from(characters * 100).unwrap().to_le_bytes();
+    let level = i16::try_from((characters * 100).min(30_000)).unwrap().to_le_bytes();
     let mut sound: Vec<u8> = level.repeat(characters * 60 * rate);
     if behaviour == Behaviour::SpeaksWav {
         let mut wav = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\xff\xff\xff\xff".to_vec();

@@ -38,7 +38,7 @@ async fn a_text_becomes_speech(synthesiser: &dyn Synthesiser, wish: &SpeechWish)
     assert!(others.iter().all(|piece| piece.len() >= PIECE_SAMPLES_MIN));
     assert!(!last.is_empty());
     let samples = pieces.concat();
-    assert!((1.2..8.0).contains(&seconds(&samples)), "{} s", seconds(&samples));
+    assert!((1.2..10.0).contains(&seconds(&samples)), "{} s", seconds(&samples));
     let loud: f64 = samples.iter().map(|sample| f64::from(sample.unsigned_abs())).sum();
     assert!(loud / samples.len() as f64 > 200.0);
 }

@@ -125,11 +125,9 @@ async fn a_process_that_hangs_is_given_up_in_time_and_ended() {
     let impatient = Piper::new(&processes, &LocalService::default(), 300);
     let patient = Piper::new(&processes, &LocalService::default(), 20_000);
     heard(&patient, &wish("Hello")).await.unwrap();
-    for _ in 0..PROCESSES_MAX + 1 {
-        let error = heard(&impatient, &wish("hang")).await.unwrap_err();
-        assert!(matches!(error, SpeechError::TimedOut), "{error}");
-    }
-    until("all that hang are ended", || voices.alive() == 0).await;
+    let error = heard(&impatient, &wish("hang")).await.unwrap_err();
+    assert!(matches!(error, SpeechError::TimedOut), "{error}");
+    until("the one that hangs is ended", || voices.alive() == 0).await;
     assert!(!heard(&patient, &wish("Hello")).await.unwrap().is_empty());
 }
 

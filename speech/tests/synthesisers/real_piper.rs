@@ -9,11 +9,14 @@ use speech::{SpeechError, Synthesiser};
 
 use crate::{contract, rest, seconds, wish};
 
+/// A machine that builds and tests other things may take long to load a voice.
+const TIMEOUT_MS: u32 = 120_000;
+
 fn piper() -> Piper {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/piper");
     let program = PiperProgram { python: tools.join("bin/python"), voices: tools.join("voices") };
     assert!(program.python.exists(), "Piper is missing: run `scripts/setup tests`");
-    Piper::new(&PiperProcesses::new(program), &LocalService::default(), 30_000)
+    Piper::new(&PiperProcesses::new(program), &LocalService::default(), TIMEOUT_MS)
 }
 
 #[tokio::test]
