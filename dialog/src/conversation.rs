@@ -209,6 +209,12 @@ impl Conversation {
         }
     }
 
+    /// Whether a robot waits for the customer to say something, and for nothing else.
+    #[must_use]
+    pub fn awaits_customer(&self) -> bool {
+        matches!(&self.stage, Stage::Agent(agent) if agent.turn.silent_since.is_some())
+    }
+
     /// The node in which the conversation is, or ended.
     #[must_use]
     pub fn node(&self) -> &str {

@@ -12,6 +12,7 @@ pub mod insight;
 pub mod interrupt;
 pub mod llm;
 pub mod navigation;
+pub mod rehearsal;
 pub mod reply;
 pub mod robot;
 pub mod script;
