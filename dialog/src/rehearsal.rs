@@ -274,7 +274,7 @@ mod tests {
             "turn": {"no_input": {"enabled": true, "after_ms": 5000, "max": 1, "prompts": ["Are you there?"]}},
             "agent": {"kind": "scripted", "fallback": ["Pardon?"], "intents": [
                 {"name": "yes", "keywords": ["yes"], "reply": "Fine. {set answer=yes} When may we call?"},
-                {"name": "day", "patterns": ["(?i)on (?P<day>\\w+)"], "reply": "On {{day}}, then. #Hangup#"},
+                {"name": "day", "patterns": ["(?i)\\bon (?P<day>\\w+)"], "reply": "On {{day}}, then. #Hangup#"},
                 {"name": "person", "keywords": ["person"], "reply": "Hold the line. #transfer to agent#"},
                 {"name": "sales", "keywords": ["buy"], "reply": "#Sales#"},
                 {"name": "stop", "keywords": ["stop"], "reply": "Never again. #DoNotCall#"},
