@@ -39,8 +39,8 @@ pub(crate) fn routes() -> ApiRouter<ApiState> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct RobotPath {
-    robot_id: RobotId,
+pub(crate) struct RobotPath {
+    pub(crate) robot_id: RobotId,
 }
 
 type Robot = View<RobotId, RobotConfig>;

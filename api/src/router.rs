@@ -49,6 +49,8 @@ pub(crate) fn documented() -> ApiRouter<ApiState> {
         .merge(crate::suppressions::routes())
         .merge(crate::audit::routes())
         .merge(crate::workers::routes())
+        .merge(crate::knowledge::routes())
+        .merge(crate::rehearsals::routes())
 }
 
 /// The whole HTTP service.

@@ -50,6 +50,7 @@ const CROWDS: [Crowd; 10] = [
         columns: "name, prefix, role, secret_hash",
         values: "name, 'cw_copy', 'viewer', sha256(n::text::bytea)",
     },
+    Crowd::named(Quota::KnowledgeBases, "knowledge", "knowledge_base", "config", "config"),
 ];
 
 impl Crowd {
@@ -97,6 +98,7 @@ fn body(world: &World, path: &str, name: &str) -> Value {
         "agents" => json!({"employee_number": name, "name": name, "phone": "+8613800000001"}),
         "providers" => json!({"name": name, "driver": "espeak"}),
         "trunks" => json!({"name": name, "concurrency": 1, "simulated": {}}),
+        "knowledge" => json!({"name": name}),
         "caller_ids" => {
             let number = name.bytes().fold(0_u32, |number, byte| number * 31 + u32::from(byte));
             json!({"trunk": world.trunk, "phone": format!("+86215577{:04}", number % 10_000)})

@@ -108,6 +108,17 @@ const MATRIX: &[(&str, Role, Option<Permission>)] = &[
     ("list_audit", Admin, None),
     ("list_workers", Admin, None),
     ("list_metrics_targets", Admin, None),
+    ("list_knowledge", Viewer, None),
+    ("create_knowledge", Operator, None),
+    ("get_knowledge", Viewer, None),
+    ("delete_knowledge", Operator, None),
+    ("update_knowledge", Operator, None),
+    ("find_knowledge", Viewer, None),
+    ("list_knowledge_documents", Viewer, None),
+    ("create_knowledge_document", Operator, None),
+    ("get_knowledge_document", Viewer, None),
+    ("delete_knowledge_document", Operator, None),
+    ("rehearse_robot", Operator, None),
 ];
 
 /// One operation of the contract.

@@ -149,6 +149,7 @@ async fn a_name_that_is_not_what_it_looks_like_is_refused_with_the_character_in_
                 json!({"name": name, "kind": "call", "ranges": [{"start": "09:00", "end": "18:00"}]}),
             ),
             ("keys", json!({"name": name, "role": "viewer", "permissions": []})),
+            ("knowledge", json!({"name": name})),
         ]
     };
     for (character, code_point, code) in [

@@ -119,8 +119,12 @@ class Server:
         answered = [record for record in records if record["result"] == "answered"]
         export = self.post("/v1/exports", {"content": "call_records", "format": "csv"})["id"]
         listed = self.post("/v1/suppressions", {"phone_numbers": ["13800000099"]})["data"][0]["id"]
+        base = self.post("/v1/knowledge", {"name": "faq"})["id"]
+        text = (examples / "knowledge.md").read_text()
+        document = self.post(f"/v1/knowledge/{base}/documents", {"name": "garage", "text": text})["id"]
         return {
-            "robot_id": robot, "provider_id": provider, "navigation_id": navigation, "trunk_id": trunk, "caller_id": caller, "task_id": task,
+            "knowledge_id": base, "document_id": document, "robot_id": robot, "provider_id": provider,
+            "navigation_id": navigation, "trunk_id": trunk, "caller_id": caller, "task_id": task,
             "template_id": template, "period_id": period["id"], "import_id": made, "export_id": export,
             "record_id": (answered or records)[0]["id"], "suppression_id": listed, "number": 1,
             "batch_id": self.get(f"/v1/tasks/{task}/batches")["data"][0]["id"],

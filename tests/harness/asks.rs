@@ -75,6 +75,7 @@ const LISTS: [&str; 14] = [
     "exports",
     "audit",
     "conversations",
+    "knowledge",
 ];
 
 impl World {

@@ -42,11 +42,15 @@ async fn house() -> House {
     let person = json!({"employee_number": "1001", "name": "A", "phone": "+8613900000001"});
     let person = world.made("agents", person).await;
     let provider = world.made("providers", json!({"name": "voice", "driver": "espeak"})).await;
+    let base = world.made("knowledge", json!({"name": "spring"})).await;
+    let document = json!({"name": "spring", "text": "In spring the garage opens at nine."});
+    let document = world.made(&format!("knowledge/{base}/documents"), document).await;
     let key =
         world.post("keys", json!({"name": "theirs", "role": "viewer", "permissions": []})).await;
     let ids = json!({
         "task_id": task, "template_id": template, "period_id": period, "robot_id": robot,
         "agent_id": person, "provider_id": provider,
+        "knowledge_id": base, "document_id": document,
         "navigation_id": world.navigation, "trunk_id": world.trunk, "caller_id": world.caller,
         "import_id": id(&import), "batch_id": import["batch"], "number_id": record["number"],
         "record_id": id(&record), "export_id": id(&export), "key_id": id(&key),
@@ -64,6 +68,8 @@ fn body(method: &str, path: &str) -> Value {
         ("PUT", "priority") => json!({"priority": 9}),
         ("POST", "end") => json!({"hang_up": true}),
         ("POST", "clone" | "tasks") => json!({"name": "theirs"}),
+        ("POST", "documents") => json!({"name": "theirs", "text": "Theirs."}),
+        ("POST", "find") => json!({"question": "spring"}),
         ("POST", "imports") => json!({"numbers": numbers(["13800000005"])}),
         ("POST", "cancel") if path.contains("{task_id}") => json!({"all": true}),
         _ => Value::Null,
@@ -142,6 +148,7 @@ async fn no_list_and_no_filter_shows_what_another_enterprise_has() {
     let mut lists: Vec<String> = ["tasks", "templates", "periods", "navigations", "robots"]
         .into_iter()
         .chain(["trunks", "caller_ids", "records", "conversations", "exports", "suppressions"])
+        .chain(["knowledge"])
         .map(str::to_owned)
         .collect();
     lists.extend([

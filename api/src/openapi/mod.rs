@@ -22,7 +22,7 @@ use crate::state::ApiState;
 
 pub(crate) use patches::{MERGE_PATCH, PATCH_MARK};
 
-const TAGS: [(&str, &str); 19] = [
+const TAGS: [(&str, &str); 20] = [
     ("Tasks", "Who to call with which robot, when, how many at once, how to redial."),
     ("Templates", "Named, saved task configurations."),
     ("Periods", "Named time conditions."),
@@ -42,6 +42,7 @@ const TAGS: [(&str, &str); 19] = [
     ("Suppressions", "The do-not-call list."),
     ("Audit", "Who did what, when, from where."),
     ("Workers", "Processes of the installation that work, and which are gone."),
+    ("Knowledge", "Documents that robots answer from."),
 ];
 
 /// How an Idempotency-Key is written.

@@ -9,7 +9,7 @@ use api::at_once;
 use api::limits::RateConfig;
 use api::strangers::FAILURES;
 use outbound::quota::{Full, Quota, REVOKED_KEYS_KEPT};
-use outbound::{export, filter, import, period, redial, suppression, task, trunk};
+use outbound::{export, filter, import, knowledge, period, redial, suppression, task, trunk};
 
 use crate::client::told::grouped;
 use crate::connections;
@@ -104,6 +104,12 @@ fn request() -> Vec<Row> {
         ("characters of an idempotency key", storage::idempotency::KEY_MAX as u64),
         ("bytes of a request's headers", api::HEADERS_BYTES_MAX as u64),
         ("header lines of a request", connections::HEADERS_MAX as u64),
+        ("bytes of a document's text", knowledge::DOCUMENT_BYTES_MAX as u64),
+        ("passages of a document", knowledge::PASSAGES_MAX as u64),
+        ("characters of a question", knowledge::QUESTION_CHARS_MAX as u64),
+        ("passages that a question finds", u64::from(knowledge::FOUND_MAX)),
+        ("lines of a rehearsal", dialog::rehearsal::SAID_MAX as u64),
+        ("characters of a line of a rehearsal", dialog::rehearsal::SAID_CHARS_MAX as u64),
     ]
 }
 

@@ -3,12 +3,14 @@
 pub mod check_journal;
 mod enterprises;
 mod jobs;
+mod knowledge;
 mod limits;
 mod migrate;
 mod next;
 mod openapi;
 mod opened;
 mod probes;
+mod rehearse;
 mod resources;
 mod seed;
 mod serve;
@@ -88,6 +90,10 @@ enum Command {
     Exports(transfers::Exports),
     /// Recordings of calls, one by one
     Recordings(transfers::Recordings),
+    /// Documents that robots answer from: keep them, and see what a question finds
+    Knowledge(knowledge::Knowledge),
+    /// Talk with a scripted robot in text, as a customer would
+    Rehearse(rehearse::Rehearse),
     #[command(flatten)]
     Resource(resources::Resource),
 }
@@ -153,6 +159,8 @@ async fn dispatch(command: Command, umask: Mode) -> Result<ExitCode> {
         Command::Imports(imports) => imports.run(&config).await?,
         Command::Exports(exports) => exports.run(&config).await?,
         Command::Recordings(recordings) => recordings.run(&config).await?,
+        Command::Knowledge(knowledge) => knowledge.run(&config).await?,
+        Command::Rehearse(rehearse) => rehearse.run(&config).await?,
         Command::Resource(resource) => resource.run(&config).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -228,7 +228,8 @@ impl Conversation {
             match piece {
                 Piece::Say(text) => {
                     spoken.sentences.push(&text);
-                    while let Some(sentence) = spoken.sentences.take() {
+                    // All that is there already is said in one breath.
+                    while !whole && let Some(sentence) = spoken.sentences.take() {
                         self.answer_says(&sentence);
                     }
                 }
