@@ -150,7 +150,7 @@ fn pieces(paragraph: &str, chars_max: usize) -> Vec<&str> {
 
 /// Where the last whole sentence, or line, of a text ends, in its second half: earlier, pieces would be small.
 fn after_sentence(text: &str) -> Option<usize> {
-    let ends = text.char_indices().filter(|(at, c)| {
+    let mut ends = text.char_indices().filter(|(at, c)| {
         let next = text[at + c.len_utf8()..].chars().next();
         match c {
             '。' | '！' | '？' | '；' | '\n' => true,
@@ -158,7 +158,7 @@ fn after_sentence(text: &str) -> Option<usize> {
             _ => false,
         }
     });
-    ends.last().map(|(at, c)| at + c.len_utf8()).filter(|end| *end >= text.len() / 2)
+    ends.next_back().map(|(at, c)| at + c.len_utf8()).filter(|end| *end >= text.len() / 2)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ async fn heard(synthesiser: &dyn Synthesiser, wish: &SpeechWish) -> Result<Vec<i
 async fn rest(mut speech: SpokenStream) -> Result<Vec<i16>, SpeechError> {
     let mut samples = Vec::new();
     while let Some(piece) = speech.next().await {
-        samples.extend(piece?);
+        samples.extend_from_slice(&piece?);
     }
     Ok(samples)
 }
