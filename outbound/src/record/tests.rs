@@ -282,7 +282,7 @@ fn every_field_that_can_hold_a_value_can_be_filtered_by() {
         let known = ["= 1", "= x", "= true", "= 2026-12-01T09:00:00Z", ": x", "= answered"]
             .iter()
             .chain(&["= customer", "= ready", "= busy", "= robot_answered", "= +8613800000001"])
-            .chain(&["= att_01h455vb4pex5vsknk084sn02q"])
+            .chain(&["= att_01h455vb4pex5vsknk084sn02q", "= person"])
             .any(|asks| crate::filter::parse(&format!("{} {asks}", field.name)).is_ok());
         assert_eq!(known, has_value, "{}", field.name);
     }
