@@ -5,7 +5,12 @@ CARGO_PROFILE = --profile $(PROFILE)
 TARGET = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CALLWRIGHT = $(TARGET)/callwright
 
-.PHONY: help setup build up demo test check mutants fuzz bench chaos sip-demo sip-phones openapi limits fmt
+# What robots listen and speak with, where it is installed.
+export CALLWRIGHT_MODELS ?= $(CURDIR)/target/tools/models
+export CALLWRIGHT_PIPER ?= $(CURDIR)/target/tools/piper/bin/python
+export CALLWRIGHT_PIPER_VOICES ?= $(CURDIR)/target/tools/piper/voices
+
+.PHONY: help setup build up demo test check mutants fuzz bench chaos sip-demo sip-phones voice-demo openapi limits fmt
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +36,11 @@ sip-phones: ## Calls to real phones (pjsua2) that speak and record, by RTP and b
 	@scripts/setup tests
 	@cargo build $(CARGO_PROFILE) --locked -p callwright
 	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- scripts/test-phones
+
+voice-demo: ## A robot that listens calls a real phone that says recorded sentences: the transcript, each step, the recording
+	@scripts/setup tests
+	@cargo build $(CARGO_PROFILE) --locked -p callwright
+	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- scripts/test-phones voice
 
 test: ## Set up, then every check: format, lints, licences, units, stories, contracts
 	@scripts/test

@@ -31,9 +31,9 @@ use crate::transcript::{EntryKind, Scribe, Speaker, bounded};
 use crate::turn::{Speech, Turn};
 
 pub use crate::transcript::Millis;
-pub use event::{AgentRequest, AgentStep, Failure, Input, Output, Party, StepKind};
-pub use answered_by::Then;
 use answered_by::MessageStage;
+pub use answered_by::Then;
+pub use event::{AgentRequest, AgentStep, Failure, Input, Output, Party, StepKind};
 pub use http::HttpRequest;
 use http::HttpStage;
 use mouth::Mouth;

@@ -306,8 +306,7 @@ mod tests {
                 "Customer: What?",
                 "Robot: Pardon?",
                 "Customer: yes",
-                "Robot: Fine.",
-                "Robot: When may we call?",
+                "Robot: Fine. When may we call?",
                 "Customer: on Monday",
                 "Robot: On Monday, then.",
             ]

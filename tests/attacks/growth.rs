@@ -15,7 +15,7 @@ struct Crowd {
     values: &'static str,
 }
 
-const CROWDS: [Crowd; 10] = [
+const CROWDS: [Crowd; 11] = [
     Crowd::named(
         Quota::Tasks,
         "tasks",

@@ -60,7 +60,7 @@ pub async fn ask(api: &Api, method: &str, path: &str, body: Value) -> Answer {
 }
 
 /// Every list that `everything` looks at.
-const LISTS: [&str; 14] = [
+const LISTS: [&str; 15] = [
     "tasks",
     "templates",
     "periods",

@@ -37,8 +37,8 @@ async fn a_document_is_found_by_what_customers_ask_and_no_longer_when_it_is_dele
     assert_eq!(heads(&found("Are you open on a holiday?").await)[0], "Opening hours > Holidays");
     assert_eq!(heads(&found("What is the price of changing a tyre?").await)[0], "Prices");
     assert_eq!(found("Do you sell helicopters?").await["data"], json!([]));
-    let one =
-        world.post(&format!("{path}/find"), json!({"question": "open price test", "most": 1}));
+    let find = format!("{path}/find");
+    let one = world.post(&find, json!({"question": "open price test", "most": 1}));
     assert_eq!(heads(&one.await).len(), 1);
     let listed = world.get(&format!("{path}/documents")).await;
     let document = format!("{path}/documents/{}", listed["data"][0]["id"].as_str().expect("an id"));

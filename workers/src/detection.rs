@@ -89,7 +89,8 @@ impl Detection {
 mod tests {
     use super::*;
 
-    const GREETING: &str = "you have reached the voicemail of please leave a message after the tone";
+    const GREETING: &str =
+        "you have reached the voicemail of please leave a message after the tone";
 
     fn heard(answering: Answering, text: &str) -> Vec<Consequence> {
         let mut detection = Detection::of(&answering).expect("it is wanted");
@@ -124,7 +125,8 @@ mod tests {
         let hung_up = [found(Answerer::Machine, Then::GoOn), Consequence::HangUp];
         assert_eq!(heard(detecting(), GREETING), hung_up);
         let text = "Call us back.".to_owned();
-        let leave = Answering { machine: Action::LeaveMessage { text: text.clone() }, ..detecting() };
+        let leave =
+            Answering { machine: Action::LeaveMessage { text: text.clone() }, ..detecting() };
         let left = [
             found(Answerer::Machine, Then::LeaveMessage(text)),
             Consequence::Tell(Input::MessageDue),

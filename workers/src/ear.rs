@@ -147,6 +147,7 @@ enum Hearing {
 }
 
 /// What a recogniser hears and is told.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are frames")]
 enum Heard {
     Frame(Frame),
     Begin,
@@ -154,6 +155,7 @@ enum Heard {
 }
 
 /// What happens next.
+#[expect(clippy::large_enum_variant, reason = "nearly all that happens is a frame")]
 enum Next {
     Wish(Option<Wish>),
     Frame(Frame),

@@ -38,8 +38,11 @@ impl SpokenVoice {
     ) -> Result<(), SpeechError> {
         if let Some(sound) = &say.sound {
             match self.sound(&sound.object).await {
-                // Nobody may listen any more.
-                Ok(samples) => return Ok(drop(stream.add(samples).await)),
+                Ok(samples) => {
+                    // Nobody may listen any more.
+                    drop(stream.add(samples).await);
+                    return Ok(());
+                }
                 Err(error) => {
                     tracing::error!(%error, "a sound can't be played; its words are spoken");
                 }

@@ -257,7 +257,9 @@ impl Conversation {
     }
 
     fn answer_says(&mut self, written: &str) {
-        let text = render(written, &self.variables).trim().to_owned();
+        // A command that stood in it leaves no gap.
+        let text = render(written, &self.variables);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if text.chars().any(char::is_alphanumeric) {
             self.mouth.answer(Item::Say { text, sound: None, purpose: Purpose::Reply });
         }

@@ -59,7 +59,8 @@ impl Conversation {
         let since = i64::try_from(self.now).unwrap_or(0);
         let now = self.local_time.map(|at| at + chrono::TimeDelta::milliseconds(since));
         let Some(wish) = now.and_then(|now| callback::wish(&words, now)) else {
-            return self.log(EntryKind::Command, format!("callback {words}: no time was understood"));
+            return self
+                .log(EntryKind::Command, format!("callback {words}: no time was understood"));
         };
         self.log(EntryKind::Callback, format!("at {}", wish.earliest.format("%Y-%m-%d %H:%M")));
         self.tally.callback_local = Some(wish.earliest);

@@ -2,8 +2,8 @@
 
 mod answered_by;
 mod answers;
-mod callbacks;
 mod bounds;
+mod callbacks;
 mod diagrams;
 mod http;
 mod moments;

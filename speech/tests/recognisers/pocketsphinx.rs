@@ -31,7 +31,7 @@ async fn said(text: &str, voice: &str) -> Vec<i16> {
     // Voice activity has some silence around the words.
     let mut samples = vec![0; 2_400];
     while let Some(piece) = stream.next().await {
-        samples.extend(piece.unwrap());
+        samples.extend_from_slice(&piece.unwrap());
     }
     samples.extend([0; 2_400]);
     samples

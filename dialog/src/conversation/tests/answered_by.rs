@@ -8,7 +8,10 @@ use crate::transcript::EntryKind;
 const NOTHING: [&str; 0] = [];
 
 fn talking() -> Call {
-    let mut call = Call::new(one_robot(robot("Hello, this is the garage.", TurnSettings::default())), &[("name", "Ms. Li")]);
+    let mut call = Call::new(
+        one_robot(robot("Hello, this is the garage.", TurnSettings::default())),
+        &[("name", "Ms. Li")],
+    );
     assert_eq!(call.at(0, Input::Answered), ["play 1: Hello, this is the garage."]);
     call.starts(100, 1);
     call
@@ -54,7 +57,10 @@ fn a_message_that_nobody_gives_the_sign_for_begins_all_the_same() {
 fn a_screening_is_told_who_calls_and_the_robot_waits_for_the_person() {
     let mut call = talking();
     let told = Then::Answer("This is the garage, for {{name}}.".into());
-    assert_eq!(call.at(2_000, found(Answerer::Screening, told)), ["stop 1", "play 2: This is the garage, for Ms. Li."]);
+    assert_eq!(
+        call.at(2_000, found(Answerer::Screening, told)),
+        ["stop 1", "play 2: This is the garage, for Ms. Li."]
+    );
     call.stopped(2_050, 1, 1_950);
     assert_eq!(call.plays(2, 2_100, 4_000), NOTHING);
     assert_eq!(call.says(8_000, "hello?"), ["ask 1: hello?"]);
