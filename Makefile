@@ -35,7 +35,7 @@ sip-demo: ## A campaign over SIP to phones that sipp plays, checked against its 
 sip-phones: ## Calls to real phones (pjsua2) that speak and record, by RTP and by SRTP over TLS
 	@scripts/setup tests
 	@cargo build $(CARGO_PROFILE) --locked -p callwright
-	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- scripts/test-phones
+	@CALLWRIGHT_BIN=$(CURDIR)/$(CALLWRIGHT) $(CALLWRIGHT) services -- scripts/test-phones phones
 
 voice-demo: ## A robot that listens calls a real phone that says recorded sentences: the transcript, each step, the recording
 	@scripts/setup tests
