@@ -88,6 +88,8 @@ pub enum EntryKind {
     ProviderFailed,
     /// A text was given to speech synthesis.
     Tts,
+    /// Nothing of a text could be heard; the detail is its number.
+    SpeakingFailed,
     /// The line began to play.
     PlaybackStart,
     /// The line ended playing: to the end, or stopped.

@@ -1,6 +1,7 @@
 //! The guide's scenarios, over HTTP, on real servers with the simulated line. Each reads like its page.
 
 mod access;
+mod answering;
 mod backups;
 mod bad_files;
 mod bad_input;

@@ -305,7 +305,7 @@ impl Conversation {
     }
 
     /// The robot can't go on: by the node's own edge for that, else with an apology.
-    fn give_up(&mut self, why: Failure) {
+    pub(super) fn give_up(&mut self, why: Failure) {
         let Stage::Agent(agent) = &mut self.stage else { return };
         if agent.turn.leaving {
             return;

@@ -137,10 +137,20 @@ impl Conversation {
 
     pub(super) fn playback_stopped(&mut self, utterance: u64, played_ms: Millis) {
         self.mouth.cut_was_at(utterance, played_ms);
+        // Nobody has stopped it, and nothing of it was heard.
+        let unspoken = played_ms == 0
+            && self
+                .mouth
+                .current()
+                .is_some_and(|current| current.id == utterance && current.purpose != Purpose::Sign);
         if let Some(done) = self.mouth.done(utterance, self.now) {
             self.log(EntryKind::PlaybackStop, format!("{utterance} after {played_ms} ms"));
             let text = done.utterance.text.clone();
             self.write_robot(&Stopping { played_ms, ..done }, heard_part(&text, played_ms));
+        }
+        if unspoken {
+            self.log(EntryKind::SpeakingFailed, utterance.to_string());
+            self.give_up(Failure::Failed);
         }
     }
 

@@ -10,9 +10,10 @@ use crate::outcome::CallResult;
 use crate::record::RESULTS;
 
 /// The customers of the simulated line, by name; what they do is written in the line's own files.
-pub const PERSONAS: [&str; 15] = [
+pub const PERSONAS: [&str; 18] = [
     "asks_in_pieces",
     "attentive",
+    "call_assistant",
     "curious",
     "declines",
     "do_not_call",
@@ -20,9 +21,11 @@ pub const PERSONAS: [&str; 15] = [
     "hangs_up_midway",
     "hesitant",
     "impatient",
+    "mailbox",
     "polite",
     "presses_keys",
     "reschedules",
+    "screens_calls",
     "silent",
     "talkative",
     "wants_a_person",

@@ -47,6 +47,8 @@ impl Playlist {
     pub(super) fn on(&mut self, session: &Session, happened: Happened) -> Vec<Input> {
         let (playback, over) = match happened {
             Happened::PlaybackStarted { playback } => (playback, None),
+            // Whoever was to make the sound has failed.
+            Happened::PlaybackFinished { playback, played_ms: 0 } => (playback, Some(Some(0))),
             Happened::PlaybackFinished { playback, .. } => (playback, Some(None)),
             Happened::PlaybackStopped { playback, played_ms } => (playback, Some(Some(played_ms))),
             _ => return Vec::new(),

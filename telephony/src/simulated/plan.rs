@@ -88,6 +88,9 @@ pub const RULES: &[(u16, Rule)] = {
         (27, Answers("declines")),
         (28, AnswersAfter(&[Busy, PowerOff])),
         (29, Answers("asks_in_pieces")),
+        (30, Answers("mailbox")),
+        (31, Answers("screens_calls")),
+        (32, Answers("call_assistant")),
     ]
 };
 

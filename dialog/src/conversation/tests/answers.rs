@@ -310,3 +310,14 @@ fn an_endless_answer_is_cut_and_a_long_one_is_said_whole() {
     let report = call.over(5_000);
     assert!(logged(&report, EntryKind::AgentReply)[0].len() <= 8_000);
 }
+
+#[test]
+fn a_robot_that_can_not_speak_ends_the_call_as_an_error() {
+    let mut call = Call::new(one_robot(robot("Hello.", TurnSettings::default())), &[]);
+    assert_eq!(call.at(0, Input::Answered), ["play 1: Hello."]);
+    assert_eq!(call.stopped(100, 1, 0), ["play 2: Sorry, goodbye."]);
+    assert_eq!(call.stopped(200, 2, 0), ["hang up"]);
+    let report = call.over(300);
+    assert_eq!(report.robot_result, Some(RobotResult::Error));
+    assert_eq!(lines(&report), Vec::<String>::new(), "nothing was heard");
+}
