@@ -89,6 +89,8 @@ impl World {
         config.queue_prefix = name.clone();
         config.lease = Duration::from_secs(4);
         config.drain = Some(Duration::from_secs(1));
+        // Where stand-ins of providers are.
+        config.speech.private_hosts = vec!["127.0.0.1".to_owned()];
         let objects = start_objects(&mut config).await;
         callwright::commands::migrate(&config).await.expect("a schema");
         let node = Node { clock: clock.clone(), ..Node::connect(&config).await.expect("servers") };

@@ -25,6 +25,7 @@ mod journal;
 mod knowledge;
 mod limits;
 mod lines;
+mod models;
 mod numbers;
 mod odd_files;
 mod opening_hours;
@@ -44,3 +45,8 @@ mod templates;
 mod transfers;
 mod tries;
 mod turn_taking;
+
+#[path = "../../speech/tests/stand_ins/chat.rs"]
+mod chat;
+#[path = "../../speech/tests/stand_ins/http.rs"]
+mod http;

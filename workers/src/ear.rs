@@ -37,6 +37,9 @@ const WISHES_MAX: usize = 64;
 const TOLD_MAX: usize = 64;
 /// What was heard while a recogniser is being opened: 10 s.
 const BACKLOG_MAX: usize = 500;
+/// No sample of a frame of silence is louder. Most of what a customer who listens sends is silence, and filtering is the
+/// dearest part of listening.
+const SILENCE_PEAK_MAX: u16 = 16;
 /// How long a voice may take to be sure.
 const DOUBT: Duration = Duration::from_millis(250);
 
@@ -232,7 +235,9 @@ impl Listening {
 
     fn frame(&mut self, mut frame: Frame) -> Vec<Do> {
         let voice = self.senses.hear(&frame);
-        if let Some(filter) = &mut self.filter {
+        if let Some(filter) = &mut self.filter
+            && frame.iter().any(|sample| sample.unsigned_abs() > SILENCE_PEAK_MAX)
+        {
             filter.filter(&mut frame);
         }
         self.hearing.take(Heard::Frame(frame));

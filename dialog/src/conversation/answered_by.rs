@@ -37,6 +37,13 @@ impl Conversation {
         match then {
             Then::GoOn => {}
             Then::Answer(text) => {
+                // What was asked for so far was no person's question.
+                if let Stage::Agent(agent) = &mut self.stage {
+                    agent.turn.said.answered();
+                    if let Some(asking) = agent.turn.asking.take() {
+                        self.cancel(&asking, "no person asked");
+                    }
+                }
                 self.stop_playing();
                 self.say(&text);
             }

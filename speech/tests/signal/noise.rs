@@ -99,21 +99,19 @@ fn speech_is_not_eaten() {
 }
 
 #[test]
-fn weak_syllables_are_kept_at_the_low_level() {
+fn weak_syllables_are_quieter_at_every_level_and_still_heard() {
     let clean = speech();
     let weak = |frame: &[i16; 160]| (-40.0..-32.0).contains(&dbfs(frame));
     let places = frames(&clean).enumerate().filter(|(_, frame)| weak(frame));
     let places: Vec<usize> = places.map(|(n, _)| n * 160).collect();
     assert!(places.len() > 50, "{} frames", places.len());
     let quiet_room = both(&clean, &pink(clean.len(), -55.0));
-    let lost =
-        |level| loudness_at(&places, &clean) - loudness_at(&places, &filtered(level, &quiet_room));
-    eprintln!(
-        "weak frames: {:.2} dB quieter at Low, {:.2} at VeryHigh",
-        lost(NoiseReduction::Low),
-        lost(NoiseReduction::VeryHigh)
-    );
-    assert!(lost(NoiseReduction::Low) <= 1.5, "{:.2} dB", lost(NoiseReduction::Low));
+    for level in LEVELS {
+        let lost =
+            loudness_at(&places, &clean) - loudness_at(&places, &filtered(level, &quiet_room));
+        eprintln!("{level:?}: weak frames are {lost:.2} dB quieter");
+        assert!(lost <= 6.0, "{level:?}: {lost:.2} dB");
+    }
 }
 
 #[test]
@@ -164,8 +162,9 @@ fn the_loudest_sound_does_not_wrap() {
     let loud: Vec<i16> = say("en-us", SENTENCES[1]).iter().map(|s| s.saturating_mul(20)).collect();
     let out = filtered(NoiseReduction::Low, &loud);
     let pairs = out[NoiseFilter::DELAY_SAMPLES..].iter().zip(&loud);
-    let opposite =
-        pairs.filter(|(a, b)| a.abs() > 20_000 && b.abs() > 20_000 && (**a > 0) != (**b > 0));
+    let opposite = pairs.filter(|(a, b)| {
+        a.unsigned_abs() > 20_000 && b.unsigned_abs() > 20_000 && (**a > 0) != (**b > 0)
+    });
     let opposite = opposite.count();
     assert!(opposite * 100 < loud.len(), "{opposite} of {} samples", loud.len());
 }

@@ -8,7 +8,7 @@ use outbound::quota::Quota;
 use serde_json::json;
 use sqlx::PgPool;
 use storage::rows::Page;
-use storage::{StoreError, knowledge, navigations, robots};
+use storage::{StoreError, knowledge, navigations, providers, robots};
 
 use super::*;
 
@@ -118,6 +118,8 @@ async fn a_robot_is_published_with_bases_that_are_there_and_keeps_them(pool: PgP
         "nodes": [{"name": "talk", "kind": "agent", "robot": amy.id}]}))
     .unwrap();
     let flow = navigations::create(store, enterprise, flow, now).await.unwrap();
+    let mind = json!({"name": "mind", "driver": "openai_chat", "url": "https://llm.example.com/v1", "model": "m"});
+    providers::create(store, enterprise, serde_json::from_value(mind).unwrap(), now).await.unwrap();
     let refused = navigations::publish(store, enterprise, flow.id, now).await;
     assert!(faults(refused).contains(&"/nodes/0/robot unknown_knowledge".to_owned()));
     let faq = office.base("faq").await;

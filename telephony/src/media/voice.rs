@@ -89,6 +89,6 @@ mod tests {
         let [(from, VoiceChange::Started), (to, VoiceChange::Stopped)] = changes[..] else {
             panic!("{changes:?}");
         };
-        assert!((50..65).contains(&from) && (105..130).contains(&to), "{from} to {to}");
+        assert!((50..65).contains(&from) && (103..115).contains(&to), "{from} to {to}");
     }
 }

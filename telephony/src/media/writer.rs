@@ -244,7 +244,8 @@ impl Writing {
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(place) => {
                 let path = draft.spec.path.with_extension("part");
-                let sink = Sink::create(&path, draft.spec.format)?;
+                // Its header may be the first thing that a full disk refuses.
+                let sink = Sink::create(&path, draft.spec.format).inspect_err(|_| remove(&path))?;
                 place.insert(Open { draft: Arc::downgrade(draft), sink, path })
             }
         };
@@ -296,7 +297,9 @@ fn answer(
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
         tracing::warn!(%error, path = %path.display(), "a part of a lost recording stays behind");
     }
 }

@@ -65,3 +65,13 @@ fn a_screening_is_told_who_calls_and_the_robot_waits_for_the_person() {
     assert_eq!(call.plays(2, 2_100, 4_000), NOTHING);
     assert_eq!(call.says(8_000, "hello?"), ["ask 1: hello?"]);
 }
+
+#[test]
+fn what_a_screening_said_is_no_question_to_the_robot() {
+    let mut call = Call::with_robot(TurnSettings::default());
+    assert_eq!(call.says(3_000, "please say who is calling"), ["ask 1: please say who is calling"]);
+    let told = Then::Answer("This is the garage.".into());
+    let done = call.at(3_100, found(Answerer::Screening, told));
+    assert_eq!(done, ["cancel 1", "play 1: This is the garage."]);
+    assert_eq!(call.agent(3_200, 1, "Goodbye. #Hangup#"), NOTHING, "it came too late");
+}
