@@ -28,7 +28,7 @@ async fn a_robot_is_talked_with_and_nobody_is_called() {
     let robot = host(&world).await;
     let path = format!("robots/{robot}/rehearse");
     let opened = world.post(&path, json!({"variables": {"name": "Ms. Li"}})).await;
-    assert_eq!(told(&opened).join(" "), "robot: Hello Ms. Li. robot: May I come on Monday?");
+    assert_eq!(told(&opened).join(" "), "robot: Hello Ms. Li. May I come on Monday?");
     assert_eq!((&opened["outcome"], &opened["turns"]), (&json!("goes_on"), &json!(0)));
     let said = json!(["What?", "rather on Tuesday", "Hello?"]);
     let ended = world.post(&path, json!({"said": said, "variables": {"name": "Ms. Li"}})).await;
@@ -93,7 +93,7 @@ async fn a_person_types_what_a_customer_would_say() {
             .await;
     assert_eq!(
         typed,
-        "Robot: Hello Ms. Li.\nRobot: May I come on Monday?\nRobot: Pardon?\nRobot: Friday it is.\n\
+        "Robot: Hello Ms. Li. May I come on Monday?\nRobot: Pardon?\nRobot: Friday it is.\n\
          The call ended.\nIntents: day\nCaptures: day=Friday\n"
     );
     let scripted =

@@ -122,6 +122,7 @@ fn described() -> (Router<ApiState>, OpenApi) {
 fn finish(document: &OpenApi) -> (Value, Vec<String>) {
     // A document of our own making always has a JSON form.
     let mut document = serde_json::to_value(document).unwrap_or_default();
+    plain::join_parts(&mut document);
     for (_, schema) in document
         .pointer_mut("/components/schemas")
         .and_then(Value::as_object_mut)

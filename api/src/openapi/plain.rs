@@ -3,8 +3,34 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{each, without_null};
+use super::schema::{each, target, without_null};
 use crate::page::{CURSOR_LENGTH_MAX, CURSOR_PATTERN, LIMIT_MAX};
+
+/// An object of fields of its own and those of another component has all of them itself: many tools look at the one or the
+/// other.
+pub(super) fn join_parts(document: &mut Value) {
+    let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") else { return };
+    let whole = schemas.clone();
+    for (_, schema) in schemas.iter_mut() {
+        each(schema, &mut |schema| {
+            if schema.get("properties").is_none() {
+                return;
+            }
+            let part = target(schema).and_then(|name| whole.get(name)).cloned();
+            let (Some(part), Value::Object(fields)) = (part, schema) else { return };
+            fields.shift_remove("$ref");
+            fields.shift_remove("allOf");
+            for (word, value) in [("properties", json!({})), ("required", json!([]))] {
+                let mine = fields.entry(word).or_insert(value);
+                match (mine, part.get(word)) {
+                    (Value::Object(mine), Some(Value::Object(more))) => mine.extend(more.clone()),
+                    (Value::Array(mine), Some(Value::Array(more))) => mine.extend(more.clone()),
+                    _ => {}
+                }
+            }
+        });
+    }
+}
 
 /// Mend a schema and all that stands in it.
 pub(super) fn schema(schema: &mut Value) {
@@ -101,6 +127,23 @@ pub(super) fn parameter(parameter: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_that_takes_fields_of_another_has_them_itself() {
+        let own = json!({ "type": "object", "properties": { "driver": { "const": "a" } },
+            "required": ["driver"], "$ref": "#/components/schemas/Service" });
+        let part = json!({ "type": "object", "properties": { "url": { "type": "string" } }, "required": ["url"] });
+        let mut document = json!({ "components": { "schemas": {
+            "Provider": { "oneOf": [own] }, "Service": part, "Other": { "allOf": [{ "$ref": "#/components/schemas/Service" }] },
+        } } });
+        let other = document["components"]["schemas"]["Other"].clone();
+        join_parts(&mut document);
+        let schemas = &document["components"]["schemas"];
+        let joined = json!({ "type": "object", "required": ["driver", "url"],
+            "properties": { "driver": { "const": "a" }, "url": { "type": "string" } } });
+        assert_eq!(schemas["Provider"]["oneOf"][0], joined);
+        assert_eq!(schemas["Other"], other, "what only refers stays as it is");
+    }
 
     #[test]
     fn words_with_meanings_become_one_enum() {
