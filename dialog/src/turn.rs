@@ -36,13 +36,21 @@ pub struct Speech {
     pub words: String,
     /// It has stopped the robot.
     pub interrupted: bool,
+    /// It is no person's: it is written down, and nobody answers it.
+    pub machine: bool,
 }
 
 impl Speech {
     /// Speech that begins now.
     #[must_use]
     pub fn starting(at: Millis) -> Self {
-        Self { started_at: at, heard_at: at, words: String::new(), interrupted: false }
+        Self {
+            started_at: at,
+            heard_at: at,
+            words: String::new(),
+            interrupted: false,
+            machine: false,
+        }
     }
 
     /// When its last word ended, once it is known to be `whole`: the last partial result may have had all

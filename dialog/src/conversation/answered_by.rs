@@ -37,7 +37,10 @@ impl Conversation {
         match then {
             Then::GoOn => {}
             Then::Answer(text) => {
-                // What was asked for so far was no person's question.
+                // What was said so far, and what is being said, is no person's question.
+                if let Some(speech) = &mut self.speech {
+                    speech.machine = true;
+                }
                 if let Stage::Agent(agent) = &mut self.stage {
                     agent.turn.said.answered();
                     if let Some(asking) = agent.turn.asking.take() {

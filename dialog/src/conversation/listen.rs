@@ -33,7 +33,7 @@ impl Conversation {
         let Some(speech) = &mut self.speech else { return };
         speech.heard_at = self.now;
         text.clone_into(&mut speech.words);
-        if text.is_empty() || !matches!(self.stage, Stage::Agent(_)) {
+        if text.is_empty() || speech.machine || !matches!(self.stage, Stage::Agent(_)) {
             return;
         }
         if self.mouth.is_speaking() {
@@ -56,7 +56,7 @@ impl Conversation {
         }
         let Stage::Agent(agent) = &mut self.stage else { return };
         agent.turn.signs.speech_ended();
-        if agent.turn.leaving {
+        if agent.turn.leaving || speech.machine {
             return;
         }
         if text.is_empty() {

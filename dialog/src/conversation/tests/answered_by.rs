@@ -75,3 +75,17 @@ fn what_a_screening_said_is_no_question_to_the_robot() {
     assert_eq!(done, ["cancel 1", "play 1: This is the garage."]);
     assert_eq!(call.agent(3_200, 1, "Goodbye. #Hangup#"), NOTHING, "it came too late");
 }
+
+#[test]
+fn what_a_screening_is_still_saying_is_no_question_either() {
+    let mut call = Call::with_robot(TurnSettings::default());
+    call.speech(500);
+    call.partial(3_000, "please say who is calling");
+    let told = Then::Answer("This is the garage.".into());
+    assert_eq!(call.at(3_000, found(Answerer::Screening, told)), ["play 1: This is the garage."]);
+    call.starts(3_100, 1);
+    assert_eq!(call.says(3_800, "please say who is calling"), NOTHING);
+    assert_eq!(call.ends(5_000, 1), NOTHING);
+    assert_eq!(call.says(7_000, "hello?"), ["ask 1: hello?"], "the person who comes is heard");
+    assert!(lines(&call.over(8_000)).contains(&"Customer: please say who is calling".to_owned()));
+}
