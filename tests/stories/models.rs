@@ -21,7 +21,7 @@ async fn task(models: &[&HttpServer], system: &HttpServer) -> (World, String) {
     let crm = json!({"name": "crm", "driver": "http", "url": system.url});
     world.made("providers", crm).await;
     let base = world.made("knowledge", json!({"name": "prices"})).await;
-    let document = json!({"name": "prices", "text": "# Prices\n\nWhat suits you: an appointment costs ninety euros."});
+    let document = json!({"name": "prices", "text": "# Prices\n\nWhat works for you: an appointment costs ninety euros."});
     world.made(&format!("knowledge/{base}/documents"), document).await;
     let robot = json!({
         "name": "Anna", "opening": "Hello {{customerName}}, when may we see you? Is an appointment what suits you?",
@@ -134,7 +134,7 @@ async fn without_any_model_the_robot_apologises_and_the_record_says_error() {
     let call = remind(&world, &task, "0001").await;
     let apology = "I am sorry, something has gone wrong on our side. Goodbye.";
     assert_eq!(call.said("robot").last(), Some(&apology), "{:?}", call.log);
-    assert_eq!(call.record["robot_answer_result"], "error", "{}", call.record);
+    assert_eq!(call.record["robot_answer_result"], "robot_error", "{}", call.record);
     assert_eq!(call.record["result"], "answered");
     world.end().await;
 }
