@@ -277,8 +277,8 @@ impl<'a> Talk<'a> {
             }
             TransferEvent::Joined(person) => {
                 self.is_with(now, person).await;
-                // They talk with each other now.
-                self.ear = None;
+                // They talk with each other now, and nobody listens.
+                (self.ear, self.detection) = (None, None);
                 self.call.send(Command::Joined).await;
             }
             TransferEvent::PersonLeft => {

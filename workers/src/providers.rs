@@ -109,3 +109,9 @@ impl Providers {
         Arc::clone(enterprises.entry(id).or_insert_with(new))
     }
 }
+
+/// A provider failed, was slow or full, and the next one is asked.
+fn failed(kind: &'static str, name: &str, error: &SpeechError) {
+    metrics::counter!("callwright_provider_failed_total", "kind" => kind).increment(1);
+    tracing::warn!(kind, provider = name, %error, "a provider fails");
+}

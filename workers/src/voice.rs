@@ -16,8 +16,8 @@ use crate::providers::Providers;
 const SOUNDS: usize = 50;
 const SOUND_BYTES_MAX: u64 = 10 * 60 * 16_000 + 1_024;
 
-/// Speaks with the synthesisers that each robot names, and plays sounds out of the object store. What can't be heard is
-/// silence, and is told of in the log.
+/// Speaks with the synthesisers that each robot names, and plays sounds out of the object store. What can't be made into
+/// sound is told of in the log; the line tells the conversation that nothing of it was heard.
 #[derive(Clone)]
 pub struct SpokenVoice {
     providers: Providers,

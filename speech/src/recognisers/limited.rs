@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::SpeechError;
+use crate::providers::{Place, Places};
 use crate::recognition::{Frame, Recognised, Recogniser, Recognition, RecognitionSpec};
 
 /// At most `at_once` recognitions of a provider; a call that finds all of them taken is told at once, so that it can go to
@@ -13,20 +13,21 @@ use crate::recognition::{Frame, Recognised, Recogniser, Recognition, Recognition
 pub struct Limited<R> {
     recogniser: R,
     at_once: u32,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 impl<R: Recogniser> Limited<R> {
-    pub fn new(recogniser: R, at_once: u32) -> Self {
-        Self { recogniser, at_once, places: Arc::new(Semaphore::new(at_once as usize)) }
+    /// `places` are the provider's, also after its configuration was changed.
+    pub fn new(recogniser: R, at_once: u32, places: Arc<Places>) -> Self {
+        Self { recogniser, at_once, places }
     }
 }
 
 #[async_trait]
 impl<R: Recogniser> Recogniser for Limited<R> {
     async fn open(&self, spec: &RecognitionSpec) -> Result<Box<dyn Recognition>, SpeechError> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| SpeechError::Overloaded(self.at_once))?;
+        let place = self.places.take(self.at_once);
+        let place = place.ok_or(SpeechError::Overloaded(self.at_once))?;
         let recognition = self.recogniser.open(spec).await?;
         Ok(Box::new(Placed { recognition, _place: place }))
     }
@@ -35,7 +36,7 @@ impl<R: Recogniser> Recogniser for Limited<R> {
 /// A recognition, and the place that it takes.
 struct Placed {
     recognition: Box<dyn Recognition>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 #[async_trait]

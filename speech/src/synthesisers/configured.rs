@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outbound::provider::{ProviderConfig, Service};
+use outbound::provider::Service;
 
 use super::falling_back::NamedSynthesiser;
 use super::limited::Limited;
@@ -10,6 +10,7 @@ use super::openai::OpenaiSpeech;
 use super::piper::{Piper, PiperProcesses};
 use crate::cached::{Cached, SpokenTexts};
 use crate::espeak::Espeak;
+use crate::providers::Provider;
 use crate::reach::Reach;
 use crate::synthesis::Synthesiser;
 
@@ -23,13 +24,13 @@ pub struct Speakers {
 }
 
 impl Speakers {
-    /// The synthesiser of a provider, with its memory and its places; none where the provider does something else. Keep it for
-    /// as long as the configuration stands: the places are in it.
+    /// The synthesiser of a provider, with its memory and its places; none where the provider does something else.
     ///
     /// `id` tells the provider from all others in the memory, and one version of its configuration from the next.
-    pub fn of(&self, id: &str, provider: &ProviderConfig) -> Option<NamedSynthesiser> {
-        let timeout_ms = provider.timeout_ms;
-        let speaks: Arc<dyn Synthesiser> = match &provider.service {
+    pub fn of(&self, id: &str, provider: &Provider) -> Option<NamedSynthesiser> {
+        let Provider { config, places } = provider;
+        let timeout_ms = config.timeout_ms;
+        let speaks: Arc<dyn Synthesiser> = match &config.service {
             Service::OpenaiSpeech(service) => {
                 Arc::new(OpenaiSpeech::new(service, timeout_ms, self.reach.clone()))
             }
@@ -37,9 +38,9 @@ impl Speakers {
             Service::Espeak(service) => Arc::new(self.espeak.configured(service, timeout_ms)),
             _ => return None,
         };
-        let limited = Limited::new(speaks, provider.at_once);
+        let limited = Limited::new(speaks, config.at_once, Arc::clone(places));
         let synthesiser = Arc::new(Cached::sharing(&self.spoken, id, limited));
-        Some(NamedSynthesiser { name: provider.name.clone(), synthesiser })
+        Some(NamedSynthesiser { name: config.name.clone(), synthesiser })
     }
 }
 
@@ -64,8 +65,11 @@ mod tests {
         }
     }
 
-    fn provider(config: Value) -> ProviderConfig {
-        serde_json::from_value(config).unwrap()
+    fn provider(config: Value) -> Provider {
+        Provider {
+            config: Arc::new(serde_json::from_value(config).unwrap()),
+            places: Arc::default(),
+        }
     }
 
     #[tokio::test]

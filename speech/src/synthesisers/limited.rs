@@ -4,31 +4,31 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream;
-use tokio::sync::Semaphore;
 
 use crate::failure::SpeechError;
+use crate::providers::Places;
 use crate::synthesis::{SpeechWish, SpokenStream, Synthesiser};
 
 /// A synthesiser that speaks at most so many texts at a time. One more is refused at once, as a call must not wait in silence.
 /// A text has its place until its stream ends or is dropped.
 pub struct Limited<S> {
     synthesiser: S,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     at_once: u32,
 }
 
 impl<S> Limited<S> {
-    /// `at_once`: as a provider's configuration has it.
-    pub fn new(synthesiser: S, at_once: u32) -> Self {
-        Self { synthesiser, places: Arc::new(Semaphore::new(at_once as usize)), at_once }
+    /// `at_once`: as a provider's configuration has it. `places` are the provider's, also after that was changed.
+    pub fn new(synthesiser: S, at_once: u32, places: Arc<Places>) -> Self {
+        Self { synthesiser, places, at_once }
     }
 }
 
 #[async_trait]
 impl<S: Synthesiser> Synthesiser for Limited<S> {
     async fn speak(&self, wish: &SpeechWish) -> Result<SpokenStream, SpeechError> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| SpeechError::Overloaded(self.at_once))?;
+        let place = self.places.take(self.at_once);
+        let place = place.ok_or(SpeechError::Overloaded(self.at_once))?;
         let speech = self.synthesiser.speak(wish).await?;
         // The place goes with the state, which is dropped at the end of the speech and with the stream.
         let next = |(mut speech, place): (SpokenStream, _)| async move {
@@ -66,7 +66,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_provider_refuses_at_once_and_each_end_of_a_text_makes_room() {
         let (sinks, mut given) = tokio::sync::mpsc::unbounded_channel();
-        let limited = Limited::new(Held(sinks), 2);
+        let limited = Limited::new(Held(sinks), 2, Arc::default());
         let mut first = limited.speak(&wish("one")).await.unwrap();
         let second = limited.speak(&wish("two")).await.unwrap();
         for _ in 0..50 {
@@ -94,9 +94,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_open_counts_on_when_the_configuration_was_changed() {
+        let (sinks, _given) = tokio::sync::mpsc::unbounded_channel();
+        let places = Arc::new(Places::default());
+        let before = Limited::new(Held(sinks.clone()), 1, Arc::clone(&places));
+        let speaks = before.speak(&wish("one")).await.unwrap();
+        let after = Limited::new(Held(sinks), 1, places);
+        assert!(matches!(after.speak(&wish("two")).await, Err(SpeechError::Overloaded(1))));
+        drop(speaks);
+        assert!(after.speak(&wish("two")).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn a_text_that_failed_before_its_first_sample_holds_no_place() {
         let (sinks, _given) = tokio::sync::mpsc::unbounded_channel();
-        let limited = Limited::new(Held(sinks), 1);
+        let limited = Limited::new(Held(sinks), 1, Arc::default());
         for _ in 0..3 {
             let failed = limited.speak(&wish("bad")).await.unwrap_err();
             assert!(matches!(failed, SpeechError::TimedOut));

@@ -183,7 +183,7 @@ async fn what_the_last_provider_had_heard_counts_before_its_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_beyond_a_providers_limit_are_told_at_once_and_a_call_that_ends_frees_its_place() {
-    let limited = Limited::new(Letter('g'), 50);
+    let limited = Limited::new(Letter('g'), 50, Arc::default());
     let spec = RecognitionSpec::default();
     let mut calls = Vec::new();
     let mut refused = 0;

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(super) struct Enterprise {
-    pub(super) id: EnterpriseId,
+    id: EnterpriseId,
     store: Store,
     known: Mutex<Known>,
 }
@@ -96,7 +96,7 @@ impl Enterprise {
             let built = match old {
                 Some(old) if old.version == one.version => old,
                 old => {
-                    // Requests that are open count on.
+                    // What is open with it counts on.
                     let places = old.map_or_else(Arc::default, |old| old.provider.places);
                     Built::of(one, places)
                 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use dialog::robot::RobotConfig;
 use outbound::ids::EnterpriseId;
-use outbound::provider::{ProviderConfig, Service};
+use outbound::provider::Service;
+use speech::providers::Provider;
 use speech::recognisers::deepgram::Deepgram;
 use speech::recognisers::falling_back::{FallingBack, NamedRecogniser};
 use speech::recognisers::funasr::Funasr;
@@ -35,10 +36,11 @@ impl Hearers {
     }
 
     /// The recogniser of a provider, with its places; none where it does something else.
-    pub(super) fn of(&self, provider: &ProviderConfig) -> Option<NamedRecogniser> {
-        let timeout_ms = provider.timeout_ms;
+    pub(super) fn of(&self, provider: &Provider) -> Option<NamedRecogniser> {
+        let Provider { config, places } = provider;
+        let timeout_ms = config.timeout_ms;
         let reach = self.reach.clone();
-        let recogniser: Arc<dyn Recogniser> = match &provider.service {
+        let recogniser: Arc<dyn Recogniser> = match &config.service {
             Service::OpenaiTranscription(service) => {
                 let transcriber = OpenaiTranscriber::new(service, timeout_ms, reach);
                 Arc::new(Segments::new(transcriber, Interim::Wanted))
@@ -48,8 +50,8 @@ impl Hearers {
             Service::Pocketsphinx(_) => self.pocketsphinx(),
             _ => return None,
         };
-        let recogniser = Arc::new(Limited::new(recogniser, provider.at_once));
-        Some(NamedRecogniser { name: provider.name.clone(), recogniser, timeout_ms })
+        let recogniser = Arc::new(Limited::new(recogniser, config.at_once, Arc::clone(places)));
+        Some(NamedRecogniser { name: config.name.clone(), recogniser, timeout_ms })
     }
 
     fn pocketsphinx(&self) -> Arc<dyn Recogniser> {
@@ -63,7 +65,7 @@ impl Providers {
         let mut chain = Vec::new();
         let known = self.enterprise(enterprise);
         for name in &robot.speech.recognisers {
-            match known.hears(name, |provider| self.0.hearers.of(&provider.config)).await {
+            match known.hears(name, |provider| self.0.hearers.of(provider)).await {
                 Ok(Some(recogniser)) => chain.push(recogniser),
                 Ok(None) => failed(name, &SpeechError::Failed("it is not there".into())),
                 Err(error) => failed(name, &error),
@@ -79,6 +81,5 @@ impl Providers {
 }
 
 fn failed(name: &str, error: &SpeechError) {
-    metrics::counter!("callwright_provider_failed_total", "kind" => "recogniser").increment(1);
-    tracing::warn!(provider = name, %error, "a provider does not hear");
+    super::failed("recogniser", name, error);
 }

@@ -25,7 +25,7 @@ impl Providers {
         let mut chain = Vec::new();
         let known = self.enterprise(enterprise);
         for name in &speech.synthesisers {
-            let made = known.speaks(name, |provider, of| speakers.of(of, &provider.config)).await;
+            let made = known.speaks(name, |provider, of| speakers.of(of, provider)).await;
             match made {
                 Ok(Some(synthesiser)) => chain.push(synthesiser),
                 Ok(None) => failed(name, &SpeechError::Failed("it is not there".into())),
@@ -39,6 +39,5 @@ impl Providers {
 }
 
 fn failed(name: &str, error: &SpeechError) {
-    metrics::counter!("callwright_provider_failed_total", "kind" => "synthesiser").increment(1);
-    tracing::warn!(provider = name, %error, "a provider does not speak");
+    super::failed("synthesiser", name, error);
 }
