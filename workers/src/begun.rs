@@ -41,3 +41,30 @@ fn surrounded(content: &Published, environment: Environment) -> Arc<Published> {
     }
     Arc::new(content)
 }
+
+#[cfg(test)]
+mod tests {
+    use dialog::robot::NoiseReduction;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tasks_environment_goes_before_the_robots_figures_and_changes_nothing_else() {
+        let content: Published = serde_json::from_value(json!({
+            "navigation": {"name": "talk", "start": "talk", "nodes": [{"name": "talk", "kind": "agent", "robot": "r"}]},
+            "robots": {"r": {
+                "name": "Anna", "agent": {"kind": "scripted", "intents": [], "fallback": []},
+                "turn": {"end_of_speech_ms": 300, "asr": 0.1, "noise_reduction": "off", "eager": true},
+            }},
+        }))
+        .expect("a navigation");
+        let hall = surrounded(&content, Environment::IndustrialWarehouse);
+        let turn = &hall.robots["r"].turn;
+        assert_eq!(
+            (turn.noise_reduction, turn.end_of_speech_ms),
+            (NoiseReduction::VeryHigh, 1_200)
+        );
+        assert!((turn.asr - 1.0).abs() < f32::EPSILON && turn.eager);
+    }
+}

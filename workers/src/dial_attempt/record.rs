@@ -155,7 +155,7 @@ fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecor
         record.opening_hangup_seconds = report.opening_hangup_seconds;
         record.process_hangup_point = report.process_hangup_point.clone();
         record.captures = report.captures.clone();
-        let said = report.callback_local.map(|local| by_the_clock_of(order, local));
+        let said = report.callback_local.map(|local| by_the_clock_of(order.hours.zone, local));
         record.callback_at = said.or_else(|| report.callback_ms.and_then(after));
         record.answered_by = report.answered_by.map(answered_by);
         record.agent_phone = account.agent_phone;
@@ -169,8 +169,7 @@ fn record_of(order: &DialOrder, call_id: String, account: &Account) -> CallRecor
 
 /// A time on the customer's clock. In the hour that is skipped when summer time begins, it is the same time after it; in
 /// the hour that comes twice, the first.
-fn by_the_clock_of(order: &DialOrder, local: chrono::NaiveDateTime) -> outbound::Time {
-    let zone = order.hours.zone;
+fn by_the_clock_of(zone: chrono_tz::Tz, local: chrono::NaiveDateTime) -> outbound::Time {
     let hour = chrono::TimeDelta::hours(1);
     let at = zone.from_local_datetime(&local).earliest();
     let at = at.or_else(|| zone.from_local_datetime(&(local + hour)).earliest());
@@ -193,5 +192,27 @@ const fn robot_result(result: dialog::conversation::RobotResult) -> RobotResult 
         dialog::conversation::RobotResult::NotAnswered => RobotResult::NotAnswered,
         dialog::conversation::RobotResult::Error => RobotResult::Error,
         dialog::conversation::RobotResult::Overloaded => RobotResult::Overloaded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::{Asia::Shanghai, Europe::Berlin};
+
+    use super::*;
+
+    #[test]
+    fn a_callback_is_at_the_customers_clock_also_where_an_hour_is_skipped_or_comes_twice() {
+        for (zone, local, at) in [
+            (Shanghai, "2026-12-02T15:00:00", "2026-12-02T07:00:00Z"),
+            (Berlin, "2026-03-29T01:59:00", "2026-03-29T00:59:00Z"),
+            (Berlin, "2026-03-29T02:30:00", "2026-03-29T01:30:00Z"),
+            (Berlin, "2026-03-29T03:00:00", "2026-03-29T01:00:00Z"),
+            (Berlin, "2026-10-25T02:30:00", "2026-10-25T00:30:00Z"),
+            (Berlin, "2026-10-25T03:00:00", "2026-10-25T02:00:00Z"),
+        ] {
+            let found = by_the_clock_of(zone, local.parse().expect("a local time"));
+            assert_eq!(found, at.parse::<outbound::Time>().expect("a time"), "{zone} {local}");
+        }
     }
 }
